@@ -1,0 +1,1 @@
+//! The massive bodies: forces, integrator, dense output.

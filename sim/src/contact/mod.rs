@@ -1,0 +1,1 @@
+//! Contact between spheres: broadphase, narrow phase, impulses, continuous detection.

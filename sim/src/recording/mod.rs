@@ -1,0 +1,1 @@
+//! Recordings: the input log on disk.
