@@ -4,6 +4,7 @@
 pub mod bodies_cmd;
 pub mod cli;
 pub mod demo;
+pub mod entity;
 pub mod exit;
 pub mod output;
 pub mod pilot;

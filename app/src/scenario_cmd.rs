@@ -38,12 +38,12 @@ fn parse(name: &str, text: &str) -> Result<Scenario, Failure> {
 }
 
 fn text_of(name: &str) -> Result<String, Failure> {
-    if let Some(text) = shipped::text(name) {
-        return Ok(text.to_owned());
+    if let Some((_, text)) = shipped().iter().find(|(shipped, _)| *shipped == name) {
+        return Ok((*text).to_owned());
     }
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '\\', '.']) {
-        let known: Vec<&str> = shipped::names().collect();
+        let known: Vec<&str> = shipped().iter().map(|(name, _)| *name).collect();
         return Err(Failure::Misused(format!(
             "there is no scenario `{name}`, and no file of that name; shipped are: {}",
             known.join(", ")
@@ -63,10 +63,7 @@ fn text_of(name: &str) -> Result<String, Failure> {
 }
 
 fn list(json: bool) -> Result<(), Failure> {
-    let mut shipped = Vec::new();
-    for name in shipped::names() {
-        shipped.push(load(name)?);
-    }
+    let shipped = shipped().iter().map(|(name, text)| parse(name, text)).collect::<Result<Vec<_>, _>>()?;
     if json {
         let entry = |(i, s): (usize, &Scenario)| {
             json!({ "name": s.name, "description": s.description, "default": i == 0 })
@@ -80,10 +77,8 @@ fn list(json: bool) -> Result<(), Failure> {
 }
 
 fn show(name: Option<&str>, json: bool) -> Result<(), Failure> {
-    let name = match name {
-        Some(name) => name,
-        None => shipped::names().next().unwrap_or_default(),
-    };
+    let default = shipped().first().map_or("", |(name, _)| *name);
+    let name = name.unwrap_or(default);
     let text = text_of(name)?;
     if json {
         let mut value = summary(&parse(name, &text)?);
