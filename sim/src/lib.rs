@@ -8,6 +8,7 @@ pub mod component;
 pub mod contact;
 pub mod field;
 pub mod input;
+pub mod random;
 pub mod recording;
 pub mod refusal;
 pub mod scenario;
