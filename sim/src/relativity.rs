@@ -1,0 +1,126 @@
+//! Special-relativistic kinematics in proper velocity `u = gamma v`, and weak-field clocks. Formulas are
+//! arranged so that nothing cancels where velocities are small beside c.
+//!
+//! Sources: Misner, Thorne and Wheeler, "Gravitation" (1973), sections 6.2 (constant proper acceleration)
+//! and 40.1 (weak-field metric).
+
+use glam::DVec3;
+
+/// The scenario's speed of light, in the forms that are needed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Light {
+    /// 1/c^2, s^2/m^2.
+    pub inverse_c2: f64,
+}
+
+impl Light {
+    /// `c` in m/s, above zero.
+    #[must_use]
+    pub fn new(c: f64) -> Self {
+        Self { inverse_c2: 1.0 / (c * c) }
+    }
+
+    /// Lorentz factor of proper velocity `u`: sqrt(1 + u^2/c^2).
+    #[inline(always)]
+    #[must_use]
+    pub fn gamma(self, u: DVec3) -> f64 {
+        (1.0 + u.length_squared() * self.inverse_c2).sqrt()
+    }
+
+    /// Coordinate velocity `v = u / gamma`, m/s; always slower than c.
+    #[inline(always)]
+    #[must_use]
+    pub fn velocity(self, u: DVec3) -> DVec3 {
+        u / self.gamma(u)
+    }
+
+    /// Rate of change of `u`, m/s^2 of coordinate time, under proper acceleration `a` (rest frame, axes
+    /// not turned): `a` lengthwise, `a/gamma` crosswise.
+    #[inline(always)]
+    #[must_use]
+    pub fn thrust(self, u: DVec3, a: DVec3) -> DVec3 {
+        let gamma = self.gamma(u);
+        (a + u * (u.dot(a) * self.inverse_c2 / (1.0 + gamma))) / gamma
+    }
+
+    /// What the weak-field acceleration `g` does to `u` beyond Newton: the factor gamma (1 + v^2/c^2), so
+    /// that light falls twice as fast as a slow body.
+    #[inline(always)]
+    #[must_use]
+    pub fn weight(self, u: DVec3) -> f64 {
+        let w = u.length_squared() * self.inverse_c2;
+        (1.0 + 2.0 * w) / (1.0 + w).sqrt()
+    }
+
+    /// Seconds per second by which a clock moving with `u` lags: 1 - 1/gamma, without cancellation.
+    #[inline(always)]
+    #[must_use]
+    pub fn motion_lag(self, u: DVec3) -> f64 {
+        let w = u.length_squared() * self.inverse_c2;
+        let gamma = (1.0 + w).sqrt();
+        w / (gamma * (1.0 + gamma))
+    }
+
+    /// Seconds per second by which a clock at rest lags where the sum of GM/r is `potential` (m^2/s^2):
+    /// 1 - sqrt(1 - 2 potential/c^2), which never exceeds one half.
+    #[inline(always)]
+    #[must_use]
+    pub fn gravity_lag(self, potential: f64) -> f64 {
+        // The weak-field formula ends long before this; a clock must not run backwards where it is misused.
+        let q = (2.0 * potential * self.inverse_c2).min(0.75);
+        q / (1.0 + (1.0 - q).sqrt())
+    }
+
+    /// Lag of a clock that both moves and sits deep: 1 - sqrt(1 - 2U/c^2) / gamma.
+    #[inline(always)]
+    #[must_use]
+    pub fn clock_lag(self, u: DVec3, potential: f64) -> f64 {
+        let motion = self.motion_lag(u);
+        motion + (1.0 - motion) * self.gravity_lag(potential)
+    }
+
+    /// Proper velocity, seen from outside, of what leaves a ship of proper velocity `u` with proper
+    /// velocity `w` in the ship's frame.
+    #[must_use]
+    pub fn boost(self, u: DVec3, w: DVec3) -> DVec3 {
+        let along = u.dot(w) * self.inverse_c2 / (1.0 + self.gamma(u));
+        w + u * (along + self.gamma(w))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const C: f64 = 299_792_458.0;
+
+    #[test]
+    fn nothing_reaches_c() {
+        let light = Light::new(C);
+        for u in [1.0, 1e8, 1e12, 1e30] {
+            let v = light.velocity(DVec3::new(u, u, u)).length();
+            assert!(v <= C, "{v}");
+        }
+    }
+
+    #[test]
+    fn small_lags_keep_their_digits() {
+        let light = Light::new(C);
+        // v^2 / 2c^2 for an orbital speed of 7.66 km/s.
+        let lag = light.motion_lag(DVec3::X * 7660.0);
+        assert!((lag / 3.264_227e-10 - 1.0).abs() < 1e-6, "{lag:e}");
+        // The Earth's surface: GM/(R c^2).
+        let surface = light.gravity_lag(3.986_004_418e14 / 6.371e6);
+        assert!((surface / 6.961_3e-10 - 1.0).abs() < 1e-4, "{surface:e}");
+    }
+
+    #[test]
+    fn boosts_compose_like_rapidities() {
+        let light = Light::new(C);
+        let u = DVec3::X * C;
+        let twice = light.boost(u, u);
+        let expected = C * libm::sinh(2.0 * libm::asinh(1.0));
+        assert!((twice.x / expected - 1.0).abs() < 1e-14);
+        assert_eq!(light.boost(DVec3::ZERO, u), u);
+    }
+}
