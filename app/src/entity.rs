@@ -5,17 +5,10 @@ use glam::{DQuat, DVec3};
 use sim::field::Value;
 use sim::{EntityState, Position};
 
-/// The value of a field of a component.
-#[must_use]
-pub fn field(state: &EntityState, component: &str, field: &str) -> Option<Value> {
-    let (_, fields) = state.components.iter().find(|(name, _)| *name == component)?;
-    fields.iter().find(|(name, _)| *name == field).map(|(_, value)| *value)
-}
-
 /// A number of type f64.
 #[must_use]
 pub fn number(state: &EntityState, component: &str, name: &str) -> Option<f64> {
-    match field(state, component, name)? {
+    match state.field(component, name)? {
         Value::F64(v) => Some(v),
         _ => None,
     }
@@ -24,7 +17,7 @@ pub fn number(state: &EntityState, component: &str, name: &str) -> Option<f64> {
 /// A number of type u32.
 #[must_use]
 pub fn count(state: &EntityState, component: &str, name: &str) -> Option<u32> {
-    match field(state, component, name)? {
+    match state.field(component, name)? {
         Value::U32(v) => Some(v),
         _ => None,
     }
@@ -33,7 +26,7 @@ pub fn count(state: &EntityState, component: &str, name: &str) -> Option<u32> {
 /// A vector.
 #[must_use]
 pub fn vector(state: &EntityState, component: &str, name: &str) -> Option<DVec3> {
-    match field(state, component, name)? {
+    match state.field(component, name)? {
         Value::Vec3(v) => Some(v),
         _ => None,
     }
@@ -42,7 +35,7 @@ pub fn vector(state: &EntityState, component: &str, name: &str) -> Option<DVec3>
 /// Where it points.
 #[must_use]
 pub fn attitude(state: &EntityState) -> Option<DQuat> {
-    match field(state, "Attitude", "icrf_from_body")? {
+    match state.field("Attitude", "icrf_from_body")? {
         Value::Quat(v) => Some(v),
         _ => None,
     }
@@ -51,7 +44,7 @@ pub fn attitude(state: &EntityState) -> Option<DQuat> {
 /// Where it is.
 #[must_use]
 pub fn position(state: &EntityState) -> Option<Position> {
-    match (field(state, "Position", "cell")?, field(state, "Position", "offset")?) {
+    match (state.field("Position", "cell")?, state.field("Position", "offset")?) {
         (Value::Cell(cell), Value::Vec3(offset)) => Some(Position { cell, offset }),
         _ => None,
     }

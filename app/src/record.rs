@@ -44,7 +44,7 @@ impl Recorder {
             &scenario.text,
             scenario.tick_rate_hz,
             scenario.seed,
-            Simulation::schema_hash(),
+            sim::schema_hash(),
         );
         if let Some(ticks) = options.keyframe_ticks {
             header.keyframe_ticks = ticks;

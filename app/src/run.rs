@@ -104,8 +104,7 @@ struct Run {
 }
 
 fn run(args: &RunArgs, scenario: &Scenario, progress: Progress) -> Result<Run, Failure> {
-    let mut simulation = Simulation::new(scenario)
-        .map_err(|e| Failure::Misused(format!("scenario {} cannot be set up: {e}", scenario.name)))?;
+    let mut simulation = Simulation::new(scenario);
     let mut recorder = match &args.record {
         Some(path) => {
             let options = Options { keyframe_ticks: args.keyframe_every, fork: None };

@@ -47,9 +47,9 @@ pub fn command(path: &Path, tick: u64, entity: Option<u64>, json: bool) -> Resul
         );
         for state in &states {
             text.push_str(&format!("\n{} {}\n", state.kind.name(), state.id));
-            for (component, fields) in &state.components {
-                for (field, value) in fields {
-                    text.push_str(&format!("  {:32} {value}\n", format!("{component}.{field}")));
+            for component in &state.components {
+                for (field, value) in &component.fields {
+                    text.push_str(&format!("  {:32} {value}\n", format!("{}.{field}", component.name)));
                 }
             }
         }
@@ -67,9 +67,9 @@ pub fn command(path: &Path, tick: u64, entity: Option<u64>, json: bool) -> Resul
 /// An entity as JSON: its components as objects of fields, vectors as arrays.
 fn entity_json(state: &EntityState) -> Value {
     let mut components = Map::new();
-    for (component, fields) in &state.components {
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value_json(*value))).collect();
-        components.insert((*component).to_owned(), Value::Object(fields));
+    for component in &state.components {
+        let fields = component.fields.iter().map(|(name, value)| ((*name).to_owned(), value_json(*value))).collect();
+        components.insert(component.name.to_owned(), Value::Object(fields));
     }
     json!({ "id": state.id, "kind": state.kind.name(), "components": components })
 }
@@ -89,12 +89,12 @@ fn value_json(value: FieldValue) -> Value {
 }
 
 fn bodies_json(simulation: &Simulation) -> Value {
-    let body = |(name, state): (String, sim::BodyState)| {
+    let body = |(body, state): (&sim::scenario::Body, &sim::bodies::BodyState)| {
         json!({
-            "name": name,
+            "name": body.name,
             "position_m": state.position.to_metres().to_array(),
             "velocity_m_s": state.velocity_m_s.to_array(),
         })
     };
-    simulation.bodies().into_iter().map(body).collect()
+    simulation.scenario().bodies.iter().zip(simulation.bodies()).map(body).collect()
 }

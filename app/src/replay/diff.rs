@@ -213,7 +213,7 @@ fn explain(recordings: &mut [Recording; 2], first: u64, steps: &[Step; 2]) -> Re
 /// Steps once and notes the digest after every system; the last entry is the finished tick's.
 fn trace(simulation: &mut Simulation, frame: &InputFrame) -> Vec<(System, Digest)> {
     let mut trace = Vec::new();
-    let report = simulation.step_traced(frame, &mut |system, digest| trace.push((system, digest)));
+    let report = simulation.step_traced(frame, |system, digest| trace.push((system, digest)));
     if let Some(last) = trace.last_mut() {
         last.1 = report.digest;
     }

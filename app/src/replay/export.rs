@@ -129,7 +129,7 @@ fn row(simulation: &Simulation, rate_hz: u32, state: &EntityState) -> [Cell; COL
     let w = |axis: usize| Cell::F64(spin.map(|s| s[axis]));
     let number = |component, name| Cell::F64(entity::number(state, component, name));
     let whole = |component, name| {
-        Cell::I64(match entity::field(state, component, name) {
+        Cell::I64(match state.field(component, name) {
             Some(Value::U32(v)) => Some(i64::from(v)),
             Some(Value::I16(v)) => Some(i64::from(v)),
             Some(Value::I64(v)) => Some(v),

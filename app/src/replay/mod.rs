@@ -69,7 +69,7 @@ impl Recording {
         if header.tick_rate_hz != scenario.tick_rate_hz || header.seed != scenario.seed {
             return Err(Failure::unreadable(path, "its header contradicts its scenario"));
         }
-        if header.schema != Simulation::schema_hash() {
+        if header.schema != sim::schema_hash() {
             return Err(Failure::unreadable(
                 path,
                 format!(

@@ -219,10 +219,7 @@ impl Interval {
         };
         if self.start == 0 && recording.header().forked_from.is_none() {
             // The first state is the scenario's, not whatever the file says.
-            match sim::Simulation::new(&recording.scenario) {
-                Ok(initial) => result.divergence = keyframe_divergence(&simulation, &initial),
-                Err(error) => return self.gave_up(result, self.start, &error.to_string()),
-            }
+            result.divergence = keyframe_divergence(&simulation, &sim::Simulation::new(&recording.scenario));
             if result.divergence.is_some() {
                 return result;
             }
