@@ -2,7 +2,7 @@
 //! copies them back. Must never lose or reorder a bit of a component.
 
 use bytemuck::{cast_slice, cast_slice_mut};
-use hecs::{ColumnBatchType, ColumnBatchBuilder};
+use hecs::{ColumnBatchBuilder, ColumnBatchType};
 
 use crate::component::{Component, Identity, Kind, Visitor, visit_components};
 use crate::world::{Built, Moved, Near, World};

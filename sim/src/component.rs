@@ -22,8 +22,8 @@ pub trait Component: Pod + Send + Sync + 'static {
 
 /// Names of all component types, by [`Component::INDEX`].
 pub const COMPONENTS: [&str; 14] = [
-    "Identity", "Position", "Velocity", "Attitude", "Spin", "Controls", "Assist", "Tank", "Clock", "Hull",
-    "Weapon", "Berth", "Solid", "Round",
+    "Identity", "Position", "Velocity", "Attitude", "Spin", "Controls", "Assist", "Tank", "Clock", "Hull", "Weapon",
+    "Berth", "Solid", "Round",
 ];
 
 macro_rules! component {
@@ -75,7 +75,7 @@ component! {
     2 Velocity {
         /// m/s; unbounded, while `v = u / sqrt(1 + u^2/c^2)` stays below c.
         proper_m_s: DVec3,
-    } |c| c.proper_m_s.is_finite()
+    } |c| within(c.proper_m_s, 1e30)
 }
 
 component! {
@@ -91,7 +91,7 @@ component! {
     4 Spin {
         /// rad/s about the body's own axes.
         body_rad_s: DVec3,
-    } |c| c.body_rad_s.is_finite()
+    } |c| within(c.body_rad_s, 1e9)
 }
 
 component! {
@@ -113,7 +113,7 @@ component! {
     6 Assist {
         /// Proper velocity of that frame, m/s, ICRF axes.
         reference_m_s: DVec3,
-    } |c| c.reference_m_s.is_finite()
+    } |c| within(c.reference_m_s, 1e30)
 }
 
 component! {
@@ -121,7 +121,7 @@ component! {
     7 Tank {
         /// kg, at least 0.
         fuel_kg: f64,
-    } |c| c.fuel_kg >= 0.0 && c.fuel_kg.is_finite()
+    } |c| (0.0..=1e15).contains(&c.fuel_kg)
 }
 
 component! {
@@ -129,7 +129,7 @@ component! {
     8 Clock {
         /// Seconds of coordinate time minus seconds of proper time since the ship was made.
         lag_s: f64,
-    } |c| c.lag_s.is_finite()
+    } |c| c.lag_s.abs() <= 1e30
 }
 
 component! {
@@ -137,7 +137,7 @@ component! {
     9 Hull {
         /// Joules of impact it still withstands.
         health_j: f64,
-    } |c| c.health_j >= 0.0 && c.health_j.is_finite()
+    } |c| (0.0..=1e60).contains(&c.health_j)
 }
 
 component! {
@@ -169,7 +169,7 @@ component! {
         radius_m: f64,
         /// Kilograms.
         mass_kg: f64,
-    } |c| c.radius_m > 0.0 && c.radius_m.is_finite() && c.mass_kg > 0.0 && c.mass_kg.is_finite()
+    } |c| (1e-3..=1e6).contains(&c.radius_m) && (1e-6..=1e30).contains(&c.mass_kg)
 }
 
 component! {
@@ -181,7 +181,7 @@ component! {
         expires_quarters: i64,
         /// Kilograms.
         mass_kg: f64,
-    } |c| c.mass_kg > 0.0 && c.mass_kg.is_finite()
+    } |c| (1e-9..=1e30).contains(&c.mass_kg)
 }
 
 /// What kind of entity something is: which components it has. The order is part of the snapshot format.
@@ -212,6 +212,11 @@ impl Kind {
             Self::Projectile => "projectile",
         }
     }
+}
+
+/// Whether each axis is a number of at most `limit`: far beyond use, and small enough that squares stay finite.
+fn within(v: DVec3, limit: f64) -> bool {
+    v.abs().cmple(DVec3::splat(limit)).all()
 }
 
 /// Something done with each component type of a kind of entity.

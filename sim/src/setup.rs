@@ -2,9 +2,7 @@
 
 use glam::{DQuat, DVec3};
 
-use crate::component::{
-    Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Solid, Spin, Tank, Velocity, Weapon,
-};
+use crate::component::{Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Solid, Spin, Tank, Velocity, Weapon};
 use crate::scenario::{Placement, Scenario, generate};
 use crate::space::Position;
 use crate::state::State;

@@ -140,9 +140,8 @@ pub(crate) fn load(scenario: &Scenario, state: &mut State, bytes: &[u8]) -> Resu
     let impossible = SnapshotError::Impossible;
     let factor = TimeFactor::from_quarters(resources.factor_quarters).ok_or(impossible("time factor"))?;
     let refused: [u64; Refusal::COUNT] = resources.refused.try_into().map_err(|_| impossible("refusal count"))?;
-    let tuning = crate::tuning::Tuning::new(scenario)
-        .with_values(&resources.tuning)
-        .ok_or(impossible("tuning value"))?;
+    let tuning =
+        crate::tuning::Tuning::new(scenario).with_values(&resources.tuning).ok_or(impossible("tuning value"))?;
     let bodies = Ephemeris::restore(&scenario.bodies, scenario.forces, scenario.tick_rate_hz, resources.bodies)
         .map_err(|_| impossible("state of the bodies"))?;
     if !bodies.covers(resources.now) {
@@ -197,7 +196,7 @@ fn open(scenario: &Scenario, bytes: &[u8]) -> Result<(Resources, Columns), Snaps
         target.rows = rows.ok_or(SnapshotError::Length)?;
         let end = at + target.rows * row_words(kind) * 8;
         let source = bytes[..body].get(at..end).ok_or(SnapshotError::Length)?;
-        target.words = bytemuck::pod_collect_to_vec(source);
+        target.words = bytemuck::allocation::pod_collect_to_vec(source);
         at = end;
     }
     if at == body { Ok((resources, columns)) } else { Err(SnapshotError::Length) }

@@ -32,15 +32,8 @@ pub enum System {
 
 impl System {
     /// All systems, in the order they run.
-    pub const ALL: [Self; 7] = [
-        Self::Membership,
-        Self::Commands,
-        Self::Bodies,
-        Self::Motion,
-        Self::Surface,
-        Self::Contact,
-        Self::Lifecycle,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Membership, Self::Commands, Self::Bodies, Self::Motion, Self::Surface, Self::Contact, Self::Lifecycle];
 
     /// Name for people and files.
     #[must_use]
@@ -167,21 +160,13 @@ pub(crate) fn step(
 }
 
 /// Motion: step by step at active factors, in one sub-stepped coast at higher ones.
-fn move_everything(
-    scenario: &Scenario,
-    state: &State,
-    scratch: &mut Scratch,
-    lanes: Lanes,
-    start: SimTime,
-    dt_s: f64,
-) {
+fn move_everything(scenario: &Scenario, state: &State, scratch: &mut Scratch, lanes: Lanes, start: SimTime, dt_s: f64) {
     let Scratch { attractors: bodies, body_states, table, .. } = scratch;
     let quarters = f64::from(state.time.factor.quarters());
     if state.time.factor.is_active() {
         state.bodies.states_at(start.0 as f64 + 0.5 * quarters, body_states);
         attractors(&scenario.bodies, body_states, bodies);
-        let step =
-            motion::Step { lanes, attractors: bodies, light: state.light, dt_s, classes: &state.tuning.classes };
+        let step = motion::Step { lanes, attractors: bodies, light: state.light, dt_s, classes: &state.tuning.classes };
         motion::fly_ships(&state.world, &step);
         motion::drift_solids(&state.world, &step);
         motion::drift_rounds(&state.world, &step);

@@ -105,7 +105,8 @@ pub(crate) fn coast(world: &World, step: &Step<'_>) {
         for_each_chunk(rows, &|rows: ShipRows<'_>| {
             for i in 0..rows.len() {
                 let before = rows.velocity[i].proper_m_s;
-                let lag = fall(step, &mut rows.position[i], &mut rows.velocity[i], &mut rows.moved[i], &mut rows.near[i]);
+                let lag =
+                    fall(step, &mut rows.position[i], &mut rows.velocity[i], &mut rows.moved[i], &mut rows.near[i]);
                 rows.clock[i].lag_s += lag;
                 rows.assist[i].reference_m_s += rows.velocity[i].proper_m_s - before;
                 turn(&mut rows.attitude[i], &rows.spin[i], step.dt_s - lag);

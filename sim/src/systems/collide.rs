@@ -71,9 +71,13 @@ impl Contacts {
                 world.set(id, hull);
             }
         }
-        rounds_down.extend(self.impacts.iter().filter(|i| i.shot).flat_map(|i| [i.a, i.b]).filter(|&id| {
-            world.kind(id) == Some(Kind::Projectile)
-        }));
+        rounds_down.extend(
+            self.impacts
+                .iter()
+                .filter(|i| i.shot)
+                .flat_map(|i| [i.a, i.b])
+                .filter(|&id| world.kind(id) == Some(Kind::Projectile)),
+        );
         rounds_down.sort_unstable();
         rounds_down.dedup();
     }

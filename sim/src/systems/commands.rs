@@ -159,8 +159,7 @@ fn fire(state: &mut State, player: PlayerId, ship: u64, events: &mut Vec<Event>)
     let recoil = (left - velocity.proper_m_s) * (class.round_mass_kg / mass);
     let muzzle = position.plus(forward * (class.radius_m + 1.0));
     let life = (class.round_life_s * crate::time::quarters_per_second(state.rate_hz)) as i64;
-    let round =
-        Round { shooter: ship, expires_quarters: state.time.now.0 + life, mass_kg: class.round_mass_kg };
+    let round = Round { shooter: ship, expires_quarters: state.time.now.0 + life, mass_kg: class.round_mass_kg };
     let ready_tick = state.time.tick.0 + u64::from(class.reload_ticks);
     state.world.set(ship, Weapon { ready_tick });
     state.world.set(ship, Velocity { proper_m_s: velocity.proper_m_s - recoil });
@@ -377,4 +376,3 @@ fn check_component(state: &State, field: &FieldPatch) -> Result<(), Refusal> {
     let fits = state.world.get::<Berth>(field.entity).is_none_or(|b| state.berth_is_sound(&b));
     if sound && fits { Ok(()) } else { Err(Refusal::OutOfRange) }
 }
-

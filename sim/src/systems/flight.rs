@@ -106,30 +106,29 @@ pub fn turned(attitude: DQuat, rate: DVec3, dt_s: f64) -> DQuat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tuning::tests::scout;
 
     const DT: f64 = 1.0 / 90.0;
 
     #[test]
     fn full_throttle_gives_thrust_over_mass_and_burns_by_exhaust_speed() {
-        let class = scout();
+        let class = ShipClass::scout();
         let controls = Controls { main: 32767, ..Controls::default() };
         let p = push(&class, &controls, &Spin::default(), Tank { fuel_kg: 4_000.0 }, DVec3::ZERO, DT);
-        assert!((p.burned_kg - 240_000.0 * DT / 50_000.0).abs() < 1e-15);
-        assert!((p.body_m_s2.x - 240_000.0 / (12_000.0 - 0.5 * p.burned_kg)).abs() < 1e-12);
+        assert!((p.burned_kg - 120_000.0 * DT / 30_000.0).abs() < 1e-15);
+        assert!((p.body_m_s2.x - 120_000.0 / (12_000.0 - 0.5 * p.burned_kg)).abs() < 1e-12);
         assert_eq!(push(&class, &controls, &Spin::default(), Tank::default(), DVec3::ZERO, DT).body_m_s2, DVec3::ZERO);
     }
 
     #[test]
     fn assist_stops_drift_and_turn_within_the_limits() {
-        let class = scout();
+        let class = ShipClass::scout();
         let controls = Controls { assist: 1, ..Controls::default() };
         let tank = Tank { fuel_kg: 4_000.0 };
         let slow = push(&class, &controls, &Spin::default(), tank, DVec3::new(0.0, 0.01, 0.0), DT);
         assert!((slow.body_m_s2.y * DT + 0.01).abs() < 1e-6, "stops at once");
         let fast = push(&class, &controls, &Spin { body_rad_s: DVec3::Z }, tank, DVec3::new(0.0, 0.0, 50.0), DT);
-        assert!((fast.body_m_s2.z + 20_000.0 / 12_000.0).abs() < 1e-5, "full thruster");
-        assert_eq!(fast.body_rad_s2.z, -60_000.0 / 90_000.0, "full torque");
+        assert!((fast.body_m_s2.z + 12_000.0 / 12_000.0).abs() < 1e-5, "full thruster");
+        assert_eq!(fast.body_rad_s2.z, -60_000.0 / 70_000.0, "full torque");
     }
 
     #[test]

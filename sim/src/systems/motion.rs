@@ -6,9 +6,7 @@ use glam::DVec3;
 
 use super::flight;
 use super::gravity::{Attractor, BLOCK, Block, Lanes, field};
-use crate::component::{
-    Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity,
-};
+use crate::component::{Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity};
 use crate::relativity::Light;
 use crate::scenario::ShipClass;
 use crate::space::Position;
