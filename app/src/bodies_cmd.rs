@@ -1,8 +1,8 @@
 //! `spacetime bodies`: where the bodies of a scenario are at given dates. The integration is the simulation's own.
 
 use serde_json::json;
+use sim::Scenario;
 use sim::bodies::BodyState;
-use sim::{Scenario};
 
 use crate::cli::BodiesArgs;
 use crate::exit::{Failure, Outcome};

@@ -21,8 +21,9 @@ impl Progress {
         let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(ticks), target);
         // The template is fixed, and the default does if a later indicatif refuses it.
-        let style = ProgressStyle::with_template("{msg:12} {bar:40.cyan/blue} {human_pos}/{human_len} ticks, {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("{msg:12} {bar:40.cyan/blue} {human_pos}/{human_len} ticks, {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.with_style(style).with_message(label)
     }
 }

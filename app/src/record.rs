@@ -54,8 +54,7 @@ impl Recorder {
         }
         let last_keyframe = header.first_tick;
         let file = output::create(path, inputs)?;
-        let writer =
-            Writer::new(file, header, &simulation.snapshot()).map_err(|e| Failure::unwritable(path, e))?;
+        let writer = Writer::new(file, header, &simulation.snapshot()).map_err(|e| Failure::unwritable(path, e))?;
         Ok(Self { writer, path: path.to_owned(), last_keyframe })
     }
 

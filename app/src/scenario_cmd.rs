@@ -65,9 +65,8 @@ fn text_of(name: &str) -> Result<String, Failure> {
 fn list(json: bool) -> Result<(), Failure> {
     let shipped = shipped().iter().map(|(name, text)| parse(name, text)).collect::<Result<Vec<_>, _>>()?;
     if json {
-        let entry = |(i, s): (usize, &Scenario)| {
-            json!({ "name": s.name, "description": s.description, "default": i == 0 })
-        };
+        let entry =
+            |(i, s): (usize, &Scenario)| json!({ "name": s.name, "description": s.description, "default": i == 0 });
         let scenarios: Vec<_> = shipped.iter().enumerate().map(entry).collect();
         return output::print_json(&json!({ "scenarios": scenarios }));
     }

@@ -181,11 +181,8 @@ fn first_parting(recordings: &mut [Recording; 2], first: u64, last: u64) -> Resu
 fn explain(recordings: &mut [Recording; 2], first: u64, steps: &[Step; 2]) -> Result<Report, Failure> {
     let before = steps[0].tick;
     let tick = before + 1;
-    let mut report = Report {
-        tick: Some(tick),
-        digests: Some([hex(steps[0].digest), hex(steps[1].digest)]),
-        ..Report::default()
-    };
+    let mut report =
+        Report { tick: Some(tick), digests: Some([hex(steps[0].digest), hex(steps[1].digest)]), ..Report::default() };
     let inputs = input_difference(&steps[0].frame, &steps[1].frame);
     report.differ_in = Some(if inputs.is_some() { "inputs" } else { "state" });
     let mut states = both_at(recordings, before)?;

@@ -29,10 +29,8 @@ pub fn command(args: &ForkArgs, progress: Progress) -> Result<Outcome, Failure> 
     let mut simulation = rebuilt.simulation;
     let left = original.last_tick() - args.tick;
     let ticks = args.ticks.unwrap_or(left);
-    let fork =
-        Fork { identity: original.reader.identity(), tick: args.tick, digest: simulation.digest().total };
-    let options =
-        Options { keyframe_ticks: Some(original.header().keyframe_ticks), fork: Some(fork) };
+    let fork = Fork { identity: original.reader.identity(), tick: args.tick, digest: simulation.digest().total };
+    let options = Options { keyframe_ticks: Some(original.header().keyframe_ticks), fork: Some(fork) };
     let mut recorder = Recorder::create(&args.out, &original.scenario, &simulation, options, &[&args.file])?;
     let bar = progress.ticks("forking", ticks);
     let mut recorded = original.reader.frames_from(args.tick);

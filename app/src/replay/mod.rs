@@ -13,6 +13,7 @@ pub mod verify;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sim::recording::{Header, Reader};
 use sim::{Scenario, Simulation};
@@ -46,7 +47,12 @@ pub struct Recording {
     pub reader: Reader<BufReader<File>>,
     /// The world it is of.
     pub scenario: Scenario,
+    /// Called with every simulation that is built from it: tests break systems with this.
+    pub prepare: Option<Prepare>,
 }
+
+/// A change to a simulation before it steps.
+pub type Prepare = Arc<dyn Fn(&mut Simulation) + Send + Sync>;
 
 /// A state that was rebuilt from a recording.
 pub struct Rebuilt {
@@ -79,7 +85,7 @@ impl Recording {
                 ),
             ));
         }
-        Ok(Self { path: path.to_owned(), reader, scenario })
+        Ok(Self { path: path.to_owned(), reader, scenario, prepare: None })
     }
 
     /// A second handle on the same recording, for another thread.
@@ -88,7 +94,12 @@ impl Recording {
     /// [`Failure::Unreadable`].
     pub fn reopen(&self) -> Result<Self, Failure> {
         let file = BufReader::new(output::open(&self.path)?);
-        Ok(Self { path: self.path.clone(), reader: self.reader.reopen(file), scenario: self.scenario.clone() })
+        Ok(Self {
+            path: self.path.clone(),
+            reader: self.reader.reopen(file),
+            scenario: self.scenario.clone(),
+            prepare: self.prepare.clone(),
+        })
     }
 
     /// What the recording says about itself.
@@ -110,12 +121,15 @@ impl Recording {
     pub fn keyframe(&mut self, keyframe: usize) -> Result<Simulation, Failure> {
         let bytes = self.reader.read_keyframe(keyframe).map_err(|e| Failure::unreadable(&self.path, e))?;
         let tick = self.reader.keyframes().get(keyframe).map_or(0, |entry| entry.tick);
-        let simulation = Simulation::restore(&self.scenario, &bytes).map_err(|e| {
+        let mut simulation = Simulation::restore(&self.scenario, &bytes).map_err(|e| {
             Failure::unreadable(&self.path, format!("the keyframe at tick {tick} is no state of its scenario: {e}"))
         })?;
         if simulation.tick().0 != tick {
             let found = simulation.tick();
             return Err(Failure::unreadable(&self.path, format!("the keyframe at tick {tick} is of tick {found}")));
+        }
+        if let Some(prepare) = &self.prepare {
+            prepare(&mut simulation);
         }
         Ok(simulation)
     }
@@ -171,8 +185,7 @@ impl Recording {
     #[must_use]
     pub fn loss(&self) -> Option<Failure> {
         let status = self.reader.status();
-        (!status.is_complete())
-            .then(|| Failure::Incomplete { path: self.path.clone(), reason: status.to_string() })
+        (!status.is_complete()).then(|| Failure::Incomplete { path: self.path.clone(), reason: status.to_string() })
     }
 
     /// [`Outcome::Fine`], or the loss.

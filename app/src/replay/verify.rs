@@ -70,12 +70,7 @@ pub struct Unverified {
 ///
 /// # Errors
 /// [`Failure`] for what cannot be read; if only a part cannot, after the verdict on the rest.
-pub fn command(
-    path: &Path,
-    threads: Option<NonZeroUsize>,
-    json: bool,
-    progress: Progress,
-) -> Result<Outcome, Failure> {
+pub fn command(path: &Path, threads: Option<NonZeroUsize>, json: bool, progress: Progress) -> Result<Outcome, Failure> {
     let mut recording = Recording::open(path)?;
     let verdict = verify(&mut recording, threads, progress)?;
     if json {

@@ -47,8 +47,7 @@ impl ParquetFile {
             fields.push(Arc::new(builder.build()?));
         }
         let schema = Type::group_type_builder("entities").with_fields(fields).build()?;
-        let properties =
-            WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
         Ok(Self { writer, columns, rows: 0 })
     }
