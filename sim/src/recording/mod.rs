@@ -8,10 +8,17 @@
 //!
 //! The format, byte by byte, with the rules of recovery: `docs/RECORDING.md`.
 
+mod chunk;
 mod error;
+mod frames;
 mod header;
+mod index;
+mod layout;
+mod payload;
 mod reader;
+mod scan;
 mod status;
+mod varint;
 mod writer;
 
 pub use error::{Fault, FrameError, OpenError, ReadError, WriteError};

@@ -65,6 +65,14 @@ impl Status {
     pub fn is_complete(&self) -> bool {
         self.damage.is_empty() && self.truncation.is_none()
     }
+
+    /// Lists another damaged part, in file order.
+    pub(super) fn note(&mut self, damage: Damage) {
+        if self.damage.len() < Self::DAMAGE_MAX {
+            let at = self.damage.partition_point(|d| d.offset <= damage.offset);
+            self.damage.insert(at, damage);
+        }
+    }
 }
 
 impl std::fmt::Display for Truncation {
