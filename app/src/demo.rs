@@ -92,7 +92,7 @@ pub fn command(args: &DemoArgs, progress: Progress) -> Result<Outcome, Failure> 
         verified_ticks: verdict.ticks,
         verify_realtime_factor: verdict.realtime_factor,
         recording: recording_path.clone(),
-        recording_bytes: flight.written.bytes,
+        recording_bytes: recording.reader.file_bytes(),
         log_bytes_per_s: flight.written.bytes.saturating_sub(flight.written.keyframe_bytes) as f64 / seconds,
         picture: picture_path,
     };

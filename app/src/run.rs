@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde::Serialize;
 use sim::{InputFrame, Membership, PlayerId, Role, Scenario, Simulation};
 
 use crate::cli::RunArgs;
@@ -31,16 +31,16 @@ pub fn command(args: &RunArgs, progress: Progress) -> Result<Outcome, Failure> {
     let realtime_factor = (wall_s > 0.0 && args.ticks > 0).then(|| flown_s / wall_s);
     let digest = hex(simulation.digest().total);
     if args.json {
-        output::print_json(&json!({
-            "scenario": scenario.name,
-            "ticks": args.ticks,
-            "entities": simulation.entity_count(),
-            "threads": pool.current_num_threads(),
-            "digest": digest,
-            "wall_s": wall_s,
-            "tick_ms": { "p50": p50, "p99": p99, "max": max },
-            "realtime_factor": realtime_factor,
-        }))?;
+        output::print_json(&Measured {
+            scenario: &scenario.name,
+            ticks: args.ticks,
+            entities: simulation.entity_count(),
+            threads: pool.current_num_threads(),
+            digest: &digest,
+            wall_s,
+            tick_ms: TickMs { p50, p99, max },
+            realtime_factor,
+        })?;
     } else {
         let ms = |value: Option<f32>| value.map_or("-".to_owned(), |v| format!("{v:.3} ms"));
         output::print(&format!(
@@ -57,6 +57,26 @@ pub fn command(args: &RunArgs, progress: Progress) -> Result<Outcome, Failure> {
         ))?;
     }
     Ok(Outcome::Fine)
+}
+
+/// The result as JSON, in the order that people read it.
+#[derive(Serialize)]
+struct Measured<'a> {
+    scenario: &'a str,
+    ticks: u64,
+    entities: usize,
+    threads: usize,
+    digest: &'a str,
+    wall_s: f64,
+    tick_ms: TickMs,
+    realtime_factor: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct TickMs {
+    p50: Option<f32>,
+    p99: Option<f32>,
+    max: Option<f32>,
 }
 
 /// A pool to step in.

@@ -142,15 +142,13 @@ fn tables_of_all_forms_hold_the_same() {
     let csv = std::fs::read_to_string(csv).expect("a table");
     let mut lines = csv.lines();
     let head: Vec<&str> = lines.next().expect("a head line").split(',').collect();
-    let objects: Vec<Value> = std::fs::read_to_string(jsonl)
-        .expect("a table")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("an object"))
-        .collect();
+    let jsonl = std::fs::read_to_string(jsonl).expect("a table");
+    let objects: Vec<(&str, Value)> =
+        jsonl.lines().map(|line| (line, serde_json::from_str(line).expect("an object"))).collect();
     let reader = SerializedFileReader::new(std::fs::File::open(parquet).expect("a table")).expect("Parquet");
     let rows: Vec<_> = reader.get_row_iter(None).expect("rows").map(|row| row.expect("a row")).collect();
     assert_eq!((objects.len(), rows.len()), (3 * 405, 3 * 405));
-    for ((line, object), row) in lines.zip(&objects).zip(&rows) {
+    for ((line, (text_line, object)), row) in lines.zip(&objects).zip(&rows) {
         let values: Vec<&str> = line.split(',').collect();
         assert_eq!(values.len(), head.len());
         for ((name, text), (column, field)) in head.iter().zip(values).zip(row.get_column_iter()) {
@@ -162,7 +160,7 @@ fn tables_of_all_forms_hold_the_same() {
                 Field::Double(v) => {
                     // Bit for bit: what is exported is the state.
                     assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(v.to_bits()), "{name}");
-                    assert_eq!(object[*name].as_f64().map(f64::to_bits), Some(v.to_bits()), "{name}");
+                    assert!(text_line.contains(&format!("\"{name}\":{text}")), "{name}: {text_line}");
                 }
                 other => panic!("{name}: {other:?}"),
             }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::json;
+use sim::component::COMPONENTS;
 use sim::input::{Membership, SentCommand};
 use sim::recording::Step;
-use sim::{Command, Difference, Digest, InputFrame, Simulation, System};
+use sim::{Command, Difference, Digest, InputFrame, RESOURCES, Simulation, System};
 
 use super::Recording;
 use crate::exit::{Failure, Outcome};
@@ -28,7 +29,7 @@ pub struct Report {
     pub system: Option<&'static str>,
     /// Whether `system` was seen at work (`true`), or is one of those that write the component (`false`).
     pub system_observed: bool,
-    /// Systems that write the component, in the order they run, where none was seen at work.
+    /// Systems that may have done it, in the order they run, where none was seen at work.
     pub suspects: Vec<&'static str>,
     /// Component, entity and field that differ first, with both values.
     #[serde(flatten)]
@@ -186,6 +187,7 @@ fn explain(recordings: &mut [Recording; 2], first: u64, steps: &[Step; 2]) -> Re
     let inputs = input_difference(&steps[0].frame, &steps[1].frame);
     report.differ_in = Some(if inputs.is_some() { "inputs" } else { "state" });
     let mut states = both_at(recordings, before)?;
+    let at_start = states[0].digest();
     let traces = [0, 1].map(|i| trace(&mut states[i], &steps[i].frame));
     for (i, name) in ["a", "b"].into_iter().enumerate() {
         if traces[i].last().map(|(_, digest)| digest.total) != Some(steps[i].digest) {
@@ -201,7 +203,10 @@ fn explain(recordings: &mut [Recording; 2], first: u64, steps: &[Step; 2]) -> Re
         report.difference = states[0].first_difference(&states[1]).map(Into::into);
         report.difference_tick = report.difference.as_ref().map(|_| tick);
     } else {
-        read_keyframe_difference(recordings, first, tick, &mut report)?;
+        let culprit = usize::from(report.not_reproduced == ["b"]);
+        read_keyframe_difference(&mut recordings[culprit], culprit, first, &mut report)?;
+        report.suspects = suspects(report.difference.as_ref(), at_start, &traces[culprit]);
+        report.system = report.suspects.first().copied();
     }
     report.summary = summarise(&report, inputs.as_deref());
     Ok(report)
@@ -220,13 +225,12 @@ fn trace(simulation: &mut Simulation, frame: &InputFrame) -> Vec<(System, Digest
 /// Where a recording was made by a build that computes otherwise, its inputs do not bring its states back. Its
 /// next keyframe does show one: compares that with what this build makes of the same inputs.
 fn read_keyframe_difference(
-    recordings: &mut [Recording; 2],
+    recording: &mut Recording,
+    culprit: usize,
     first: u64,
-    tick: u64,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let culprit = usize::from(report.not_reproduced == ["b"]);
-    let recording = &mut recordings[culprit];
+    let tick = report.tick.unwrap_or(first);
     let later = recording.reader.keyframes().partition_point(|k| k.tick < tick);
     let Some(at) = recording.reader.keyframes().get(later).map(|k| k.tick) else { return Ok(()) };
     let recorded = recording.keyframe(later)?;
@@ -239,12 +243,31 @@ fn read_keyframe_difference(
     }
     let (a, b) = if culprit == 0 { (&recorded, &computed) } else { (&computed, &recorded) };
     if let Some(difference) = a.first_difference(b) {
-        report.suspects = System::writers(difference.component).iter().map(|s| s.name()).collect();
-        report.system = report.suspects.first().copied();
         report.difference = Some(difference.into());
         report.difference_tick = Some(at);
     }
     Ok(())
+}
+
+/// Systems that write the component that differs; of these, those that wrote it in this tick as this build steps
+/// it, if any did: the likeliest to have done so wrongly.
+fn suspects(difference: Option<&FieldDifference>, at_start: Digest, trace: &[(System, Digest)]) -> Vec<&'static str> {
+    let Some(difference) = difference else { return Vec::new() };
+    let writers = System::writers(&difference.component);
+    let part = |digest: &Digest| {
+        let component = COMPONENTS.iter().position(|name| *name == difference.component);
+        let resource = || RESOURCES.iter().position(|name| *name == difference.component);
+        component.map(|i| digest.components[i]).or_else(|| resource().map(|i| digest.resources[i]))
+    };
+    let mut before = at_start;
+    let mut wrote = Vec::new();
+    for (system, after) in trace {
+        if part(&before) != part(after) && writers.contains(system) {
+            wrote.push(system.name());
+        }
+        before = *after;
+    }
+    if wrote.is_empty() { writers.iter().map(|s| s.name()).collect() } else { wrote }
 }
 
 /// How two frames differ, in words, or `None` if they are equal.
@@ -294,7 +317,7 @@ fn summarise(report: &Report, inputs: Option<&str>) -> String {
             None => text.push_str(", and no later keyframe shows its state"),
         }
         if !report.suspects.is_empty() {
-            text.push_str(&format!("; that component is written by {}", report.suspects.join(", ")));
+            text.push_str(&format!("; it may be the work of {}", report.suspects.join(", ")));
         }
     }
     text
@@ -310,7 +333,7 @@ fn describe(report: &Report) -> String {
         line("digest", format!("{a} | {b}"));
     }
     if let Some(system) = report.system {
-        let note = if report.system_observed { "" } else { " (one of those that write the component)" };
+        let note = if report.system_observed { "" } else { " (it writes the component; not seen at work)" };
         line("system", format!("{system}{note}"));
     }
     if let Some(difference) = &report.difference {

@@ -197,8 +197,8 @@ impl Recording {
     }
 }
 
-/// A text from a file, fit for a terminal: control characters replaced, cut at 80 characters.
+/// A text from a file, fit for a terminal: control characters replaced, cut at 160 characters.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().take(160).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

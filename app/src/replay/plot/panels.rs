@@ -12,6 +12,11 @@ const BODY_PANELS_MAX: usize = 3;
 /// Most ships named in one legend.
 const LEGEND_MAX: usize = 6;
 
+/// Colours of what is no ship.
+const ROCK: RGBColor = RGBColor(112, 118, 132);
+const ROUND: RGBColor = RGBColor(255, 120, 80);
+const IMPACT: RGBColor = RGBColor(255, 220, 120);
+
 /// Draws the whole picture; the pixels, RGB.
 ///
 /// # Errors
@@ -64,7 +69,7 @@ fn places(flight: &Flight, area: &Area<'_>, style: Style) -> Result<(), DrawErro
     match (&flight.close_up, panels.next()) {
         (Some(close_up), Some(panel)) => near(flight, close_up, &panel, style),
         (None, Some(panel)) => {
-            let panel = style.panel(&panel, "No ships near any body", "")?;
+            let panel = style.panel(&panel, "No ships near any body", "", &[])?;
             panel.fill(&picture::PANEL).map_err(|e| e.to_string())
         }
         _ => Ok(()),
@@ -73,7 +78,9 @@ fn places(flight: &Flight, area: &Area<'_>, style: Style) -> Result<(), DrawErro
 
 /// Orbits around one body, seen from above the first ship's orbit.
 fn orbits(area: &Area<'_>, style: Style, name: &str, radius_m: f64, ships: &[(usize, &Ship)]) -> Result<(), DrawError> {
-    let panel = style.panel(area, &format!("Around {name}"), "seen onto the first ship's orbit")?;
+    let keys = ship_keys(ships.iter().copied());
+    let heading = format!("Around {}", capitalised(name));
+    let panel = style.panel(area, &heading, "seen onto the first ship's orbit", &keys)?;
     let Some((_, first)) = ships.first() else { return Ok(()) };
     let start = first.relative_m.iter().flatten().next().copied().unwrap_or(DVec3::X);
     let (right, up) = orbit_plane(start, first.velocity_m_s);
@@ -95,11 +102,14 @@ fn orbits(area: &Area<'_>, style: Style, name: &str, radius_m: f64, ships: &[(us
     let plot_size = (f64::from(w as i32 - style.px(72.0)), f64::from(h as i32 - style.px(44.0)));
     let (x, y) = square(x, y, plot_size);
     let mut chart = style.chart(&panel, x, y, ("km from the centre", "km"), (6, 6))?;
-    let disc = Polygon::new(circle(0.0, 0.0, radius_km), RGBColor(38, 62, 98).mix(0.9));
-    let rim = PathElement::new(circle(0.0, 0.0, radius_km), RGBColor(90, 130, 190).stroke_width(style.width(1.5)));
     if with_body {
-        chart.draw_series([disc]).map_err(|e| e.to_string())?;
-        chart.draw_series([rim]).map_err(|e| e.to_string())?;
+        let ground = body_colour(name);
+        // A soft edge outward, then the disc.
+        for ring in (0..6).rev() {
+            let halo = Polygon::new(circle(0.0, 0.0, radius_km * (1.0 + 0.006 * f64::from(ring))), ground.mix(0.18));
+            chart.draw_series([halo]).map_err(|e| e.to_string())?;
+        }
+        chart.draw_series([Polygon::new(circle(0.0, 0.0, radius_km), ground)]).map_err(|e| e.to_string())?;
     }
     for (i, _, track) in &tracks {
         let line = colour(*i).mix(0.9).stroke_width(style.width(1.6));
@@ -112,19 +122,23 @@ fn orbits(area: &Area<'_>, style: Style, name: &str, radius_m: f64, ships: &[(us
             chart.draw_series([Circle::new(*end, style.px(4.5), colour(*i).filled())]).map_err(|e| e.to_string())?;
         }
     }
-    let mut entries: Vec<(String, RGBColor)> =
-        tracks.iter().take(LEGEND_MAX).map(|(i, ship, _)| (ship.label.clone(), colour(*i))).collect();
-    if tracks.len() > LEGEND_MAX {
-        entries.push((format!("and {} more", tracks.len() - LEGEND_MAX), FAINT_INK));
-    }
-    style.legend(&panel, (style.px(84.0), style.px(8.0)), &entries)
+    Ok(())
 }
 
 /// The first group of ships, seen from what they fly beside.
 fn near(flight: &Flight, close_up: &CloseUp, area: &Area<'_>, style: Style) -> Result<(), DrawError> {
     let seconds = (close_up.ticks.1 - close_up.ticks.0) as f64 / f64::from(flight.rate_hz.max(1));
     let heading = format!("Close up, first {seconds:.0} s");
-    let panel = style.panel(area, &heading, &format!("seen from {}", close_up.reference))?;
+    let ships = close_up.tracks.iter().filter_map(|(i, _)| flight.ships.get(*i).map(|ship| (*i, ship)));
+    let mut keys = ship_keys(ships);
+    keys.push(("rocks and structures, at the end".to_owned(), ROCK));
+    if !close_up.rounds.is_empty() {
+        keys.push((format!("{} rounds", grouped(close_up.rounds.len() as u64)), ROUND));
+    }
+    if !close_up.impacts.is_empty() {
+        keys.push((format!("{} impacts", grouped(close_up.impacts.len() as u64)), IMPACT));
+    }
+    let panel = style.panel(area, &heading, &format!("seen from {}", close_up.reference), &keys)?;
     let first = close_up.tracks.first().map_or(0, |(i, _)| *i);
     let ship = flight.ships.get(first);
     let start = ship.and_then(|s| s.relative_m.iter().flatten().next().copied()).unwrap_or(DVec3::X);
@@ -144,17 +158,17 @@ fn near(flight: &Flight, close_up: &CloseUp, area: &Area<'_>, style: Style) -> R
         let at = flat(at);
         if inside(&at) {
             let pixels = (radius_m / per_pixel).clamp(f64::from(style.px(1.0)), 4e3) as i32;
-            let rock = Circle::new(at, pixels, RGBColor(92, 98, 112).mix(0.8).filled());
+            let rock = Circle::new(at, pixels, ROCK.mix(0.85).filled());
             chart.draw_series([rock]).map_err(|e| e.to_string())?;
         }
     }
     for (_, track) in &close_up.rounds {
-        let line = RGBColor(255, 120, 80).mix(0.7).stroke_width(style.width(1.0));
+        let line = ROUND.mix(0.7).stroke_width(style.width(1.0));
         let track = track.iter().map(flat).filter(inside);
         chart.draw_series(LineSeries::new(track, line)).map_err(|e| e.to_string())?;
     }
     for at in close_up.impacts.iter().map(flat).filter(inside) {
-        let star = Cross::new(at, style.px(4.0), RGBColor(255, 220, 120).stroke_width(style.width(1.5)));
+        let star = Cross::new(at, style.px(4.0), IMPACT.stroke_width(style.width(1.5)));
         chart.draw_series([star]).map_err(|e| e.to_string())?;
     }
     for (i, track) in &tracks {
@@ -164,29 +178,16 @@ fn near(flight: &Flight, close_up: &CloseUp, area: &Area<'_>, style: Style) -> R
             chart.draw_series([Circle::new(*end, style.px(4.5), colour(*i).filled())]).map_err(|e| e.to_string())?;
         }
     }
-    let mut entries: Vec<(String, RGBColor)> = tracks
-        .iter()
-        .take(LEGEND_MAX)
-        .filter_map(|(i, _)| flight.ships.get(*i).map(|s| (s.label.clone(), colour(*i))))
-        .collect();
-    entries.push(("rocks and structures, at the end".to_owned(), RGBColor(110, 116, 130)));
-    if !close_up.rounds.is_empty() {
-        entries.push((format!("{} rounds", grouped(close_up.rounds.len() as u64)), RGBColor(255, 120, 80)));
-    }
-    if !close_up.impacts.is_empty() {
-        entries.push(("impacts".to_owned(), RGBColor(255, 220, 120)));
-    }
-    style.legend(&panel, (style.px(84.0), style.px(8.0)), &entries)
+    Ok(())
 }
 
+/// Ships at the Earth and at Jupiter on one scale: what changes is told, not what is.
 fn heights(flight: &Flight, area: &Area<'_>, style: Style) -> Result<(), DrawError> {
-    let radius = |ship: &Ship| {
-        let body = flight.bodies.iter().find(|(i, ..)| Some(*i) == ship.body);
-        body.map_or(0.0, |(_, _, radius_m)| *radius_m)
+    let height = |ship: &Ship, at: usize| {
+        let start = ship.relative_m.iter().flatten().next()?;
+        ship.relative_m.get(at).copied().flatten().map(|p| (p.length() - start.length()) / 1e3)
     };
-    let height =
-        |ship: &Ship, at: usize| ship.relative_m.get(at).copied().flatten().map(|p| (p.length() - radius(ship)) / 1e3);
-    series(flight, area, style, ("Height above the nearest body", "km"), height)
+    series(flight, area, style, ("Height gained above the nearest body", "km"), height)
 }
 
 fn clocks(flight: &Flight, area: &Area<'_>, style: Style) -> Result<(), DrawError> {
@@ -209,7 +210,7 @@ fn series(
     (heading, unit): (&str, &str),
     value: impl Fn(&Ship, usize) -> Option<f64>,
 ) -> Result<(), DrawError> {
-    let panel = style.panel(area, heading, &format!("{unit}, over ticks"))?;
+    let panel = style.panel(area, heading, &format!("{unit}, over ticks"), &[])?;
     let values = || flight.ships.iter().flat_map(|s| (0..flight.sampled.len()).filter_map(|at| value(s, at)));
     let x = tick_range(flight);
     let y = range(values());
@@ -241,7 +242,7 @@ fn agreement(flight: &Flight, area: &Area<'_>, style: Style) -> Result<(), DrawE
     if lost > 0 {
         note.push_str(&format!(", {} cannot be read", grouped(lost)));
     }
-    let panel = style.panel(area, "Digests, recorded and simulated again", &note)?;
+    let panel = style.panel(area, "Digests, recorded and simulated again", &note, &[])?;
     let x = tick_range(flight);
     let mut chart = ChartBuilder::on(&panel)
         .x_label_area_size(style.px(40.0))
@@ -283,6 +284,38 @@ fn agreement(flight: &Flight, area: &Area<'_>, style: Style) -> Result<(), DrawE
         }
     }
     Ok(())
+}
+
+/// Names and colours of ships, as many as there is room for.
+fn ship_keys<'a>(ships: impl Iterator<Item = (usize, &'a Ship)>) -> Vec<(String, RGBColor)> {
+    let mut keys: Vec<(String, RGBColor)> = ships.map(|(i, ship)| (ship.label.clone(), colour(i))).collect();
+    if keys.len() > LEGEND_MAX {
+        let more = keys.len() - (LEGEND_MAX - 1);
+        keys.truncate(LEGEND_MAX - 1);
+        keys.push((format!("and {more} more"), FAINT_INK));
+    }
+    keys
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The colour a body is known by, darkened; slate for those of other systems.
+fn body_colour(name: &str) -> RGBColor {
+    match name {
+        "sun" => RGBColor(150, 116, 30),
+        "mercury" | "moon" | "pluto" => RGBColor(84, 82, 80),
+        "venus" => RGBColor(126, 106, 68),
+        "earth" => RGBColor(30, 66, 116),
+        "mars" => RGBColor(122, 58, 38),
+        "jupiter" => RGBColor(118, 88, 62),
+        "saturn" => RGBColor(124, 108, 70),
+        "uranus" => RGBColor(66, 112, 118),
+        "neptune" => RGBColor(44, 66, 130),
+        _ => RGBColor(62, 72, 92),
+    }
 }
 
 fn tick_range(flight: &Flight) -> (f64, f64) {

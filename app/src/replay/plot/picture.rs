@@ -126,11 +126,17 @@ impl Style {
         area.draw_text(text, &self.text(size, ink), at).map_err(|e| e.to_string())
     }
 
-    /// A panel with a heading: the area inside it.
+    /// A panel with a heading and, below it, colour keys: the area inside it.
     ///
     /// # Errors
     /// The canvas's.
-    pub fn panel<'a>(self, area: &Area<'a>, heading: &str, note: &str) -> Result<Area<'a>, DrawError> {
+    pub fn panel<'a>(
+        self,
+        area: &Area<'a>,
+        heading: &str,
+        note: &str,
+        keys: &[(String, RGBColor)],
+    ) -> Result<Area<'a>, DrawError> {
         let gap = self.px(8.0);
         let area = area.margin(gap, gap, gap, gap);
         area.fill(&PANEL).map_err(|e| e.to_string())?;
@@ -141,7 +147,9 @@ impl Style {
         let heading_width = area.estimate_text_size(heading, &self.text(17.0, INK)).map_or(0, |(w, _)| w) as i32;
         let note_at = (self.px(14.0) + heading_width + self.px(12.0), self.px(13.0));
         self.write(&area, note, note_at, 13.0, FAINT_INK)?;
-        Ok(area.margin(self.px(34.0), self.px(6.0), self.px(8.0), self.px(14.0)))
+        let rows = keys.len().div_ceil(2) as f64;
+        self.legend(&area, (self.px(16.0), self.px(38.0)), keys)?;
+        Ok(area.margin(self.px(36.0 + 20.0 * rows), self.px(6.0), self.px(8.0), self.px(14.0)))
     }
 
     /// A chart with axes over the given ranges.
@@ -180,16 +188,14 @@ impl Style {
         Ok(chart)
     }
 
-    /// Colour keys in a row or column from a place of the area.
-    ///
-    /// # Errors
-    /// The canvas's.
-    pub fn legend(self, area: &Area<'_>, at: (i32, i32), entries: &[(String, RGBColor)]) -> Result<(), DrawError> {
+    /// Colour keys in two columns from a place of the area.
+    fn legend(self, area: &Area<'_>, at: (i32, i32), entries: &[(String, RGBColor)]) -> Result<(), DrawError> {
         for (i, (label, colour)) in entries.iter().enumerate() {
-            let y = at.1 + self.px(19.0) * i as i32;
-            let swatch = [(at.0, y + self.px(6.0)), (at.0 + self.px(18.0), y + self.px(10.0))];
+            let column = (area.dim_in_pixel().0 as i32 - at.0) / 2;
+            let (x, y) = (at.0 + column * (i % 2) as i32, at.1 + self.px(20.0) * (i / 2) as i32);
+            let swatch = [(x, y + self.px(6.0)), (x + self.px(18.0), y + self.px(10.0))];
             area.draw(&Rectangle::new(swatch, colour.filled())).map_err(|e| e.to_string())?;
-            self.write(area, label, (at.0 + self.px(26.0), y), 13.0, INK)?;
+            self.write(area, label, (x + self.px(26.0), y), 13.0, INK)?;
         }
         Ok(())
     }
