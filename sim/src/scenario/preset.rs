@@ -19,7 +19,7 @@ pub(super) fn solar_system(epoch_jd_tdb: f64) -> Result<Vec<Body>, String> {
             figure: Some(Figure { j2: 1.082_626e-3, c22: 0.0, faces: None, radius_m: 6_378_136.3 }),
             rotation_rad_s: 7.292_115e-5,
             atmosphere: Some(Atmosphere { surface_density_kg_m3: 1.225, scale_height_m: 8_500.0, top_m: 150_000.0 }),
-            ..body("earth", 398_600.435_5, 6_371.0084, [-2.756e7, 1.323e8, 5.74e7], [-29.78, -5.03, -2.18])
+            ..body("earth", 398_600.435_5, 6_371.008_4, [-2.756e7, 1.323e8, 5.74e7], [-29.78, -5.03, -2.18])
         },
         body("moon", 4_902.800_1, 1_737.4, [-2.785e7, 1.321e8, 5.733e7], [-29.14, -5.70, -2.48]),
         body("jupiter", 126_712_764.1, 69_911.0, [5.973e8, 4.086e8, 1.606e8], [-7.9, 10.18, 4.555]),
