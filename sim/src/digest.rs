@@ -5,6 +5,8 @@
 //! Each component of each entity is hashed together with the entity's id; the hashes of one type are added
 //! modulo 2^64, which any order of rows and any split over threads gives alike.
 
+use hecs::Archetype;
+
 use crate::component::{COMPONENTS, Component, Identity, Kind, Visitor, visit_components};
 use crate::world::{CHUNK_ROWS, World};
 
@@ -102,42 +104,58 @@ fn row_hash<C: Component>(seed: u64, id: u64, row: &C) -> u64 {
     fold(even ^ SALT[2], odd ^ SALT[1])
 }
 
+/// One sum of row hashes per component type.
+type Sums = [u64; COMPONENTS.len()];
+
 /// Sub-digests of all component types.
-pub(crate) fn digest_components(world: &World) -> [u64; COMPONENTS.len()] {
+pub(crate) fn digest_components(world: &World) -> Sums {
+    Kind::ALL.into_iter().fold([0; COMPONENTS.len()], |sums, kind| {
+        add(sums, digest_rows(world, kind, 0, world.count(kind)))
+    })
+}
+
+fn add(mut a: Sums, b: Sums) -> Sums {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a = a.wrapping_add(b));
+    a
+}
+
+/// Row hashes of all columns of a kind, from row `from` to before `to`. Sums modulo 2^64 are the same
+/// however the rows are cut.
+fn digest_rows(world: &World, kind: Kind, from: usize, to: usize) -> Sums {
+    /// Rows below which a second thread costs more than it gives.
+    const SPLIT_ROWS: usize = 2 * CHUNK_ROWS;
+    if to - from > SPLIT_ROWS {
+        let middle = from + (to - from) / 2;
+        let (left, right) =
+            rayon::join(|| digest_rows(world, kind, from, middle), || digest_rows(world, kind, middle, to));
+        return add(left, right);
+    }
+
     struct Add<'a> {
-        world: &'a World,
+        archetype: &'a Archetype,
+        ids: &'a [Identity],
         kind: Kind,
-        sums: &'a mut [u64; COMPONENTS.len()],
+        from: usize,
+        to: usize,
+        sums: Sums,
     }
     impl Visitor for Add<'_> {
         fn visit<C: Component>(&mut self) {
-            let Some(archetype) = self.world.archetype(self.kind) else { return };
-            let (Some(ids), Some(rows)) = (archetype.get::<&Identity>(), archetype.get::<&C>()) else { return };
+            let Some(rows) = self.archetype.get::<&C>() else { return };
             let seed = SALT[0] ^ ((C::INDEX as u64) << 8 | self.kind as u64);
-            let sum = column_hash::<C>(seed, &ids, &rows);
+            let sum = column_hash::<C>(seed, self.ids, &rows[self.from..self.to]);
             self.sums[C::INDEX] = self.sums[C::INDEX].wrapping_add(sum);
         }
     }
-
-    let mut sums = [0; COMPONENTS.len()];
-    for kind in Kind::ALL {
-        visit_components(kind, &mut Add { world, kind, sums: &mut sums });
-    }
-    sums
+    let Some(archetype) = world.archetype(kind) else { return [0; COMPONENTS.len()] };
+    let Some(ids) = archetype.get::<&Identity>() else { return [0; COMPONENTS.len()] };
+    let mut add = Add { archetype, ids: &ids[from..to], kind, from, to, sums: [0; COMPONENTS.len()] };
+    visit_components(kind, &mut add);
+    add.sums
 }
 
 /// Sum of the row hashes of one column.
 fn column_hash<C: Component>(seed: u64, ids: &[Identity], rows: &[C]) -> u64 {
-    /// Rows below which a second thread costs more than it gives.
-    const SPLIT_ROWS: usize = 8 * CHUNK_ROWS;
-    if rows.len() > SPLIT_ROWS {
-        let middle = rows.len() / 2;
-        let (left, right) = rayon::join(
-            || column_hash(seed, &ids[..middle], &rows[..middle]),
-            || column_hash(seed, &ids[middle..], &rows[middle..]),
-        );
-        return left.wrapping_add(right);
-    }
     ids.iter().zip(rows).fold(0u64, |sum, (id, row)| sum.wrapping_add(row_hash(seed, id.id, row)))
 }
 

@@ -31,34 +31,25 @@ impl Light {
     #[inline(always)]
     #[must_use]
     pub fn velocity(self, u: DVec3) -> DVec3 {
-        u / self.gamma(u)
+        u * self.pace(u.length_squared()).per_gamma
+    }
+
+    /// The factors that follow from a speed, with one root and one division.
+    #[inline(always)]
+    #[must_use]
+    pub fn pace(self, u2: f64) -> Pace {
+        let w = u2 * self.inverse_c2;
+        let gamma = (1.0 + w).sqrt();
+        let both = 1.0 / (gamma * (1.0 + gamma));
+        Pace { w, both, per_gamma: (1.0 + gamma) * both }
     }
 
     /// Rate of change of `u`, m/s^2 of coordinate time, under proper acceleration `a` (rest frame, axes
-    /// not turned): `a` lengthwise, `a/gamma` crosswise.
+    /// not turned): `a` lengthwise, `a/gamma` crosswise. `pace` is that of `u`.
     #[inline(always)]
     #[must_use]
-    pub fn thrust(self, u: DVec3, a: DVec3) -> DVec3 {
-        let gamma = self.gamma(u);
-        (a + u * (u.dot(a) * self.inverse_c2 / (1.0 + gamma))) / gamma
-    }
-
-    /// What the weak-field acceleration `g` does to `u` beyond Newton: the factor gamma (1 + v^2/c^2), so
-    /// that light falls twice as fast as a slow body.
-    #[inline(always)]
-    #[must_use]
-    pub fn weight(self, u: DVec3) -> f64 {
-        let w = u.length_squared() * self.inverse_c2;
-        (1.0 + 2.0 * w) / (1.0 + w).sqrt()
-    }
-
-    /// Seconds per second by which a clock moving with `u` lags: 1 - 1/gamma, without cancellation.
-    #[inline(always)]
-    #[must_use]
-    pub fn motion_lag(self, u: DVec3) -> f64 {
-        let w = u.length_squared() * self.inverse_c2;
-        let gamma = (1.0 + w).sqrt();
-        w / (gamma * (1.0 + gamma))
+    pub fn thrust(self, pace: Pace, u: DVec3, a: DVec3) -> DVec3 {
+        a * pace.per_gamma + u * (u.dot(a) * self.inverse_c2 * pace.both)
     }
 
     /// Seconds per second by which a clock at rest lags where the sum of GM/r is `potential` (m^2/s^2):
@@ -71,20 +62,40 @@ impl Light {
         q / (1.0 + (1.0 - q).sqrt())
     }
 
-    /// Lag of a clock that both moves and sits deep: 1 - sqrt(1 - 2U/c^2) / gamma.
-    #[inline(always)]
-    #[must_use]
-    pub fn clock_lag(self, u: DVec3, potential: f64) -> f64 {
-        let motion = self.motion_lag(u);
-        motion + (1.0 - motion) * self.gravity_lag(potential)
-    }
-
     /// Proper velocity, seen from outside, of what leaves a ship of proper velocity `u` with proper
     /// velocity `w` in the ship's frame.
     #[must_use]
     pub fn boost(self, u: DVec3, w: DVec3) -> DVec3 {
         let along = u.dot(w) * self.inverse_c2 / (1.0 + self.gamma(u));
         w + u * (along + self.gamma(w))
+    }
+}
+
+/// What a speed does to velocity, force and clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pace {
+    /// u^2/c^2.
+    pub w: f64,
+    /// 1 / (gamma (1 + gamma)).
+    pub both: f64,
+    /// 1 / gamma: what turns `u` into `v`.
+    pub per_gamma: f64,
+}
+
+impl Pace {
+    /// What the weak-field acceleration does to `u` beyond Newton: the factor gamma (1 + v^2/c^2), so that
+    /// light falls twice as fast as a slow body.
+    #[inline(always)]
+    #[must_use]
+    pub fn weight(self) -> f64 {
+        (1.0 + 2.0 * self.w) * self.per_gamma
+    }
+
+    /// Seconds per second by which the moving clock lags: 1 - 1/gamma, without cancellation.
+    #[inline(always)]
+    #[must_use]
+    pub fn lag(self) -> f64 {
+        self.w * self.both
     }
 }
 
@@ -107,8 +118,8 @@ mod tests {
     fn small_lags_keep_their_digits() {
         let light = Light::new(C);
         // v^2 / 2c^2 for an orbital speed of 7.66 km/s.
-        let lag = light.motion_lag(DVec3::X * 7660.0);
-        assert!((lag / 3.264_227e-10 - 1.0).abs() < 1e-6, "{lag:e}");
+        let lag = light.pace(7660.0 * 7660.0).lag();
+        assert!((lag / (7660.0 * 7660.0 / (2.0 * C * C)) - 1.0).abs() < 1e-9, "{lag:e}");
         // The Earth's surface: GM/(R c^2).
         let surface = light.gravity_lag(3.986_004_418e14 / 6.371e6);
         assert!((surface / 6.961_3e-10 - 1.0).abs() < 1e-4, "{surface:e}");

@@ -180,14 +180,19 @@ impl<R: Read + Seek> Source<R> {
         Ok(if hash.digest() == checksum { Ok((head, payload, checksum)) } else { Err(Fault::Checksum) })
     }
 
-    /// The next place at or behind `offset` where a sound head is.
+    /// The next place at or behind `offset` where a sound head is; mostly right there.
     pub(super) fn next_head(&mut self, mut offset: u64) -> io::Result<Option<(u64, Head)>> {
-        let mut buffer = vec![0; STEP_BYTES];
+        if let Some(head) = self.head(offset)? {
+            return Ok(Some((offset, head)));
+        }
+        // Small steps first, so that many short searches stay cheap.
+        let mut step = STEP_BYTES / 64;
+        let mut buffer = Vec::new();
         while self.length.saturating_sub(offset) >= FRAMING_BYTES {
-            let step = buffer.len().min(usize::try_from(self.length - offset).unwrap_or(STEP_BYTES));
+            buffer.resize(step.min(usize::try_from(self.length - offset).unwrap_or(step)), 0);
             self.input.seek(SeekFrom::Start(offset))?;
-            self.input.read_exact(&mut buffer[..step])?;
-            for (i, window) in buffer[..step].windows(HEAD_BYTES).enumerate() {
+            self.input.read_exact(&mut buffer)?;
+            for (i, window) in buffer.windows(HEAD_BYTES).enumerate() {
                 if window[0] != Kind::Segment.magic()[0] {
                     continue;
                 }
@@ -198,7 +203,8 @@ impl<R: Read + Seek> Source<R> {
                 }
             }
             // The last bytes may be the beginning of a head.
-            offset += (step - HEAD_BYTES + 1) as u64;
+            offset += (buffer.len() - HEAD_BYTES + 1) as u64;
+            step = (step * 2).min(STEP_BYTES);
         }
         Ok(None)
     }

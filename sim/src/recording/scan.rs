@@ -14,7 +14,6 @@ const HASHED_PER_BYTE: u64 = 4;
 
 struct Scan {
     layout: Layout,
-    first_tick: u64,
     /// Chunks that are damaged but whose heads are sound: kept once something whole follows.
     tentative: Vec<Chunk>,
     /// Place of the next chunk, counted with the tentative ones.
@@ -34,7 +33,6 @@ pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, start: u64, first_tic
     let mut scan = Scan {
         layout: Layout::new(start, first_tick, source.seed),
         tentative: Vec::new(),
-        first_tick,
         sequence: 0,
         tick: first_tick,
         previous: Some(source.seed),
@@ -55,10 +53,8 @@ pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, start: u64, first_tic
         } else {
             scan.damaged(offset, &head);
             // Unless something begins right behind, its length has led astray: bytes were taken out of it.
-            match source.head(behind)? {
-                Some(head) => Some((behind, head)),
-                None => source.next_head(offset + 1)?,
-            }
+            let behind = source.head(behind)?.map(|head| (behind, head));
+            if behind.is_some() { behind } else { source.next_head(offset + 1)? }
         };
     }
     Ok(scan.finish(source.length))
@@ -83,7 +79,10 @@ impl Scan {
                 state: Ok(checksum),
             }),
             Kind::Index => self.index_offset = Some(offset),
-            Kind::End => self.end(offset, end),
+            Kind::End => {
+                self.ended = true;
+                self.layout.final_digest = end.filter(|end| end.ticks > 0).map(|end| end.final_digest);
+            }
         }
         self.layout.last_checksum = checksum;
         self.whole_to = offset + head.chunk_bytes();
@@ -147,17 +146,6 @@ impl Scan {
 
     fn note(&mut self, offset: u64, bytes: u64, part: DamagedPart) {
         self.layout.status.note(Damage { offset, bytes, part });
-    }
-
-    fn end(&mut self, offset: u64, end: Option<End>) {
-        self.ended = true;
-        let ticks = self.tick - self.first_tick;
-        match end {
-            Some(end) if end.ticks == ticks && self.index_offset == Some(end.index_offset) => {
-                self.layout.final_digest = (ticks > 0).then_some(end.final_digest);
-            }
-            _ => self.note(self.index_offset.unwrap_or(offset), 0, DamagedPart::Index),
-        }
     }
 
     fn finish(mut self, length: u64) -> Layout {

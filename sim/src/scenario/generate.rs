@@ -140,3 +140,149 @@ fn normalized(q: DQuat) -> DQuat {
     let length = libm::sqrt(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w);
     DQuat::from_xyzw(q.x / length, q.y / length, q.z / length, q.w / length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::ControlInput;
+    use crate::scenario::Placement;
+
+    const HERE: Placement = Placement { body: None, position_m: DVec3::ZERO, velocity_m_s: DVec3::ZERO };
+
+    fn fleet(count: u32) -> Fleet {
+        Fleet {
+            name: "fleet".to_owned(),
+            class: 0,
+            count,
+            placement: HERE,
+            spacing_m: 10.0,
+            jitter_m_s: 5.0,
+            facing: DVec3::X,
+            first_player: 1,
+            players: 8,
+            controls: ControlInput::default(),
+        }
+    }
+
+    fn field() -> AsteroidField {
+        AsteroidField {
+            name: "field".to_owned(),
+            count: 20_000,
+            placement: HERE,
+            extent_m: 1000.0,
+            radius_m: (2.0, 20.0),
+            density_kg_m3: 2000.0,
+            jitter_m_s: 5.0,
+            spin_rad_s: 0.1,
+        }
+    }
+
+    #[test]
+    fn a_grid_is_centred_and_nobody_shares_a_place() {
+        for count in [1, 2, 3, 4, 5, 8, 9, 26, 27, 28, 100, 1000, 1001] {
+            let fleet = fleet(count);
+            let mut places: Vec<DVec3> = (0..count).map(|slot| fleet_slot(&fleet, slot)).collect();
+            let bounds = |pick: fn(DVec3, DVec3) -> DVec3| places.iter().copied().reduce(pick).unwrap();
+            let (low, high) = (bounds(DVec3::min), bounds(DVec3::max));
+            assert_eq!(low, -high, "{count} ships are not centred");
+            let edge = cube_edge(u64::from(count)) as f64;
+            assert!(high.max_element() <= (edge - 1.0) / 2.0 * 10.0, "{count} ships need no longer edge");
+            // Each place is a multiple of half the spacing, so rounding to it is exact.
+            places.sort_by_key(|place| place.to_array().map(|x| (x / 5.0) as i64));
+            places.dedup();
+            assert_eq!(places.len(), count as usize);
+        }
+        // A slot that the fleet does not have, as a patch may write it, is some place, not a panic.
+        assert!(fleet_slot(&fleet(3), u32::MAX).is_finite());
+        assert_eq!(fleet_player(&fleet(30), 9), 2);
+    }
+
+    #[test]
+    fn cube_edges_are_exact() {
+        for edge in [1_u64, 2, 3, 10, 46, 99, 100, 101, 1000, 1625] {
+            assert_eq!(cube_edge(edge * edge * edge), edge);
+            assert_eq!(cube_edge(edge * edge * edge + 1), edge + 1);
+        }
+    }
+
+    #[test]
+    fn facing_turns_body_x_there() {
+        let mut random = RandomStream::new(5);
+        let given = [DVec3::X, -DVec3::X, DVec3::Y, -DVec3::Z, DVec3::new(-1.0, 1e-9, 0.0), DVec3::new(-0.6, 0.0, 0.8)];
+        for facing in given.into_iter().chain((0..1000).map(|_| direction(&mut random))) {
+            let facing = facing / facing.length();
+            let attitude = facing_attitude(facing);
+            assert!((attitude.length() - 1.0).abs() < 1e-15);
+            // A few roundings of numbers near one.
+            assert!((attitude * DVec3::X - facing).length() < 2e-15, "{facing}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_what_it_says() {
+        let field = field();
+        let rocks: Vec<Rock> = (0..field.count).map(|index| asteroid(3, 0, &field, index)).collect();
+        for rock in &rocks {
+            assert!(rock.offset_m.length() <= 1000.0 * (1.0 + 1e-15));
+            assert!((2.0..=20.0).contains(&rock.radius_m));
+            assert!(rock.velocity_m_s.abs().max_element() <= 5.0 && rock.spin_rad_s.abs().max_element() <= 0.1);
+            assert!((rock.icrf_from_body.length() - 1.0).abs() < 1e-15);
+        }
+        let share = |test: &dyn Fn(&Rock) -> bool| rocks.iter().filter(|rock| test(rock)).count() as f64 / 20_000.0;
+        let mean = |value: &dyn Fn(&Rock) -> DVec3| rocks.iter().map(value).sum::<DVec3>() / 20_000.0;
+        // Shares of 20,000 have a standard deviation of 0.0035 at most; five of them.
+        let near = |found: f64, expected: f64| (found - expected).abs() < 0.018;
+        assert!(near(share(&|rock| rock.offset_m.length() < 500.0), 0.125), "uniform in the volume");
+        assert!(near(share(&|rock| rock.offset_m.x > 0.0), 0.5) && near(share(&|rock| rock.offset_m.z > 0.0), 0.5));
+        // (1 - (2/4)^2) / (1 - (2/20)^2)
+        assert!(near(share(&|rock| rock.radius_m < 4.0), 0.75 / 0.99), "small ones are many");
+        // Where body x points is uniform over the sphere: each component has a standard deviation of 0.58/141.
+        assert!(mean(&|rock| rock.icrf_from_body * DVec3::X).length() < 0.03);
+        assert!(mean(&|rock| rock.velocity_m_s / 5.0).length() < 0.03);
+        let sphere = 4.0 / 3.0 * PI * 2000.0;
+        assert!(
+            rocks.iter().all(|r| (r.mass_kg / (sphere * r.radius_m * r.radius_m * r.radius_m) - 1.0).abs() < 1e-15)
+        );
+    }
+
+    #[test]
+    fn ships_and_rocks_are_their_own() {
+        let (small, large) = (fleet(10), fleet(10_000));
+        assert_eq!(fleet_jitter(3, 0, &small, 7), fleet_jitter(3, 0, &large, 7), "independent of the count");
+        let drawn = [
+            fleet_jitter(3, 0, &small, 7),
+            fleet_jitter(4, 0, &small, 7),
+            fleet_jitter(3, 1, &small, 7),
+            fleet_jitter(3, 0, &small, 8),
+            asteroid(3, 0, &field(), 7).velocity_m_s,
+        ];
+        for (i, a) in drawn.iter().enumerate() {
+            assert!(drawn.iter().skip(i + 1).all(|b| a != b), "{drawn:?}");
+        }
+    }
+
+    /// Pins what seeds mean. A change here changes every world: on purpose only.
+    #[test]
+    fn golden_values() {
+        assert_eq!(
+            fleet_jitter(3, 1, &fleet(100), 42),
+            DVec3::new(-4.143189152799378, 0.07560148619312113, 3.130921291980119)
+        );
+        let expected = Rock {
+            offset_m: DVec3::new(-439.1086314346346, 240.51402821783032, 105.66942841454305),
+            velocity_m_s: DVec3::new(0.066689646852371, 0.9321229981027592, 3.1722201992139585),
+            radius_m: 8.387855694186417,
+            mass_kg: 4943920.238485004,
+            icrf_from_body: DQuat::from_xyzw(
+                -0.13374569991211815,
+                0.7330571498407583,
+                0.5727462321174129,
+                -0.34161536326352215,
+            ),
+            spin_rad_s: DVec3::new(0.012891155803128468, 0.01618613454192115, 0.06583020707677428),
+        };
+        assert_eq!(asteroid(3, 1, &field(), 42), expected);
+        // Five across and five deep: 42 = 2 + 5 * (3 + 5 * 1), in the middle of 4, 4 and 3.
+        assert_eq!(fleet_slot(&fleet(100), 42), DVec3::new(0.0, 10.0, -5.0));
+    }
+}

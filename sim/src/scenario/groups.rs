@@ -92,7 +92,7 @@ impl Groups {
             return Err(table.error("spacing_m", &message));
         }
         let first_player = table.whole_or("first_player", 0, PLAYER_MAX, 0)?;
-        let players = table.whole_or("players", 1, count, count)?;
+        let players = table.whole_or("players", 1, count, if first_player == 0 { 1 } else { count })?;
         if first_player == 0 && table.has("players") {
             return Err(table.missing("first_player", "the first of the players that share the fleet"));
         }
@@ -110,10 +110,7 @@ impl Groups {
         let jitter_m_s = table.number_or("jitter_m_s", JITTER_M_S, 0.0)?;
         let placement = self.place(&table, &name, bodies, c_m_s, jitter_m_s)?;
         let radii = Range::new(0.01, 1e5);
-        let [smallest, largest] = match table.numbers::<2>("radius_m", radii)? {
-            None => [1.0, 10.0],
-            Some(both) => both,
-        };
+        let [smallest, largest] = table.numbers::<2>("radius_m", radii)?.unwrap_or([1.0, 10.0]);
         if smallest > largest {
             return Err(
                 table.error("radius_m", "has a smallest radius above the largest, expected [smallest, largest]")

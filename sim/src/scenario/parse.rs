@@ -121,3 +121,43 @@ fn rules(file: &Table<'_>) -> Checked<Rules> {
     }
     Ok(rules)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{class, placement};
+    use super::*;
+
+    #[test]
+    fn the_page_describes_every_key() {
+        let page = include_str!("../../../docs/SCENARIOS.md");
+        let tables = [
+            KEYS,
+            FORCES_KEYS,
+            RULES_KEYS,
+            body::KEYS,
+            body::FIGURE_KEYS,
+            body::TIDE_KEYS,
+            body::ATMOSPHERE_KEYS,
+            class::KEYS,
+            placement::ORBIT_KEYS,
+            groups::CONTROLS_KEYS,
+            &groups::fleet_keys(),
+            &groups::field_keys(),
+            &groups::structure_keys(),
+        ];
+        for key in tables.concat() {
+            let written = [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")];
+            assert!(written.iter().any(|written| page.contains(written)), "{key} is not described");
+        }
+    }
+
+    /// Keys of numbers that are read through the parameter tables are known keys, and the other way round.
+    #[test]
+    fn parameters_and_keys_agree() {
+        let scalar = |name: &&str| !name.starts_with("inertia");
+        let parameters = super::super::ShipClass::PARAMETERS.iter().map(|parameter| parameter.name).filter(scalar);
+        let keys = class::KEYS.iter().copied().filter(|key| !["name", "based_on"].contains(key)).filter(scalar);
+        assert!(parameters.eq(keys));
+        assert!(Rules::PARAMETERS.iter().map(|parameter| parameter.name).eq(RULES_KEYS.iter().copied()));
+    }
+}

@@ -198,7 +198,7 @@ fn check(table: &Table<'_>, placement: &Placement, surroundings: &Surroundings<'
     let limit = BETA_MAX * surroundings.speed_of_light_m_s;
     if fastest > limit {
         return Err(table.error_here(&format!(
-            "it moves at {} m/s past the barycentre, more than {BETA_MAX} of the scenario's speed of light, {} m/s",
+            "its members move at up to {} m/s past the barycentre, more than {BETA_MAX} of the scenario's speed of light, {} m/s",
             Plain(libm::round(fastest)),
             Plain(surroundings.speed_of_light_m_s)
         )));

@@ -146,13 +146,14 @@ fn fall(step: &Step<'_>, position: &mut Position, velocity: &mut Velocity, moved
     let (mut way, mut u, mut lag, mut met) = (DVec3::ZERO, velocity.proper_m_s, 0.0, 0.0);
     for (kick, attractors) in step.table.stages[level].iter().enumerate() {
         let h = SHARES[kick % SHARES.len()] * sub_step;
-        let before = light.motion_lag(u);
-        way += light.velocity(u) * (0.5 * h);
+        let before = light.pace(u.length_squared());
+        way += u * (0.5 * h * before.per_gamma);
         let (acceleration, potential, at) = field_at(attractors, origin + way);
-        u += acceleration * (light.weight(u) * h);
-        let motion = 0.5 * (before + light.motion_lag(u));
+        u += acceleration * (before.weight() * h);
+        let after = light.pace(u.length_squared());
+        let motion = 0.5 * (before.lag() + after.lag());
         lag += (motion + (1.0 - motion) * light.gravity_lag(potential)) * h;
-        way += light.velocity(u) * (0.5 * h);
+        way += u * (0.5 * h * after.per_gamma);
         met = at;
     }
     *position = position.plus(way);

@@ -93,23 +93,28 @@ fn attractor(body: &Body, state: &BodyState) -> Attractor {
 /// Fills in the field at every row of the block.
 #[inline]
 pub fn field(lanes: Lanes, attractors: &[Attractor], block: &mut Block) {
-    match lanes {
-        Lanes::Wide => pulp::Arch::new().dispatch(Kernel { attractors, block }),
-        Lanes::Baseline => kernel(attractors, block),
+    widest(
+        lanes,
+        #[inline(always)]
+        || kernel(attractors, block),
+    );
+}
+
+/// Runs a loop over lanes with the chosen instructions. `work` must be `#[inline(always)]` all the way down.
+#[inline]
+pub(crate) fn widest(lanes: Lanes, work: impl FnOnce()) {
+    struct Work<F>(F);
+    impl<F: FnOnce()> pulp::NullaryFnOnce for Work<F> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            (self.0)();
+        }
     }
-}
-
-struct Kernel<'a> {
-    attractors: &'a [Attractor],
-    block: &'a mut Block,
-}
-
-impl pulp::NullaryFnOnce for Kernel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        kernel(self.attractors, self.block);
+    match lanes {
+        Lanes::Wide => pulp::Arch::new().dispatch(Work(work)),
+        Lanes::Baseline => work(),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Moves everything by one tick at an active time factor: half a drift, one kick at the middle of the tick,
 //! half a drift (the symplectic leapfrog in its drift-kick-drift form, Newtonian limit), with the velocity
 //! in between averaged by Simpson's rule so that relativistic flight is of fourth order.
+//!
+//! Rows are worked on in blocks. What is alike for all rows runs over plain arrays, on the widest vectors the
+//! processor has; what depends on a ship's controls runs row by row in between.
 
 use glam::DVec3;
 
-use super::flight;
-use super::gravity::{Attractor, BLOCK, Block, Lanes, field};
+use super::flight::{self, Handling, TickLength};
+use super::gravity::{Attractor, BLOCK, Block, Lanes, field, widest};
 use crate::component::{Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity};
-use crate::relativity::Light;
+use crate::relativity::{Light, Pace};
 use crate::scenario::ShipClass;
 use crate::space::Position;
 use crate::world::{Moved, Near, Rows, World, columns, for_each_chunk};
@@ -36,8 +39,16 @@ pub(crate) struct Step<'a> {
     /// Bodies at the middle of the tick.
     pub attractors: &'a [Attractor],
     pub light: Light,
-    pub dt_s: f64,
+    pub tick: TickLength,
     pub classes: &'a [ShipClass],
+    /// By class, like `classes`.
+    pub handling: &'a [Handling],
+}
+
+impl Step<'_> {
+    fn class(&self, berth: &Berth) -> (&ShipClass, &Handling) {
+        (&self.classes[berth.class as usize], &self.handling[berth.class as usize])
+    }
 }
 
 /// Ships under control.
@@ -53,7 +64,8 @@ pub(crate) fn drift_solids(world: &World, step: &Step<'_>) {
                 in_blocks(rows, &|rows: SolidRows<'_>| {
                     fall(step, rows.position, rows.velocity, rows.moved, rows.near);
                     for (attitude, spin) in rows.attitude.iter_mut().zip(rows.spin) {
-                        attitude.icrf_from_body = flight::turned(attitude.icrf_from_body, spin.body_rad_s, step.dt_s);
+                        let turned = flight::turned(attitude.icrf_from_body, spin.body_rad_s, step.tick.dt_s);
+                        attitude.icrf_from_body = turned;
                     }
                 });
             });
@@ -80,87 +92,212 @@ fn in_blocks<R: Rows>(mut rows: R, work: &impl Fn(R)) {
     work(rows);
 }
 
-/// Gravity where each row is at the middle of the tick, and the coordinate velocities at its start.
-#[inline]
-fn middle_field(step: &Step<'_>, position: &[Position], velocity: &[Velocity]) -> (Block, [DVec3; BLOCK]) {
-    let mut block = Block::default();
-    let mut start = [DVec3::ZERO; BLOCK];
-    for (i, (p, u)) in position.iter().zip(velocity).enumerate() {
-        start[i] = step.light.velocity(u.proper_m_s);
-        let middle = p.to_metres() + start[i] * (0.5 * step.dt_s);
-        (block.x[i], block.y[i], block.z[i]) = (middle.x, middle.y, middle.z);
-    }
-    field(step.lanes, step.attractors, &mut block);
-    (block, start)
+/// One quantity of a block.
+type Lane = [f64; BLOCK];
+/// One vector of a block.
+type Lane3 = [Lane; 3];
+
+/// A block on its way through the tick.
+struct Flow {
+    /// Gravity, at the middle of the tick.
+    block: Block,
+    /// Proper velocity at the start, m/s; at the end once finished.
+    u: Lane3,
+    /// Coordinate velocity at the start, m/s.
+    v: Lane3,
+    /// Pace at the start.
+    w: Lane,
+    both: Lane,
+    per_gamma: Lane,
+    /// What gravity adds to `u`, m/s.
+    fallen: Lane3,
+    /// What engines add to `u`, m/s.
+    gained: Lane3,
+    /// Displacement, m.
+    way: Lane3,
+    /// Seconds per second that a clock loses by motion, mean over the tick, and by depth.
+    motion_lag: Lane,
+    depth_lag: Lane,
 }
 
-/// Moves one row from `u0` to `u1`, whose coordinate velocity at the start is `v0`. Gives the displacement.
-#[inline(always)]
-fn displace(step: &Step<'_>, position: &mut Position, v0: DVec3, u0: DVec3, u1: DVec3) -> DVec3 {
-    let middle = step.light.velocity((u0 + u1) * 0.5);
-    let displacement = (v0 + middle * 4.0 + step.light.velocity(u1)) * (step.dt_s / 6.0);
-    *position = position.plus(displacement);
-    displacement
+const ZERO: Lane = [0.0; BLOCK];
+const ZERO3: Lane3 = [ZERO; 3];
+
+fn at(lanes: &Lane3, row: usize) -> DVec3 {
+    DVec3::new(lanes[0][row], lanes[1][row], lanes[2][row])
+}
+
+fn put(lanes: &mut Lane3, row: usize, v: DVec3) {
+    [lanes[0][row], lanes[1][row], lanes[2][row]] = v.to_array();
+}
+
+impl Flow {
+    /// Takes up to [`BLOCK`] rows to the middle of the tick and asks for gravity there.
+    fn start(step: &Step<'_>, position: &[Position], velocity: &[Velocity]) -> Self {
+        let mut flow = Self {
+            block: Block::default(),
+            u: ZERO3,
+            v: ZERO3,
+            w: ZERO,
+            both: ZERO,
+            per_gamma: ZERO,
+            fallen: ZERO3,
+            gained: ZERO3,
+            way: ZERO3,
+            motion_lag: ZERO,
+            depth_lag: ZERO,
+        };
+        for (i, (p, u)) in position.iter().zip(velocity).enumerate() {
+            let place = p.to_metres();
+            (flow.block.x[i], flow.block.y[i], flow.block.z[i]) = (place.x, place.y, place.z);
+            put(&mut flow.u, i, u.proper_m_s);
+        }
+        widest(step.lanes, #[inline(always)] || flow.to_the_middle(step.light, step.tick.dt_s));
+        field(step.lanes, step.attractors, &mut flow.block);
+        widest(step.lanes, #[inline(always)] || flow.feel_gravity(step.tick.dt_s));
+        flow
+    }
+
+    #[inline(always)]
+    fn to_the_middle(&mut self, light: Light, dt: f64) {
+        let Self { block, u, v, .. } = self;
+        for i in 0..BLOCK {
+            let pace = light.pace(u[0][i] * u[0][i] + u[1][i] * u[1][i] + u[2][i] * u[2][i]);
+            (self.w[i], self.both[i], self.per_gamma[i]) = (pace.w, pace.both, pace.per_gamma);
+            for axis in 0..3 {
+                v[axis][i] = u[axis][i] * pace.per_gamma;
+            }
+            block.x[i] += v[0][i] * (0.5 * dt);
+            block.y[i] += v[1][i] * (0.5 * dt);
+            block.z[i] += v[2][i] * (0.5 * dt);
+        }
+    }
+
+    #[inline(always)]
+    fn feel_gravity(&mut self, dt: f64) {
+        for i in 0..BLOCK {
+            let weight = (1.0 + 2.0 * self.w[i]) * self.per_gamma[i] * dt;
+            self.fallen[0][i] = self.block.ax[i] * weight;
+            self.fallen[1][i] = self.block.ay[i] * weight;
+            self.fallen[2][i] = self.block.az[i] * weight;
+        }
+    }
+
+    /// Goes on to the end of the tick, with what engines gave.
+    fn finish(&mut self, step: &Step<'_>) {
+        widest(step.lanes, #[inline(always)] || self.to_the_end(step.light, step.tick.dt_s));
+    }
+
+    #[inline(always)]
+    fn to_the_end(&mut self, light: Light, dt: f64) {
+        let Self { u, v, fallen, gained, way, .. } = self;
+        for i in 0..BLOCK {
+            let (mut end, mut middle) = ([0.0; 3], [0.0; 3]);
+            for axis in 0..3 {
+                end[axis] = u[axis][i] + fallen[axis][i] + gained[axis][i];
+                middle[axis] = 0.5 * (u[axis][i] + end[axis]);
+            }
+            let paces = [middle, end].map(
+                #[inline(always)]
+                |u| light.pace(u[0] * u[0] + u[1] * u[1] + u[2] * u[2]),
+            );
+            for axis in 0..3 {
+                let mean = v[axis][i] + 4.0 * (middle[axis] * paces[0].per_gamma) + end[axis] * paces[1].per_gamma;
+                way[axis][i] = mean * (dt / 6.0);
+                u[axis][i] = end[axis];
+            }
+            let lag = self.w[i] * self.both[i] + 4.0 * paces[0].lag() + paces[1].lag();
+            self.motion_lag[i] = lag * (1.0 / 6.0);
+            self.depth_lag[i] = light.gravity_lag(self.block.potential[i]);
+        }
+    }
+
+    /// Pace of a row at the start of the tick.
+    fn pace(&self, row: usize) -> Pace {
+        Pace { w: self.w[row], both: self.both[row], per_gamma: self.per_gamma[row] }
+    }
 }
 
 /// Free fall of up to [`BLOCK`] rows.
 fn fall(step: &Step<'_>, position: &mut [Position], velocity: &mut [Velocity], moved: &mut [Moved], near: &mut [Near]) {
-    let (block, start) = middle_field(step, position, velocity);
+    let mut flow = Flow::start(step, position, velocity);
+    flow.finish(step);
     for i in 0..position.len() {
-        let u0 = velocity[i].proper_m_s;
-        let u1 = u0 + block.acceleration(i) * (step.light.weight(u0) * step.dt_s);
-        moved[i] = Moved(displace(step, &mut position[i], start[i], u0, u1));
-        velocity[i].proper_m_s = u1;
-        near[i] = Near(block.near[i] as u64);
+        moved[i] = Moved(at(&flow.way, i));
+        position[i] = position[i].plus(moved[i].0);
+        velocity[i].proper_m_s = at(&flow.u, i);
+        near[i] = Near(flow.block.near[i] as u64);
     }
 }
 
 /// Powered flight of up to [`BLOCK`] rows.
 fn fly(rows: ShipRows<'_>, step: &Step<'_>) {
-    let (block, start) = middle_field(step, rows.position, rows.velocity);
-    let (light, dt) = (step.light, step.dt_s);
+    let mut flow = Flow::start(step, rows.position, rows.velocity);
+    let mut applied = [DVec3::ZERO; BLOCK];
     for i in 0..rows.position.len() {
-        let u0 = rows.velocity[i].proper_m_s;
-        let fallen = block.acceleration(i) * (light.weight(u0) * dt);
-        let mut u1 = u0 + fallen;
-        let attitude = rows.attitude[i].icrf_from_body;
-        let lag0 = light.motion_lag(u0);
-        let alive = rows.hull[i].health_j > 0.0;
-        let class = &step.classes[rows.berth[i].class as usize];
-        let controls = if alive { rows.controls[i] } else { Controls::default() };
-        let mut applied = DVec3::ZERO;
-        if controls != Controls::default() {
-            let drift = attitude.conjugate() * (u0 - rows.assist[i].reference_m_s);
-            let push = flight::push(class, &controls, &rows.spin[i], rows.tank[i], drift, dt * (1.0 - lag0));
-            rows.tank[i].fuel_kg -= push.burned_kg;
-            applied = push.body_rad_s2;
-            // Explicit midpoint: the push depends on the velocity that it changes.
-            let a = attitude * push.body_m_s2;
-            let middle = u0 + (fallen + light.thrust(u0, a) * dt) * 0.5;
-            let gained = light.thrust(middle, a) * dt;
-            u1 += gained;
-            follow(&controls, attitude, &mut rows.assist[i], gained);
+        if rows.controls[i] != Controls::default() && rows.hull[i].health_j > 0.0 {
+            let row = (&rows.controls[i], &rows.attitude[i], &rows.spin[i]);
+            let class = step.class(&rows.berth[i]);
+            applied[i] = thrust(step, &mut flow, i, class, row, &mut rows.assist[i], &mut rows.tank[i]);
         }
-        rows.assist[i].reference_m_s += fallen;
-        rows.moved[i] = Moved(displace(step, &mut rows.position[i], start[i], u0, u1));
-        rows.velocity[i].proper_m_s = u1;
-        // Simpson's rule over the speed; the depth is taken at the middle.
-        let motion = (lag0 + 4.0 * light.motion_lag((u0 + u1) * 0.5) + light.motion_lag(u1)) / 6.0;
-        rows.clock[i].lag_s += (motion + (1.0 - motion) * light.gravity_lag(block.potential[i])) * dt;
-        // A ship turns by its own time.
-        let (rate, own_dt) = (rows.spin[i].body_rad_s, dt * (1.0 - motion));
-        let next = flight::turn_rate(class.inertia_kg_m2, rate, applied, own_dt);
-        rows.attitude[i].icrf_from_body = flight::turned(attitude, (rate + next) * 0.5, own_dt);
-        rows.spin[i].body_rad_s = next;
-        rows.near[i] = Near(block.near[i] as u64);
     }
+    flow.finish(step);
+    let dt = step.tick.dt_s;
+    for i in 0..rows.position.len() {
+        rows.moved[i] = Moved(at(&flow.way, i));
+        rows.position[i] = rows.position[i].plus(rows.moved[i].0);
+        rows.velocity[i].proper_m_s = at(&flow.u, i);
+        rows.assist[i].reference_m_s += at(&flow.fallen, i);
+        rows.near[i] = Near(flow.block.near[i] as u64);
+        let motion = flow.motion_lag[i];
+        rows.clock[i].lag_s += (motion + (1.0 - motion) * flow.depth_lag[i]) * dt;
+        let rate = rows.spin[i].body_rad_s;
+        if rate != DVec3::ZERO || applied[i] != DVec3::ZERO {
+            // A ship turns by its own time.
+            let own_s = dt * (1.0 - motion);
+            let next = flight::turn_rate(step.class(&rows.berth[i]), rate, applied[i], own_s);
+            let attitude = &mut rows.attitude[i].icrf_from_body;
+            *attitude = flight::turned(*attitude, (rate + next) * 0.5, own_s);
+            rows.spin[i].body_rad_s = next;
+        }
+    }
+}
+
+/// Engines and assist of one ship: adds to the flow, burns propellant, and gives the angular acceleration.
+fn thrust(
+    step: &Step<'_>,
+    flow: &mut Flow,
+    row: usize,
+    class: (&ShipClass, &Handling),
+    (controls, attitude, spin): (&Controls, &Attitude, &Spin),
+    assist: &mut Assist,
+    tank: &mut Tank,
+) -> DVec3 {
+    let (u, pace, light) = (at(&flow.u, row), flow.pace(row), step.light);
+    let (attitude, dt) = (attitude.icrf_from_body, step.tick.dt_s);
+    let drift =
+        if controls.assist != 0 { attitude.conjugate() * (u - assist.reference_m_s) } else { DVec3::ZERO };
+    let own_s = dt * (1.0 - pace.lag());
+    let push = flight::push(class, controls, spin, *tank, drift, step.tick, own_s);
+    tank.fuel_kg -= push.burned_kg;
+    if push.body_m_s2 != DVec3::ZERO {
+        // Explicit midpoint: the push depends on the velocity that it changes.
+        let a = attitude * push.body_m_s2;
+        let middle = u + (at(&flow.fallen, row) + light.thrust(pace, u, a) * dt) * 0.5;
+        let gained = light.thrust(light.pace(middle.length_squared()), middle, a) * dt;
+        put(&mut flow.gained, row, gained);
+        if controls.assist != 0 {
+            follow(controls, attitude, assist, gained);
+        }
+    }
+    push.body_rad_s2
 }
 
 /// Along the axes that a control asks for, the assist frame goes with the ship.
 fn follow(controls: &Controls, attitude: glam::DQuat, assist: &mut Assist, gained: DVec3) {
     let mut body = attitude.conjugate() * gained;
     for axis in 0..3 {
-        if controls.translate[axis] == 0 && (axis != 0 || controls.main == 0) {
+        if !flight::asked(controls, axis) {
             body[axis] = 0.0;
         }
     }

@@ -129,8 +129,6 @@ pub fn read(bytes: &[u8]) -> Result<Contents, OpenError> {
             Err(_) => contents.sound = false,
         }
     }
-    let found = reader.check().expect("memory does not fail").is_complete();
-    assert_eq!(found, contents.sound, "a check finds exactly what reading finds");
     Ok(contents)
 }
 
@@ -152,6 +150,12 @@ pub enum Verdict {
 /// anything reads back that is not in the original.
 pub fn judge(original: &Contents, corrupted: &[u8], foreign: bool) -> Verdict {
     let Ok(contents) = read(corrupted) else { return Verdict::Refused };
+    // Spare time: a check reads the whole file once more.
+    if corrupted.len().is_multiple_of(4) {
+        let mut reader = Reader::open(Cursor::new(corrupted)).expect("opened before");
+        let found = reader.check().expect("memory does not fail").is_complete();
+        assert_eq!(found, contents.sound, "a check finds exactly what reading finds");
+    }
     if contents.sound {
         assert!(contents == *original, "accepted silently");
         return Verdict::Identical;
@@ -260,7 +264,8 @@ pub fn corrupt(
         }
         _ => {
             let from = donor_chunks[random.below(donor_chunks.len())].start;
-            bytes.truncate(chunk.start);
+            // At least the first keyframe stays: all of another recording is another recording.
+            bytes.truncate(chunk.start.max(chunks[0].end));
             bytes.extend_from_slice(&donor[from..]);
         }
     }

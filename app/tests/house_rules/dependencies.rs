@@ -1,0 +1,139 @@
+//! Dependencies point one way, and what must be pinned is pinned. The table below is the law; a new package needs a row
+//! before it builds here, which is the moment to think about its place.
+
+use serde_json::Value;
+
+use crate::assert_none;
+use crate::repository::packages;
+
+/// Which of our packages each of our packages may depend on, in every kind of dependency. Nothing may depend on `app`
+/// or `benches`.
+const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
+    ("sim", &[]),
+    ("netcode", &[]),
+    ("mesh", &["sim"]),
+    ("persistence", &["sim"]),
+    ("render", &["sim"]),
+    ("xr", &["render"]),
+    ("api", &[]),
+    ("app", &["sim", "netcode", "mesh", "persistence", "render", "xr", "api", "readiness"]),
+    ("benches", &["sim", "netcode", "mesh", "persistence", "render", "xr", "api"]),
+    ("fuzz", &["sim", "netcode", "mesh", "persistence", "api"]),
+];
+
+/// Crates of others that a package of ours must not use, and why.
+const MUST_NOT_USE: &[(&str, &[&str], &str)] = &[
+    ("sim", &["tokio", "async-std", "smol", "futures"], "no async in `sim`"),
+    ("sim", &["rand", "getrandom", "fastrand", "ahash"], "no randomness of the operating system in `sim`"),
+    ("sim", &["chrono", "time", "tracing", "log"], "no clock and no output in `sim`"),
+    ("api", &["tokio-postgres", "sqlx", "postgres", "rusqlite", "redb"], "no SQL in `api`"),
+];
+
+/// Crates whose arithmetic or layout decides bits of the state: pinned exactly in `sim`.
+const PINNED: &[&str] = &["hecs", "glam", "libm", "pulp", "postcard", "bytemuck"];
+
+/// One dependency, as far as the rules look at it.
+#[derive(Clone, Debug, Default)]
+struct Dependency {
+    of: String,
+    on: String,
+    requirement: String,
+    features: Vec<String>,
+}
+
+fn dependencies(packages: &[Value]) -> Vec<Dependency> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    for package in packages {
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            found.push(Dependency {
+                of: text(&package["name"]),
+                on: text(&dependency["name"]),
+                requirement: text(&dependency["req"]),
+                features: dependency["features"].as_array().into_iter().flatten().map(text).collect(),
+            });
+        }
+    }
+    found
+}
+
+/// `ours` are the names of our packages.
+fn directions(ours: &[String], dependencies: &[Dependency]) -> Vec<String> {
+    let row = |name: &str| MAY_DEPEND_ON.iter().find(|(package, _)| *package == name);
+    let unknown = ours.iter().filter(|name| row(name).is_none());
+    let mut complaints: Vec<String> = unknown.map(|name| format!("{name}: has no row in MAY_DEPEND_ON")).collect();
+    for Dependency { of, on, .. } in dependencies {
+        // A package may name itself, to switch a feature on in its own tests.
+        let allowed = of == on || row(of).is_none_or(|(_, allowed)| allowed.contains(&on.as_str()));
+        if ours.contains(on) && !allowed {
+            complaints.push(format!("{of} -> {on}: against the direction of dependencies"));
+        }
+    }
+    complaints
+}
+
+fn forbidden(dependencies: &[Dependency]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for Dependency { of, on, .. } in dependencies {
+        for (_, _, why) in MUST_NOT_USE.iter().filter(|(us, them, _)| us == of && them.contains(&on.as_str())) {
+            complaints.push(format!("{of} -> {on}: {why}"));
+        }
+    }
+    complaints
+}
+
+fn unpinned(dependencies: &[Dependency]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for d in dependencies.iter().filter(|d| d.of == "sim" && PINNED.contains(&d.on.as_str())) {
+        if !d.requirement.starts_with('=') {
+            complaints.push(format!("sim -> {} {}: computes state, so pin it with `=`", d.on, d.requirement));
+        }
+        if d.on == "glam" && !d.features.iter().any(|feature| feature == "libm") {
+            complaints.push("sim -> glam: without its `libm` feature it uses the platform's trigonometry".to_owned());
+        }
+    }
+    complaints
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let packages = packages();
+    let ours: Vec<String> = packages.iter().filter_map(|p| p["name"].as_str()).map(str::to_owned).collect();
+    assert!(ours.iter().any(|name| name == "sim"), "cargo names no package `sim`: {ours:?}");
+    assert_none(&directions(&ours, &dependencies(&packages)));
+}
+
+#[test]
+fn packages_use_only_what_suits_them() {
+    assert_none(&forbidden(&dependencies(&packages())));
+}
+
+#[test]
+fn what_computes_state_is_pinned() {
+    let dependencies = dependencies(&packages());
+    assert!(dependencies.iter().any(|d| d.of == "sim" && d.on == "glam"), "sim no longer uses glam: mend PINNED");
+    assert_none(&unpinned(&dependencies));
+}
+
+#[test]
+fn each_rule_can_fail() {
+    let ours = ["sim", "render", "xr", "app", "benches", "api"].map(str::to_owned);
+    let one = |of: &str, on: &str| vec![Dependency { of: of.into(), on: on.into(), ..Dependency::default() }];
+    for (of, on) in [("sim", "app"), ("xr", "sim"), ("app", "benches"), ("benches", "app"), ("api", "sim")] {
+        assert_eq!(directions(&ours, &one(of, on)).len(), 1, "{of} -> {on}");
+    }
+    for (of, on) in [("app", "sim"), ("xr", "render"), ("benches", "sim"), ("sim", "sim"), ("sim", "glam")] {
+        assert!(directions(&ours, &one(of, on)).is_empty(), "{of} -> {on}");
+    }
+    assert_eq!(directions(&["newcomer".to_owned()], &[]).len(), 1);
+    assert_eq!(forbidden(&one("sim", "tokio")).len(), 1);
+    assert!(forbidden(&one("app", "tokio")).is_empty());
+
+    let glam = |requirement: &str, feature: &str| {
+        let features = vec![feature.to_owned()];
+        vec![Dependency { of: "sim".into(), on: "glam".into(), requirement: requirement.into(), features }]
+    };
+    assert_eq!(unpinned(&glam("^0.34", "libm")).len(), 1);
+    assert_eq!(unpinned(&glam("=0.34.3", "std")).len(), 1);
+    assert!(unpinned(&glam("=0.34.3", "libm")).is_empty());
+}

@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""Turns measurements into benches/RESULTS.md. Standard library only; started by scripts/bench.
+
+    results.py machine --out FILE          writes what the measurements that follow belong to: processor, commit, date
+    results.py run OUT.json COMMAND...     runs a command that prints JSON, adds its peak memory, writes OUT.json
+    results.py table --criterion DIR --measured DIR [--out FILE]     prints the page, and writes it too if asked
+    results.py self-test
+
+The rows are data, in ROWS below: a new benchmark is a new row. A row whose measurement is missing stays in the table as
+"not measured"; a row is never dropped.
+
+Where a value comes from:
+    "tick/bench-1k"            criterion: median seconds per iteration of that benchmark
+    "rate:verify/hundred"      criterion: elements per second, for a benchmark that states Throughput::Elements
+    "growth:A:B:RATIO"         exponent of the cost between two criterion benchmarks whose sizes differ by RATIO
+    "FILE#key.key"             a number in MEASURED/FILE.json, such as "rebound#bodies_10_years_s"
+"""
+
+import argparse
+import datetime
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+TICK_RATE_HZ = 90.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    ours: str
+    peer: str = ""  # measured in the same run
+    target: str = ""  # "<= 1.2 ms", ">= 8 x" (peer's value over ours), ">= 300 x real time", "<= 1.1", "<= 200 MB"
+    scale: float = 1.0  # what the source counts in: seconds for times, else the unit of the target
+
+
+ROWS = (
+    Row("one tick, 1,000 ships", "tick/bench-1k"),
+    Row("one tick, 10,000 ships", "tick/bench-10k", target="<= 1.2 ms"),
+    Row("one tick, 100,000 ships", "tick/bench-100k", target="<= 11.1 ms"),
+    Row("growth of a tick, 1,000 to 100,000 ships (exponent)", "growth:tick/bench-1k:tick/bench-100k:100", target="<= 1.1"),
+    Row("gravity of 11 bodies on 10,000 particles, wide", "gravity/10k wide", "rebound#gravity_10k_ms", ">= 8 x"),
+    Row("gravity of 11 bodies on 10,000 particles, scalar", "gravity/10k scalar", "rebound#gravity_10k_ms"),
+    Row("contact of 10,000 spheres (peer: rapier3d)", "contact/10k", "contact/rapier3d-10k", ">= 8 x"),
+    Row("11 bodies, 10 years (peer: REBOUND, same terms)", "bodies/10-years", "rebound#bodies_10_years_s", "<= 0.29 s"),
+    Row("snapshot of 10,000 ships, save", "snapshot/save-10k", target="<= 0.5 ms"),
+    Row("snapshot of 10,000 ships, restore", "snapshot/restore-10k", target="<= 0.5 ms"),
+    Row("rollback ring, 10,000 ships, save", "rollback/save-10k"),
+    Row("rollback ring, 10,000 ships, restore", "rollback/restore-10k"),
+    Row("digest of 10,000 ships", "digest/10k"),
+    Row("`replay verify`, 100 ships", "rate:verify/hundred", target=">= 300 x real time", scale=1.0 / TICK_RATE_HZ),
+    Row("`run bench-10k`, median tick", "run-bench-10k#tick_ms.p50", target="<= 1.2 ms", scale=1e-3),
+    Row("`run bench-100k`, median tick", "run-bench-100k#tick_ms.p50", target="<= 11.1 ms", scale=1e-3),
+    Row("`run bench-100k`, peak memory of the process", "run-bench-100k#peak_memory_mb", target="<= 200 MB"),
+)
+
+# Keys of the REBOUND peer that are not in seconds.
+PEER_SCALE = {"rebound#gravity_10k_ms": 1e-3}
+
+UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+class Measurements:
+    """Everything that was measured, looked up by source."""
+
+    def __init__(self, criterion, measured):
+        self.seconds, self.elements = {}, {}
+        for file in sorted(pathlib.Path(criterion).glob("**/new/benchmark.json")):
+            benchmark = json.loads(file.read_text())
+            estimates = json.loads((file.parent / "estimates.json").read_text())
+            self.seconds[benchmark["full_id"]] = estimates["median"]["point_estimate"] * 1e-9
+            if isinstance(benchmark.get("throughput"), dict) and "Elements" in benchmark["throughput"]:
+                self.elements[benchmark["full_id"]] = benchmark["throughput"]["Elements"]
+        self.files = {file.stem: json.loads(file.read_text()) for file in pathlib.Path(measured).glob("*.json")}
+
+    def get(self, source):
+        """The number, or None where it was not measured."""
+        if source.startswith("rate:"):
+            name = source.removeprefix("rate:")
+            return self.elements[name] / self.seconds[name] if name in self.elements else None
+        if source.startswith("growth:"):
+            _, small, large, ratio = source.split(":")
+            if small not in self.seconds or large not in self.seconds:
+                return None
+            return math.log(self.seconds[large] / self.seconds[small]) / math.log(float(ratio))
+        if "#" in source:
+            file, keys = source.split("#")
+            value = self.files.get(file)
+            for key in keys.split("."):
+                value = value.get(key) if isinstance(value, dict) else None
+            return value
+        return self.seconds.get(source)
+
+
+def is_time(row):
+    """Whether the row's value is in seconds once scaled."""
+    return not (row.ours.startswith(("rate:", "growth:")) or row.target.endswith(("MB", "real time")))
+
+
+def show(row, value):
+    """A value with its unit."""
+    if is_time(row):
+        unit = next((unit for unit in ("s", "ms", "us") if value >= UNITS[unit]), "ns")
+        return f"{value / UNITS[unit]:.3g} {unit}"
+    words = row.target.split(" ", 2)
+    unit = words[2] if len(words) > 2 else ""
+    return f"{value:.0f} {unit}" if unit else f"{value:.2f}"
+
+
+def holds(row, value, ratio):
+    """True, False, or None where there is nothing to compare."""
+    if not row.target:
+        return None
+    sign, number, unit = (row.target.split(" ", 2) + [""])[:3]
+    bound = float(number) * (UNITS.get(unit, 1.0) if is_time(row) else 1.0)
+    got = ratio if unit == "x" else value
+    if got is None:
+        return None
+    return got <= bound if sign == "<=" else got >= bound
+
+
+def line(row, measurements):
+    """The row as cells: name, ours, peer, ratio, target, verdict."""
+    raw = measurements.get(row.ours)
+    value = None if raw is None else raw * row.scale
+    peer_raw = measurements.get(row.peer) if row.peer else None
+    peer = None if peer_raw is None else peer_raw * PEER_SCALE.get(row.peer, 1.0)
+    ratio = peer / value if value and peer else None
+    verdict = {True: "yes", False: "**no**", None: "" if not row.target else "not measured"}[holds(row, value, ratio)]
+    return [
+        row.name,
+        "not measured" if value is None else show(row, value),
+        "" if not row.peer else "not measured" if peer is None else show(row, peer),
+        "" if ratio is None else f"{ratio:.1f} x",
+        row.target,
+        verdict,
+    ]
+
+
+def machine():
+    """What the figures belong to, by label."""
+    def output(*command):
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return "unknown"
+
+    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((text.split(":", 1)[1].strip() for text in cpuinfo if text.startswith("model name")), "unknown")
+    memory_kb = int(pathlib.Path("/proc/meminfo").read_text().split()[1])
+    # The page itself is about to change, and is no part of what is measured.
+    changed = output("git", "status", "--porcelain", "--", ".", ":!benches/RESULTS.md")
+    return {
+        "processor": f"{model}, {os.cpu_count()} cores, two threads used",
+        "memory": f"{memory_kb / 2**20:.0f} GiB",
+        "system": f"{output('uname', '-sr')}, load {os.getloadavg()[0]:.1f} at the start",
+        "compiler": output("rustc", "--version") + ", release: thin LTO, one codegen unit, overflow checks on",
+        "commit": output("git", "rev-parse", "--short=12", "HEAD") + (" with uncommitted changes" if changed else ""),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def page(measurements):
+    """The whole text of RESULTS.md."""
+    rebound = measurements.files.get("rebound", {})
+    rows = [line(row, measurements) for row in ROWS]
+    known = {part for row in ROWS for source in (row.ours, row.peer) for part in source.split(":")}
+    others = sorted(name for name in measurements.seconds if name not in known)
+    text = ["# Results", "", "Written by `scripts/bench`; do not edit. Times are medians. A ratio is the peer's time over ours,",
+            "both from the same run, so above 1 we are faster.", ""]
+    text += [f"- {label}: {value}" for label, value in measurements.files.get("machine", {}).items()]
+    text += [f"- peers: {rebound.get('peer', 'REBOUND (not measured)')}; rapier3d 0.36 with `enhanced-determinism`; each on one thread", ""]
+    text += ["| what | ours | peer | ratio | target | met |", "|---|---|---|---|---|---|"]
+    text += ["| " + " | ".join(cells) + " |" for cells in rows]
+    if others:
+        text += ["", "## Other benchmarks", "", "| benchmark | median |", "|---|---|"]
+        text += [f"| {name} | {show(Row(name, name), measurements.seconds[name])} |" for name in others]
+    return "\n".join(text) + "\n"
+
+
+def run_and_record(out, command):
+    """Runs `command`, which prints one JSON object, and writes that with its peak resident memory in MB."""
+    with tempfile.TemporaryFile("w+") as stdout:
+        child = subprocess.Popen(command, stdout=stdout)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        stdout.seek(0)
+        text = stdout.read()
+    if child.returncode != 0:
+        sys.exit(f"results.py: {' '.join(command)} ended with {child.returncode}")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        sys.exit(f"results.py: {' '.join(command)} printed no JSON: {error}")
+    value["peak_memory_mb"] = usage.ru_maxrss * 1024 / 1e6
+    pathlib.Path(out).write_text(json.dumps(value, indent=1) + "\n")
+
+
+def self_test():
+    """Rows from made-up measurements."""
+    with tempfile.TemporaryDirectory() as folder:
+        criterion = pathlib.Path(folder, "criterion", "any", "new")
+        criterion.mkdir(parents=True)
+        def bench(name, ns, throughput=None):
+            there = criterion.parent.parent / name.replace("/", "_") / "new"
+            there.mkdir(parents=True)
+            (there / "benchmark.json").write_text(json.dumps({"full_id": name, "throughput": throughput}))
+            (there / "estimates.json").write_text(json.dumps({"median": {"point_estimate": ns}}))
+        bench("tick/bench-1k", 1e5)
+        bench("tick/bench-10k", 1.3e6)
+        bench("tick/bench-100k", 1.0e7)
+        bench("gravity/10k wide", 5e4)
+        bench("verify/hundred", 1e9, {"Elements": 90 * 301})
+        measured = pathlib.Path(folder, "measured")
+        measured.mkdir()
+        (measured / "rebound.json").write_text('{"gravity_10k_ms": 0.5}')
+        (measured / "run-bench-100k.json").write_text('{"peak_memory_mb": 201, "tick_ms": {"p50": 10.0}}')
+        m = Measurements(criterion.parent.parent, measured)
+        cells = {row.ours: line(row, m) for row in ROWS}
+        assert cells["tick/bench-1k"][1:] == ["100 us", "", "", "", ""], cells["tick/bench-1k"]
+        assert cells["tick/bench-10k"][1:] == ["1.3 ms", "", "", "<= 1.2 ms", "**no**"], cells["tick/bench-10k"]
+        assert cells["tick/bench-100k"][5] == "yes"
+        assert cells["growth:tick/bench-1k:tick/bench-100k:100"][1:] == ["1.00", "", "", "<= 1.1", "yes"]
+        assert cells["gravity/10k wide"][1:] == ["50 us", "500 us", "10.0 x", ">= 8 x", "yes"]
+        assert cells["contact/10k"][1:] == ["not measured", "not measured", "", ">= 8 x", "not measured"]
+        assert cells["rate:verify/hundred"][1:] == ["301 x real time", "", "", ">= 300 x real time", "yes"]
+        assert cells["run-bench-100k#peak_memory_mb"][1:] == ["201 MB", "", "", "<= 200 MB", "**no**"]
+        assert cells["run-bench-100k#tick_ms.p50"][1] == "10 ms"
+        assert all(row.name in page(m) for row in ROWS)
+        assert {"processor", "commit", "date", "compiler"} <= machine().keys()
+    print("results.py: self-test passed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("machine").add_argument("--out", required=True)
+    table = verbs.add_parser("table")
+    table.add_argument("--criterion", required=True)
+    table.add_argument("--measured", required=True)
+    table.add_argument("--out")
+    run = verbs.add_parser("run")
+    run.add_argument("out")
+    run.add_argument("command", nargs=argparse.REMAINDER)
+    verbs.add_parser("self-test")
+    arguments = parser.parse_args()
+    if arguments.verb == "table":
+        text = page(Measurements(arguments.criterion, arguments.measured))
+        print(text, end="")
+        if arguments.out:
+            pathlib.Path(arguments.out).write_text(text)
+    elif arguments.verb == "machine":
+        pathlib.Path(arguments.out).write_text(json.dumps(machine(), indent=1) + "\n")
+    elif arguments.verb == "run":
+        run_and_record(arguments.out, arguments.command)
+    else:
+        self_test()
+
+
+if __name__ == "__main__":
+    main()
