@@ -1,14 +1,14 @@
 //! `spacetime replay diff`: where two recordings part. Digests and inputs say at which tick; both states,
 //! rebuilt and stepped through that tick system by system, say where in it.
 
+mod explain;
+
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::json;
-use sim::component::COMPONENTS;
-use sim::input::{Membership, SentCommand};
 use sim::recording::Step;
-use sim::{Command, Difference, Digest, InputFrame, RESOURCES, Simulation, System};
+use sim::{Difference, Simulation};
 
 use super::Recording;
 use crate::exit::{Failure, Outcome};
@@ -123,7 +123,7 @@ pub fn diff(recordings: &mut [Recording; 2]) -> Result<Report, Failure> {
     let parting = first_parting(recordings, first, last)?;
     let ticks_compared = parting.as_ref().map_or(last, |p| p[0].tick) - first;
     let mut report = match parting {
-        Some(steps) => explain(recordings, first, &steps)?,
+        Some(steps) => explain::explain(recordings, first, &steps)?,
         None if ta == tb => {
             Report { identical: true, summary: "the recordings are identical".to_owned(), ..Report::default() }
         }
@@ -176,151 +176,6 @@ fn first_parting(recordings: &mut [Recording; 2], first: u64, last: u64) -> Resu
         }
     }
     Ok(None)
-}
-
-/// Finds out what happened in the tick at which they part.
-fn explain(recordings: &mut [Recording; 2], first: u64, steps: &[Step; 2]) -> Result<Report, Failure> {
-    let before = steps[0].tick;
-    let tick = before + 1;
-    let mut report =
-        Report { tick: Some(tick), digests: Some([hex(steps[0].digest), hex(steps[1].digest)]), ..Report::default() };
-    let inputs = input_difference(&steps[0].frame, &steps[1].frame);
-    report.differ_in = Some(if inputs.is_some() { "inputs" } else { "state" });
-    let mut states = both_at(recordings, before)?;
-    let at_start = states[0].digest();
-    let traces = [0, 1].map(|i| trace(&mut states[i], &steps[i].frame));
-    for (i, name) in ["a", "b"].into_iter().enumerate() {
-        if traces[i].last().map(|(_, digest)| digest.total) != Some(steps[i].digest) {
-            report.not_reproduced.push(name);
-        }
-    }
-    if report.not_reproduced.is_empty() {
-        let pairs = traces[0].iter().zip(&traces[1]);
-        if let Some((system, _)) = pairs.into_iter().find(|(a, b)| a.1 != b.1).map(|(a, _)| a) {
-            report.system = Some(system.name());
-            report.system_observed = true;
-        }
-        report.difference = states[0].first_difference(&states[1]).map(Into::into);
-        report.difference_tick = report.difference.as_ref().map(|_| tick);
-    } else {
-        let culprit = usize::from(report.not_reproduced == ["b"]);
-        read_keyframe_difference(&mut recordings[culprit], culprit, first, &mut report)?;
-        report.suspects = suspects(report.difference.as_ref(), at_start, &traces[culprit]);
-        report.system = report.suspects.first().copied();
-    }
-    report.summary = summarise(&report, inputs.as_deref());
-    Ok(report)
-}
-
-/// Steps once and notes the digest after every system; the last entry is the finished tick's.
-fn trace(simulation: &mut Simulation, frame: &InputFrame) -> Vec<(System, Digest)> {
-    let mut trace = Vec::new();
-    let report = simulation.step_traced(frame, |system, digest| trace.push((system, digest)));
-    if let Some(last) = trace.last_mut() {
-        last.1 = report.digest;
-    }
-    trace
-}
-
-/// Where a recording was made by a build that computes otherwise, its inputs do not bring its states back. Its
-/// next keyframe does show one: compares that with what this build makes of the same inputs.
-fn read_keyframe_difference(
-    recording: &mut Recording,
-    culprit: usize,
-    first: u64,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let tick = report.tick.unwrap_or(first);
-    let later = recording.reader.keyframes().partition_point(|k| k.tick < tick);
-    let Some(at) = recording.reader.keyframes().get(later).map(|k| k.tick) else { return Ok(()) };
-    let recorded = recording.keyframe(later)?;
-    // From a keyframe before the parting, whose state both builds agree on.
-    let mut computed = recording.state_at((tick - 1).max(first))?.simulation;
-    let from = computed.tick().0;
-    for step in recording.reader.frames_from(from).take(at.saturating_sub(from) as usize) {
-        let step = step.map_err(|e| Failure::unreadable(&recording.path, e))?;
-        computed.step(&step.frame);
-    }
-    let (a, b) = if culprit == 0 { (&recorded, &computed) } else { (&computed, &recorded) };
-    if let Some(difference) = a.first_difference(b) {
-        report.difference = Some(difference.into());
-        report.difference_tick = Some(at);
-    }
-    Ok(())
-}
-
-/// Systems that write the component that differs; of these, those that wrote it in this tick as this build steps
-/// it, if any did: the likeliest to have done so wrongly.
-fn suspects(difference: Option<&FieldDifference>, at_start: Digest, trace: &[(System, Digest)]) -> Vec<&'static str> {
-    let Some(difference) = difference else { return Vec::new() };
-    let writers = System::writers(&difference.component);
-    let part = |digest: &Digest| {
-        let component = COMPONENTS.iter().position(|name| *name == difference.component);
-        let resource = || RESOURCES.iter().position(|name| *name == difference.component);
-        component.map(|i| digest.components[i]).or_else(|| resource().map(|i| digest.resources[i]))
-    };
-    let mut before = at_start;
-    let mut wrote = Vec::new();
-    for (system, after) in trace {
-        if part(&before) != part(after) && writers.contains(system) {
-            wrote.push(system.name());
-        }
-        before = *after;
-    }
-    if wrote.is_empty() { writers.iter().map(|s| s.name()).collect() } else { wrote }
-}
-
-/// How two frames differ, in words, or `None` if they are equal.
-fn input_difference(a: &InputFrame, b: &InputFrame) -> Option<String> {
-    let entry = |m: Option<&Membership>| m.map_or("nothing".to_owned(), |m| format!("{m:?}"));
-    for i in 0..a.membership.len().max(b.membership.len()) {
-        let (a, b) = (a.membership.get(i), b.membership.get(i));
-        if a != b {
-            return Some(format!("membership entry {i}: {} | {}", entry(a), entry(b)));
-        }
-    }
-    for i in 0..a.commands.len().max(b.commands.len()) {
-        let (a, b) = (a.commands.get(i), b.commands.get(i));
-        if a != b {
-            return Some(format!("command {i}: {} | {}", command_text(a), command_text(b)));
-        }
-    }
-    None
-}
-
-fn command_text(sent: Option<&SentCommand>) -> String {
-    let Some(sent) = sent else { return "nothing".to_owned() };
-    match Command::decode(&sent.bytes) {
-        Ok(command) => super::shown(&format!("{} {command:?}", sent.player)),
-        Err(refusal) => format!("{} {} bytes ({refusal})", sent.player, sent.bytes.len()),
-    }
-}
-
-fn summarise(report: &Report, inputs: Option<&str>) -> String {
-    let tick = report.tick.unwrap_or_default();
-    let mut text = match inputs {
-        Some(inputs) => format!("the inputs differ first in the step to tick {tick}: {inputs}"),
-        None => format!("the states differ first at tick {tick}"),
-    };
-    if let Some(system) = report.system.filter(|_| report.system_observed) {
-        text.push_str(&format!(", after system {system}"));
-    }
-    if let Some(difference) = &report.difference {
-        text.push_str(&format!("; {difference}"));
-    }
-    if !report.not_reproduced.is_empty() {
-        let which = report.not_reproduced.join(" and ");
-        text.push_str(&format!("; this build does not reproduce {which}"));
-        match report.difference_tick {
-            Some(at) if at > tick => text.push_str(&format!(", the values are from its keyframe at tick {at}")),
-            Some(_) => {}
-            None => text.push_str(", and no later keyframe shows its state"),
-        }
-        if !report.suspects.is_empty() {
-            text.push_str(&format!("; it may be the work of {}", report.suspects.join(", ")));
-        }
-    }
-    text
 }
 
 fn describe(report: &Report) -> String {
