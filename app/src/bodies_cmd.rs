@@ -20,7 +20,7 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 pub fn command(args: &BodiesArgs) -> Result<Outcome, Failure> {
     let scenario = scenario_cmd::load(&args.scenario)?;
     for jd in &args.at {
-        if !((jd - scenario.epoch_jd_tdb).abs() <= DAYS_MAX) {
+        if (jd - scenario.epoch_jd_tdb).abs() > DAYS_MAX {
             return Err(Failure::Misused(format!(
                 "JD {jd} is more than {DAYS_MAX} days from the scenario's epoch, JD {}",
                 scenario.epoch_jd_tdb

@@ -77,7 +77,7 @@ impl Script {
                     let input = ControlInput { rotate: [0, 0, yaw], assist: true, ..ControlInput::default() };
                     frame.push(player, &controls(ship, input));
                 }
-                if tick % (second / 4).max(1) == 0 {
+                if tick.is_multiple_of((second / 4).max(1)) {
                     frame.push(player, &Command::Fire { ship });
                 }
             }

@@ -5,7 +5,6 @@ mod common;
 
 use common::{Folder, code, command, json, run, stderr};
 use std::process::Stdio;
-use std::time::Duration;
 
 #[test]
 fn whatever_a_killed_process_wrote_reads_back_and_verifies() {
@@ -22,8 +21,11 @@ fn whatever_a_killed_process_wrote_reads_back_and_verifies() {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary runs");
-        // Spread over start-up, the first segments and the first keyframes.
-        std::thread::sleep(Duration::from_millis(15 + (trial * 7919) % 600));
+        // Spread over the header, the first segments and keyframes: at once, or when the file has grown so far.
+        let length_wanted = (trial * 7_919) % 50_000;
+        while std::fs::metadata(&file).map_or(0, |m| m.len()) < length_wanted {
+            std::thread::yield_now();
+        }
         child.kill().expect("it is killed");
         child.wait().expect("it ends");
         let Ok(length) = std::fs::metadata(&file).map(|m| m.len()) else { continue };

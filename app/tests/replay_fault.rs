@@ -48,7 +48,7 @@ fn the_broken_system_is_named_where_it_can_be_watched() {
     record(&good, None, 25);
     for (tick, system, entity, component, field) in [
         (31, System::Motion, 3, "Velocity", "proper_m_s"),
-        (1, System::Commands, 2, "Velocity", "proper_m_s"),
+        (1, System::Commands, 20, "Velocity", "proper_m_s"),
         (60, System::Surface, 405, "Velocity", "proper_m_s"),
         (26, System::Contact, 1, "Tank", "fuel_kg"),
     ] {

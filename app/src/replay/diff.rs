@@ -6,7 +6,6 @@ mod explain;
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::json;
 use sim::recording::Step;
 use sim::{Difference, Simulation};
 
@@ -202,10 +201,4 @@ fn describe(report: &Report) -> String {
         text.push_str(&format!("identical: {} ticks compared\n", output::grouped(report.ticks_compared)));
     }
     text
-}
-
-/// The report as JSON, for tests and tools that hold it.
-#[must_use]
-pub fn to_json(report: &Report) -> serde_json::Value {
-    serde_json::to_value(report).unwrap_or_else(|_| json!(null))
 }

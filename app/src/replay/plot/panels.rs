@@ -85,9 +85,9 @@ fn orbits(area: &Area<'_>, style: Style, name: &str, radius_m: f64, ships: &[(us
     let start = first.relative_m.iter().flatten().next().copied().unwrap_or(DVec3::X);
     let (right, up) = orbit_plane(start, first.velocity_m_s);
     let flat = |p: DVec3| (p.dot(right) / 1e3, p.dot(up) / 1e3);
-    let tracks: Vec<(usize, &Ship, Vec<(f64, f64)>)> =
-        ships.iter().map(|(i, s)| (*i, *s, s.relative_m.iter().flatten().map(|p| flat(*p)).collect())).collect();
-    let points = || tracks.iter().flat_map(|(_, _, track)| track.iter().copied());
+    let tracks: Vec<(usize, Vec<(f64, f64)>)> =
+        ships.iter().map(|(i, s)| (*i, s.relative_m.iter().flatten().map(|p| flat(*p)).collect())).collect();
+    let points = || tracks.iter().flat_map(|(_, track)| track.iter().copied());
     let radius_km = radius_m / 1e3;
     // The body belongs into the picture unless the ships are far away or hardly move.
     let (mut x, mut y) = (range(points().map(|p| p.0)), range(points().map(|p| p.1)));
@@ -111,11 +111,11 @@ fn orbits(area: &Area<'_>, style: Style, name: &str, radius_m: f64, ships: &[(us
         }
         chart.draw_series([Polygon::new(circle(0.0, 0.0, radius_km), ground)]).map_err(|e| e.to_string())?;
     }
-    for (i, _, track) in &tracks {
+    for (i, track) in &tracks {
         let line = colour(*i).mix(0.9).stroke_width(style.width(1.6));
         chart.draw_series(LineSeries::new(track.iter().copied(), line)).map_err(|e| e.to_string())?;
     }
-    for (i, _, track) in &tracks {
+    for (i, track) in &tracks {
         if let (Some(start), Some(end)) = (track.first(), track.last()) {
             let hollow = Circle::new(*start, style.px(5.0), colour(*i).stroke_width(style.width(1.5)));
             chart.draw_series([hollow]).map_err(|e| e.to_string())?;
@@ -280,7 +280,7 @@ fn agreement(flight: &Flight, area: &Area<'_>, style: Style) -> Result<(), DrawE
             let (left, top) = chart.backend_coord(&(*tick as f64, 1.0));
             let (panel_left, panel_top) = (panel.get_pixel_range().0.start, panel.get_pixel_range().1.start);
             let at = (left - panel_left + style.px(8.0), top - panel_top + style.px(6.0));
-            style.write(&panel, &format!("time x {factor}"), at, 13.0, picture::GROUND)?;
+            style.write(&panel, &format!("time factor {factor}"), at, 13.0, picture::GROUND)?;
         }
     }
     Ok(())
