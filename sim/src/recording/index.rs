@@ -64,10 +64,7 @@ impl End {
 pub(super) fn load<R: Read + Seek>(source: &mut Source<R>, start: u64, first_tick: u64) -> io::Result<Option<Layout>> {
     let Some(end_offset) = source.length.checked_sub(END_BYTES).filter(|&at| at > start) else { return Ok(None) };
     let Ok(end_chunk) = source.read(end_offset, Kind::End)? else { return Ok(None) };
-    let Some(end) = End::decode(&end_chunk.payload).filter(|end| (start..end_offset).contains(&end.index_offset))
-    else {
-        return Ok(None);
-    };
+    let Some(end) = End::decode(&end_chunk.payload) else { return Ok(None) };
     let Ok(index) = source.read(end.index_offset, Kind::Index)? else { return Ok(None) };
     let Some(mut layout) = entries(&index.payload, start, first_tick, source.seed) else { return Ok(None) };
     let agree = layout.end_offset == end.index_offset
