@@ -123,6 +123,14 @@ pub(super) fn encode(head: Head, payload: &[u8], seed: u64) -> Option<(Vec<u8>, 
     Some((bytes, checksum))
 }
 
+/// A chunk whose checksum matches.
+#[derive(Debug)]
+pub(super) struct WholeChunk {
+    pub(super) head: Head,
+    pub(super) payload: Vec<u8>,
+    pub(super) checksum: u64,
+}
+
 /// A file that is read by byte offset, and what its checksums are seeded with.
 #[derive(Debug)]
 pub(super) struct Source<R> {
@@ -164,7 +172,7 @@ impl<R: Read + Seek> Source<R> {
     }
 
     /// Reads a whole chunk of a kind: its head, payload and checksum. No more memory than the file has bytes.
-    pub(super) fn read(&mut self, offset: u64, kind: Kind) -> io::Result<Result<(Head, Vec<u8>, u64), Fault>> {
+    pub(super) fn read(&mut self, offset: u64, kind: Kind) -> io::Result<Result<WholeChunk, Fault>> {
         let Some(head) = self.head(offset)? else { return Ok(Err(Fault::Head)) };
         if head.kind != kind {
             return Ok(Err(Fault::Misplaced));
@@ -177,7 +185,8 @@ impl<R: Read + Seek> Source<R> {
         let mut hash = Xxh3::with_seed(self.seed);
         hash.update(&head.encode(self.seed));
         hash.update(&payload);
-        Ok(if hash.digest() == checksum { Ok((head, payload, checksum)) } else { Err(Fault::Checksum) })
+        let whole = hash.digest() == checksum;
+        Ok(if whole { Ok(WholeChunk { head, payload, checksum }) } else { Err(Fault::Checksum) })
     }
 
     /// The next place at or behind `offset` where a sound head is; mostly right there.

@@ -63,23 +63,21 @@ impl End {
 /// The layout by the index, if end marker and index are intact and agree with each other and the file.
 pub(super) fn load<R: Read + Seek>(source: &mut Source<R>, start: u64, first_tick: u64) -> io::Result<Option<Layout>> {
     let Some(end_offset) = source.length.checked_sub(END_BYTES).filter(|&at| at > start) else { return Ok(None) };
-    let Ok((end_head, payload, end_checksum)) = source.read(end_offset, Kind::End)? else { return Ok(None) };
-    let Some(end) = End::decode(&payload).filter(|end| (start..end_offset).contains(&end.index_offset)) else {
-        return Ok(None);
-    };
-    let Ok((head, payload, checksum)) = source.read(end.index_offset, Kind::Index)? else { return Ok(None) };
-    let Some(mut layout) = entries(&payload, start, first_tick, source.seed) else { return Ok(None) };
+    let Ok(end_chunk) = source.read(end_offset, Kind::End)? else { return Ok(None) };
+    let Some(end) = End::decode(&end_chunk.payload) else { return Ok(None) };
+    let Ok(index) = source.read(end.index_offset, Kind::Index)? else { return Ok(None) };
+    let Some(mut layout) = entries(&index.payload, start, first_tick, source.seed) else { return Ok(None) };
     let agree = layout.end_offset == end.index_offset
-        && end.index_offset + head.chunk_bytes() == end_offset
-        && layout.last_checksum == head.previous
-        && layout.chunks() == head.sequence as usize
-        && layout.end_tick == head.first_tick
-        && end_head.previous == checksum
-        && end_head.sequence.checked_sub(head.sequence) == Some(1)
-        && end_head.first_tick == layout.end_tick
-        && layout.end_tick - first_tick == end.ticks;
+        && end.index_offset + index.head.chunk_bytes() == end_offset
+        && index.head.previous == layout.last_checksum
+        && index.head.sequence as usize == layout.chunks()
+        && index.head.first_tick == layout.end_tick
+        && end_chunk.head.previous == index.checksum
+        && end_chunk.head.sequence as usize == layout.chunks() + 1
+        && end_chunk.head.first_tick == layout.end_tick
+        && end.ticks == layout.end_tick - first_tick;
     layout.final_digest = (end.ticks > 0).then_some(end.final_digest);
-    layout.last_checksum = end_checksum;
+    layout.last_checksum = end_chunk.checksum;
     Ok(agree.then_some(layout))
 }
 

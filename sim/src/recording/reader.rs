@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use super::chunk::{Kind, Source, u64_at};
+use super::chunk::{Kind, Source, WholeChunk, u64_at};
 use super::header::{self, Opened, Version};
 use super::layout::Layout;
 use super::{Damage, DamagedPart, Fault, Header, OpenError, ReadError, Status, index, payload, scan};
@@ -273,7 +273,7 @@ impl<R: Read + Seek> Reader<R> {
             Ok(checksum) => checksum,
             Err(fault) => return Ok(Err(fault)),
         };
-        Ok(self.source.read(offset, kind)?.and_then(|(head, payload, checksum)| {
+        Ok(self.source.read(offset, kind)?.and_then(|WholeChunk { head, payload, checksum }| {
             let same = checksum == known && head.first_tick == first_tick && u64::from(head.ticks) == ticks;
             if same { Ok(payload) } else { Err(Fault::Misplaced) }
         }))

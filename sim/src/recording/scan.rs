@@ -48,7 +48,7 @@ pub(super) fn scan<R: Read + Seek>(source: &mut Source<R>, start: u64, first_tic
         let behind = offset + head.chunk_bytes();
         next = if let Some(checksum) = source.verify(offset, &head)? {
             let end = if head.kind == Kind::End { source.read(offset, Kind::End)?.ok() } else { None };
-            scan.whole(offset, &head, checksum, end.and_then(|(_, payload, _)| End::decode(&payload)));
+            scan.whole(offset, &head, checksum, end.and_then(|end| End::decode(&end.payload)));
             source.next_head(behind)?
         } else {
             scan.damaged(offset, &head);

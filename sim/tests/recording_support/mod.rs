@@ -47,6 +47,11 @@ pub fn header(segment_ticks: u32, keyframe_ticks: u32) -> Header {
 
 /// Four pilots whose sticks move smoothly along `axes` axes, heard every `every` ticks.
 pub fn pilots(tick: u64, every: u64, axes: usize) -> InputFrame {
+    trembling_pilots(tick, every, axes, 0)
+}
+
+/// The same with hands that tremble by up to `tremor` counts either way, of 32,767.
+pub fn trembling_pilots(tick: u64, every: u64, axes: usize, tremor: usize) -> InputFrame {
     let mut frame = InputFrame::default();
     if tick == 0 {
         let join = |p| Membership::Join { player: PlayerId(p), role: Role::Pilot };
@@ -54,8 +59,13 @@ pub fn pilots(tick: u64, every: u64, axes: usize) -> InputFrame {
     }
     for player in (1..=4_u32).filter(|p| (tick + u64::from(*p) * 7).is_multiple_of(every)) {
         let deflection = |axis: usize| {
-            let turns = tick as f64 / 90.0 * (0.3 + 0.13 * axis as f64) + f64::from(player) + axis as f64;
-            (libm::sin(turns * std::f64::consts::TAU) * 20_000.0) as i16
+            // Two swings of 0.3 to 1.2 and 0.7 to 2.1 turns a second, each player's and axis' own.
+            let (time_s, player, axis) = (tick as f64 / 90.0, f64::from(player), axis as f64);
+            let swing = |turns: f64| libm::sin(turns * std::f64::consts::TAU);
+            let slow = swing(time_s * (0.3 + 0.13 * axis + 0.03 * player) + 0.37 * player + 0.61 * axis);
+            let fast = swing(time_s * (0.7 + 0.17 * axis + 0.05 * player) + 0.71 * player + 0.23 * axis);
+            let noise = Random(tick.wrapping_mul(97) ^ (player * 8.0 + axis) as u64).below(2 * tremor + 1);
+            (slow * 15_000.0 + fast * 8_000.0) as i16 + noise as i16 - tremor as i16
         };
         let axis = |axis: usize| if axis < axes { deflection(axis) } else { 0 };
         let controls = ControlInput {
