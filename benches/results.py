@@ -56,6 +56,7 @@ ROWS = (
     Row("rollback ring, 10,000 ships, restore", "rollback/restore-10k"),
     Row("digest of 10,000 ships", "digest/10k"),
     Row("`replay verify`, 100 ships", "rate:verify/hundred", target=">= 300 x real time", scale=1.0 / TICK_RATE_HZ),
+    Row("recording of 4 pilots, without keyframes", "recording#bytes_per_s", target="<= 2000 B/s"),
     Row("`run bench-10k`, median tick", "run-bench-10k#tick_ms.p50", target="<= 1.2 ms", scale=1e-3),
     Row("`run bench-100k`, median tick", "run-bench-100k#tick_ms.p50", target="<= 11.1 ms", scale=1e-3),
     Row("`run bench-100k`, peak memory of the process", "run-bench-100k#peak_memory_mb", target="<= 200 MB"),
@@ -101,7 +102,7 @@ class Measurements:
 
 def is_time(row):
     """Whether the row's value is in seconds once scaled."""
-    return not (row.ours.startswith(("rate:", "growth:")) or row.target.endswith(("MB", "real time")))
+    return not (row.ours.startswith(("rate:", "growth:")) or row.target.endswith(("MB", "B/s", "real time")))
 
 
 def show(row, value):
