@@ -3,20 +3,45 @@
 #![forbid(unsafe_code)]
 
 pub mod bodies;
+mod columns;
 pub mod command;
 pub mod component;
 pub mod contact;
+mod digest;
+#[cfg(feature = "fault-injection")]
+pub mod fault;
 pub mod field;
 pub mod input;
+mod inspect;
+pub mod random;
 pub mod recording;
 pub mod refusal;
+pub mod relativity;
+pub mod report;
+mod rollback;
 pub mod scenario;
+mod setup;
+mod simulation;
+pub mod snapshot;
 pub mod space;
+mod state;
+mod step;
+pub mod systems;
 pub mod time;
+mod tuning;
+mod world;
 
 pub use command::Command;
+pub use component::Kind;
+pub use digest::{Digest, RESOURCES};
 pub use input::{InputFrame, Membership, PlayerId, Role};
+pub use inspect::{ComponentState, Difference, EntityState};
 pub use refusal::Refusal;
+pub use report::{Event, TickReport};
+pub use rollback::RollbackRing;
 pub use scenario::Scenario;
+pub use simulation::Simulation;
+pub use snapshot::{SnapshotError, schema_hash};
 pub use space::Position;
+pub use step::System;
 pub use time::{SimTime, Tick, TimeFactor};

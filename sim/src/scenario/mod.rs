@@ -1,13 +1,36 @@
 //! The initial world as data: bodies, epoch, ships, asteroids, rules and seed. Read from TOML by
 //! [`Scenario::parse`]; everything in a `Scenario` has been checked, so that building a world cannot fail.
 
+mod body;
+mod class;
+mod epoch;
+pub mod generate;
+mod groups;
+mod parameters;
 mod parse;
+mod placement;
+mod preset;
+mod reader;
+mod shipped;
 
 use glam::DVec3;
 
 use crate::command::ControlInput;
 
-pub use parse::ScenarioError;
+pub use parameters::{Parameter, Range};
+pub use parse::{ScenarioError, TEXT_BYTES_MAX};
+pub use shipped::shipped;
+
+/// Most massive bodies in a scenario.
+pub const BODIES_MAX: usize = 64;
+/// Most fleets; also most asteroid fields, structures, and classes of a scenario's own.
+pub const GROUPS_MAX: usize = 256;
+/// Most ships in a fleet, and most asteroids in a field.
+pub const COUNT_MAX: u32 = 1_000_000;
+/// Most ships, asteroids and structures together.
+pub const ENTITIES_MAX: u32 = 2_000_000;
+/// Highest player id that a fleet may name.
+pub const PLAYER_MAX: u32 = 1_000_000;
 
 /// A checked scenario.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,9 +49,10 @@ pub struct Scenario {
     pub epoch_jd_tdb: f64,
     /// Which forces act between the bodies.
     pub forces: Forces,
-    /// Massive bodies in the file's order; at most 64.
+    /// Massive bodies: those of the preset, then the file's own in its order; at most [`BODIES_MAX`], perhaps
+    /// none. No two of them overlap.
     pub bodies: Vec<Body>,
-    /// Ship classes; at least one where there are fleets.
+    /// Ship classes: `scout`, `freighter`, then the file's own in its order.
     pub classes: Vec<ShipClass>,
     /// Groups of ships.
     pub fleets: Vec<Fleet>,
@@ -170,7 +194,7 @@ pub struct Fleet {
     pub count: u32,
     /// Centre of the grid.
     pub placement: Placement,
-    /// Distance between neighbours, m, above 0.
+    /// Distance between neighbours, m, at least twice the class's radius at the start.
     pub spacing_m: f64,
     /// Random relative velocity of each ship, m/s, uniform in a cube of this half-edge.
     pub jitter_m_s: f64,
@@ -178,6 +202,9 @@ pub struct Fleet {
     pub facing: DVec3,
     /// Player of the first ship; the following ships belong to the following players. 0 for nobody.
     pub first_player: u32,
+    /// How many players share the fleet in turn: ship `i` belongs to player `first_player + i % players`. At
+    /// least 1.
+    pub players: u32,
     /// Controls they start with.
     pub controls: ControlInput,
 }
@@ -199,6 +226,8 @@ pub struct AsteroidField {
     pub density_kg_m3: f64,
     /// Random relative velocity, m/s, uniform in a cube of this half-edge.
     pub jitter_m_s: f64,
+    /// Random spin, rad/s about body axes, uniform in a cube of this half-edge.
+    pub spin_rad_s: f64,
 }
 
 /// A station.

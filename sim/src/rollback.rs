@@ -1,0 +1,118 @@
+//! A ring of recent states, saved and restored by copying columns. For sessions that step ahead of what is
+//! confirmed. Must never hold less than the whole state.
+
+use std::collections::BTreeMap;
+
+use crate::bodies::Ephemeris;
+use crate::columns::{Columns, RowOrder};
+use crate::input::{PlayerId, Role};
+use crate::refusal::Refusal;
+use crate::simulation::Simulation;
+use crate::state::{State, Time};
+use crate::time::Tick;
+use crate::tuning::Tuning;
+
+/// A copy of one state, which can be saved over without allocating.
+#[derive(Default)]
+pub(crate) struct SavedState {
+    columns: Columns,
+    rest: Option<Resources>,
+}
+
+struct Resources {
+    time: Time,
+    members: BTreeMap<PlayerId, Role>,
+    refused: [u64; Refusal::COUNT],
+    tuning: Tuning,
+    last_id: u64,
+    bodies: Ephemeris,
+}
+
+impl SavedState {
+    /// Copies `state` here.
+    pub fn save(&mut self, state: &State) {
+        self.columns.capture(&state.world, RowOrder::AsStored);
+        match &mut self.rest {
+            Some(rest) => {
+                rest.time = state.time;
+                rest.members.clone_from(&state.members);
+                rest.refused = state.refused;
+                if rest.tuning != state.tuning {
+                    rest.tuning.clone_from(&state.tuning);
+                }
+                rest.last_id = state.last_id;
+                rest.bodies.clone_from(&state.bodies);
+            }
+            None => {
+                self.rest = Some(Resources {
+                    time: state.time,
+                    members: state.members.clone(),
+                    refused: state.refused,
+                    tuning: state.tuning.clone(),
+                    last_id: state.last_id,
+                    bodies: state.bodies.clone(),
+                });
+            }
+        }
+    }
+
+    /// Copies what was saved into `state`, which must be of the same scenario. Nothing where nothing was saved.
+    pub fn restore(&self, state: &mut State) {
+        let Some(rest) = &self.rest else { return };
+        self.columns.restore_into(&mut state.world);
+        state.time = rest.time;
+        state.members.clone_from(&rest.members);
+        state.refused = rest.refused;
+        state.tuning.clone_from(&rest.tuning);
+        state.last_id = rest.last_id;
+        state.bodies.clone_from(&rest.bodies);
+        state.refresh_bodies();
+    }
+
+    /// Bytes of component data held.
+    fn bytes(&self) -> usize {
+        self.columns.kinds.iter().map(|k| k.words.capacity() * 8).sum()
+    }
+}
+
+/// The last states of one simulation, by tick.
+pub struct RollbackRing {
+    slots: Vec<SavedState>,
+    /// Tick saved in each slot.
+    ticks: Vec<Option<Tick>>,
+}
+
+impl RollbackRing {
+    /// Room for `capacity` ticks, at least one. A slot costs as much memory as the components of the world
+    /// it holds: see `docs/ARCHITECTURE.md` for figures.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(1);
+        Self { slots: (0..capacity).map(|_| SavedState::default()).collect(), ticks: vec![None; capacity] }
+    }
+
+    /// Saves the present state over the oldest one.
+    pub fn save(&mut self, simulation: &Simulation) {
+        let tick = simulation.tick();
+        let slot = (tick.0 % self.slots.len() as u64) as usize;
+        self.slots[slot].save(&simulation.state);
+        self.ticks[slot] = Some(tick);
+    }
+
+    /// Puts the simulation back to `tick`; `false`, and nothing changed, if that tick is not in the ring.
+    #[must_use]
+    pub fn restore(&self, simulation: &mut Simulation, tick: Tick) -> bool {
+        let slot = (tick.0 % self.slots.len() as u64) as usize;
+        if self.ticks[slot] != Some(tick) {
+            return false;
+        }
+        self.slots[slot].restore(&mut simulation.state);
+        true
+    }
+
+    /// Bytes of component data held by all slots.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.slots.iter().map(SavedState::bytes).sum()
+    }
+}

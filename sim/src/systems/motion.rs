@@ -1,0 +1,305 @@
+//! Moves everything by one tick at an active time factor: half a drift, one kick at the middle of the tick,
+//! half a drift (the symplectic leapfrog in its drift-kick-drift form, Newtonian limit), with the velocity
+//! in between averaged by Simpson's rule so that relativistic flight is of fourth order.
+//!
+//! Rows are worked on in blocks. What is alike for all rows runs over plain arrays, on the widest vectors the
+//! processor has; what depends on a ship's controls runs row by row in between.
+
+use glam::DVec3;
+
+use super::flight::{self, Handling, TickLength};
+use super::gravity::{Attractor, BLOCK, Block, Lanes, field, widest};
+use crate::component::{Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity};
+use crate::relativity::{Light, Pace};
+use crate::scenario::ShipClass;
+use crate::space::Position;
+use crate::world::{Moved, Near, Rows, World, columns, for_each_chunk};
+
+columns! {
+    /// What flight reads and writes.
+    ShipRows {
+        position: Position, velocity: Velocity, attitude: Attitude, spin: Spin, controls: Controls, assist: Assist,
+        tank: Tank, clock: Clock, hull: Hull, berth: Berth, moved: Moved, near: Near,
+    }
+}
+
+columns! {
+    /// What moves and turns without engines.
+    SolidRows { position: Position, velocity: Velocity, attitude: Attitude, spin: Spin, moved: Moved, near: Near }
+}
+
+columns! {
+    /// What only moves.
+    RoundRows { position: Position, velocity: Velocity, moved: Moved, near: Near }
+}
+
+/// What is the same for all rows in one tick.
+pub(crate) struct Step<'a> {
+    pub lanes: Lanes,
+    /// Bodies at the middle of the tick.
+    pub attractors: &'a [Attractor],
+    pub light: Light,
+    pub tick: TickLength,
+    pub classes: &'a [ShipClass],
+    /// By class, like `classes`.
+    pub handling: &'a [Handling],
+}
+
+impl Step<'_> {
+    fn class(&self, berth: &Berth) -> (&ShipClass, &Handling) {
+        (&self.classes[berth.class as usize], &self.handling[berth.class as usize])
+    }
+}
+
+/// Ships under control.
+pub(crate) fn fly_ships(world: &World, step: &Step<'_>) {
+    ShipRows::with(world, Kind::Ship, |rows| for_each_chunk(rows, &|rows| in_blocks(rows, &|r| fly(r, step))));
+}
+
+/// Asteroids and structures.
+pub(crate) fn drift_solids(world: &World, step: &Step<'_>) {
+    for kind in [Kind::Asteroid, Kind::Structure] {
+        SolidRows::with(world, kind, |rows| {
+            for_each_chunk(rows, &|rows| {
+                in_blocks(rows, &|rows: SolidRows<'_>| {
+                    fall(step, rows.position, rows.velocity, rows.moved, rows.near);
+                    for (attitude, spin) in rows.attitude.iter_mut().zip(rows.spin) {
+                        let turned = flight::turned(attitude.icrf_from_body, spin.body_rad_s, step.tick.dt_s);
+                        attitude.icrf_from_body = turned;
+                    }
+                });
+            });
+        });
+    }
+}
+
+/// Projectiles.
+pub(crate) fn drift_rounds(world: &World, step: &Step<'_>) {
+    RoundRows::with(world, Kind::Projectile, |rows| {
+        for_each_chunk(rows, &|rows| {
+            in_blocks(rows, &|r: RoundRows<'_>| fall(step, r.position, r.velocity, r.moved, r.near));
+        });
+    });
+}
+
+/// Hands out a chunk in parts of at most [`BLOCK`] rows.
+fn in_blocks<R: Rows>(mut rows: R, work: &impl Fn(R)) {
+    while rows.len() > BLOCK {
+        let (block, rest) = rows.cut(BLOCK);
+        work(block);
+        rows = rest;
+    }
+    work(rows);
+}
+
+/// One quantity of a block.
+type Lane = [f64; BLOCK];
+/// One vector of a block.
+type Lane3 = [Lane; 3];
+
+/// A block on its way through the tick.
+struct Flow {
+    /// Gravity, at the middle of the tick.
+    block: Block,
+    /// Proper velocity at the start, m/s; at the end once finished.
+    u: Lane3,
+    /// Coordinate velocity at the start, m/s.
+    v: Lane3,
+    /// Pace at the start.
+    w: Lane,
+    both: Lane,
+    per_gamma: Lane,
+    /// What gravity adds to `u`, m/s.
+    fallen: Lane3,
+    /// What engines add to `u`, m/s.
+    gained: Lane3,
+    /// Displacement, m.
+    way: Lane3,
+    /// Seconds per second that a clock loses by motion, mean over the tick, and by depth.
+    motion_lag: Lane,
+    depth_lag: Lane,
+}
+
+const ZERO: Lane = [0.0; BLOCK];
+const ZERO3: Lane3 = [ZERO; 3];
+
+fn at(lanes: &Lane3, row: usize) -> DVec3 {
+    DVec3::new(lanes[0][row], lanes[1][row], lanes[2][row])
+}
+
+fn put(lanes: &mut Lane3, row: usize, v: DVec3) {
+    [lanes[0][row], lanes[1][row], lanes[2][row]] = v.to_array();
+}
+
+impl Flow {
+    /// Takes up to [`BLOCK`] rows to the middle of the tick and asks for gravity there.
+    fn start(step: &Step<'_>, position: &[Position], velocity: &[Velocity]) -> Self {
+        let mut flow = Self {
+            block: Block::default(),
+            u: ZERO3,
+            v: ZERO3,
+            w: ZERO,
+            both: ZERO,
+            per_gamma: ZERO,
+            fallen: ZERO3,
+            gained: ZERO3,
+            way: ZERO3,
+            motion_lag: ZERO,
+            depth_lag: ZERO,
+        };
+        for (i, (p, u)) in position.iter().zip(velocity).enumerate() {
+            let place = p.to_metres();
+            (flow.block.x[i], flow.block.y[i], flow.block.z[i]) = (place.x, place.y, place.z);
+            put(&mut flow.u, i, u.proper_m_s);
+        }
+        widest(step.lanes, #[inline(always)] || flow.to_the_middle(step.light, step.tick.dt_s));
+        field(step.lanes, step.attractors, &mut flow.block);
+        widest(step.lanes, #[inline(always)] || flow.feel_gravity(step.tick.dt_s));
+        flow
+    }
+
+    #[inline(always)]
+    fn to_the_middle(&mut self, light: Light, dt: f64) {
+        let Self { block, u, v, .. } = self;
+        for i in 0..BLOCK {
+            let pace = light.pace(u[0][i] * u[0][i] + u[1][i] * u[1][i] + u[2][i] * u[2][i]);
+            (self.w[i], self.both[i], self.per_gamma[i]) = (pace.w, pace.both, pace.per_gamma);
+            for axis in 0..3 {
+                v[axis][i] = u[axis][i] * pace.per_gamma;
+            }
+            block.x[i] += v[0][i] * (0.5 * dt);
+            block.y[i] += v[1][i] * (0.5 * dt);
+            block.z[i] += v[2][i] * (0.5 * dt);
+        }
+    }
+
+    #[inline(always)]
+    fn feel_gravity(&mut self, dt: f64) {
+        for i in 0..BLOCK {
+            let weight = (1.0 + 2.0 * self.w[i]) * self.per_gamma[i] * dt;
+            self.fallen[0][i] = self.block.ax[i] * weight;
+            self.fallen[1][i] = self.block.ay[i] * weight;
+            self.fallen[2][i] = self.block.az[i] * weight;
+        }
+    }
+
+    /// Goes on to the end of the tick, with what engines gave.
+    fn finish(&mut self, step: &Step<'_>) {
+        widest(step.lanes, #[inline(always)] || self.to_the_end(step.light, step.tick.dt_s));
+    }
+
+    #[inline(always)]
+    fn to_the_end(&mut self, light: Light, dt: f64) {
+        let Self { u, v, fallen, gained, way, .. } = self;
+        for i in 0..BLOCK {
+            let (mut end, mut middle) = ([0.0; 3], [0.0; 3]);
+            for axis in 0..3 {
+                end[axis] = u[axis][i] + fallen[axis][i] + gained[axis][i];
+                middle[axis] = 0.5 * (u[axis][i] + end[axis]);
+            }
+            let paces = [middle, end].map(
+                #[inline(always)]
+                |u| light.pace(u[0] * u[0] + u[1] * u[1] + u[2] * u[2]),
+            );
+            for axis in 0..3 {
+                let mean = v[axis][i] + 4.0 * (middle[axis] * paces[0].per_gamma) + end[axis] * paces[1].per_gamma;
+                way[axis][i] = mean * (dt / 6.0);
+                u[axis][i] = end[axis];
+            }
+            let lag = self.w[i] * self.both[i] + 4.0 * paces[0].lag() + paces[1].lag();
+            self.motion_lag[i] = lag * (1.0 / 6.0);
+            self.depth_lag[i] = light.gravity_lag(self.block.potential[i]);
+        }
+    }
+
+    /// Pace of a row at the start of the tick.
+    fn pace(&self, row: usize) -> Pace {
+        Pace { w: self.w[row], both: self.both[row], per_gamma: self.per_gamma[row] }
+    }
+}
+
+/// Free fall of up to [`BLOCK`] rows.
+fn fall(step: &Step<'_>, position: &mut [Position], velocity: &mut [Velocity], moved: &mut [Moved], near: &mut [Near]) {
+    let mut flow = Flow::start(step, position, velocity);
+    flow.finish(step);
+    for i in 0..position.len() {
+        moved[i] = Moved(at(&flow.way, i));
+        position[i] = position[i].plus(moved[i].0);
+        velocity[i].proper_m_s = at(&flow.u, i);
+        near[i] = Near(flow.block.near[i] as u64);
+    }
+}
+
+/// Powered flight of up to [`BLOCK`] rows.
+fn fly(rows: ShipRows<'_>, step: &Step<'_>) {
+    let mut flow = Flow::start(step, rows.position, rows.velocity);
+    let mut applied = [DVec3::ZERO; BLOCK];
+    for i in 0..rows.position.len() {
+        if rows.controls[i] != Controls::default() && rows.hull[i].health_j > 0.0 {
+            let row = (&rows.controls[i], &rows.attitude[i], &rows.spin[i]);
+            let class = step.class(&rows.berth[i]);
+            applied[i] = thrust(step, &mut flow, i, class, row, &mut rows.assist[i], &mut rows.tank[i]);
+        }
+    }
+    flow.finish(step);
+    let dt = step.tick.dt_s;
+    for i in 0..rows.position.len() {
+        rows.moved[i] = Moved(at(&flow.way, i));
+        rows.position[i] = rows.position[i].plus(rows.moved[i].0);
+        rows.velocity[i].proper_m_s = at(&flow.u, i);
+        rows.assist[i].reference_m_s += at(&flow.fallen, i);
+        rows.near[i] = Near(flow.block.near[i] as u64);
+        let motion = flow.motion_lag[i];
+        rows.clock[i].lag_s += (motion + (1.0 - motion) * flow.depth_lag[i]) * dt;
+        let rate = rows.spin[i].body_rad_s;
+        if rate != DVec3::ZERO || applied[i] != DVec3::ZERO {
+            // A ship turns by its own time.
+            let own_s = dt * (1.0 - motion);
+            let next = flight::turn_rate(step.class(&rows.berth[i]), rate, applied[i], own_s);
+            let attitude = &mut rows.attitude[i].icrf_from_body;
+            *attitude = flight::turned(*attitude, (rate + next) * 0.5, own_s);
+            rows.spin[i].body_rad_s = next;
+        }
+    }
+}
+
+/// Engines and assist of one ship: adds to the flow, burns propellant, and gives the angular acceleration.
+fn thrust(
+    step: &Step<'_>,
+    flow: &mut Flow,
+    row: usize,
+    class: (&ShipClass, &Handling),
+    (controls, attitude, spin): (&Controls, &Attitude, &Spin),
+    assist: &mut Assist,
+    tank: &mut Tank,
+) -> DVec3 {
+    let (u, pace, light) = (at(&flow.u, row), flow.pace(row), step.light);
+    let (attitude, dt) = (attitude.icrf_from_body, step.tick.dt_s);
+    let drift =
+        if controls.assist != 0 { attitude.conjugate() * (u - assist.reference_m_s) } else { DVec3::ZERO };
+    let own_s = dt * (1.0 - pace.lag());
+    let push = flight::push(class, controls, spin, *tank, drift, step.tick, own_s);
+    tank.fuel_kg -= push.burned_kg;
+    if push.body_m_s2 != DVec3::ZERO {
+        // Explicit midpoint: the push depends on the velocity that it changes.
+        let a = attitude * push.body_m_s2;
+        let middle = u + (at(&flow.fallen, row) + light.thrust(pace, u, a) * dt) * 0.5;
+        let gained = light.thrust(light.pace(middle.length_squared()), middle, a) * dt;
+        put(&mut flow.gained, row, gained);
+        if controls.assist != 0 {
+            follow(controls, attitude, assist, gained);
+        }
+    }
+    push.body_rad_s2
+}
+
+/// Along the axes that a control asks for, the assist frame goes with the ship.
+fn follow(controls: &Controls, attitude: glam::DQuat, assist: &mut Assist, gained: DVec3) {
+    let mut body = attitude.conjugate() * gained;
+    for axis in 0..3 {
+        if !flight::asked(controls, axis) {
+            body[axis] = 0.0;
+        }
+    }
+    assist.reference_m_s += attitude * body;
+}
