@@ -1,5 +1,7 @@
 //! Scenes shared by the benchmarks.
 
+pub mod contact_scene;
+
 use sim::{Scenario, Simulation};
 
 /// The world of a shipped scenario at tick 0.

@@ -109,9 +109,9 @@ type Sums = [u64; COMPONENTS.len()];
 
 /// Sub-digests of all component types.
 pub(crate) fn digest_components(world: &World) -> Sums {
-    Kind::ALL.into_iter().fold([0; COMPONENTS.len()], |sums, kind| {
-        add(sums, digest_rows(world, kind, 0, world.count(kind)))
-    })
+    Kind::ALL
+        .into_iter()
+        .fold([0; COMPONENTS.len()], |sums, kind| add(sums, digest_rows(world, kind, 0, world.count(kind))))
 }
 
 fn add(mut a: Sums, b: Sums) -> Sums {

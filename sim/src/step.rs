@@ -1,6 +1,7 @@
 //! One step: the systems in their one visible order. Must stay readable from top to bottom.
 
 use crate::component::{Hull, Identity, Kind, Round};
+use crate::contact::Rules;
 use crate::digest::Digest;
 use crate::input::InputFrame;
 use crate::report::{Event, TickReport};
@@ -148,7 +149,13 @@ pub(crate) fn step(
     if dt_s > 0.0 && state.time.factor.is_active() {
         let State { world, tuning, .. } = state;
         let (events, down) = (&mut report.events, &mut scratch.rounds_down);
-        scratch.contacts.resolve(world, &tuning.classes, tuning.rules, dt_s, events, down);
+        let rules = Rules {
+            dt_s,
+            restitution: tuning.rules.restitution,
+            friction: tuning.rules.friction,
+            inverse_c2_s2_m2: state.light.inverse_c2,
+        };
+        scratch.contacts.resolve(world, &tuning.classes, &rules, events, down);
     }
     after(System::Contact, state);
 

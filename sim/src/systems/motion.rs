@@ -152,9 +152,17 @@ impl Flow {
             (flow.block.x[i], flow.block.y[i], flow.block.z[i]) = (place.x, place.y, place.z);
             put(&mut flow.u, i, u.proper_m_s);
         }
-        widest(step.lanes, #[inline(always)] || flow.to_the_middle(step.light, step.tick.dt_s));
+        widest(
+            step.lanes,
+            #[inline(always)]
+            || flow.to_the_middle(step.light, step.tick.dt_s),
+        );
         field(step.lanes, step.attractors, &mut flow.block);
-        widest(step.lanes, #[inline(always)] || flow.feel_gravity(step.tick.dt_s));
+        widest(
+            step.lanes,
+            #[inline(always)]
+            || flow.feel_gravity(step.tick.dt_s),
+        );
         flow
     }
 
@@ -185,7 +193,11 @@ impl Flow {
 
     /// Goes on to the end of the tick, with what engines gave.
     fn finish(&mut self, step: &Step<'_>) {
-        widest(step.lanes, #[inline(always)] || self.to_the_end(step.light, step.tick.dt_s));
+        widest(
+            step.lanes,
+            #[inline(always)]
+            || self.to_the_end(step.light, step.tick.dt_s),
+        );
     }
 
     #[inline(always)]
@@ -275,8 +287,7 @@ fn thrust(
 ) -> DVec3 {
     let (u, pace, light) = (at(&flow.u, row), flow.pace(row), step.light);
     let (attitude, dt) = (attitude.icrf_from_body, step.tick.dt_s);
-    let drift =
-        if controls.assist != 0 { attitude.conjugate() * (u - assist.reference_m_s) } else { DVec3::ZERO };
+    let drift = if controls.assist != 0 { attitude.conjugate() * (u - assist.reference_m_s) } else { DVec3::ZERO };
     let own_s = dt * (1.0 - pace.lag());
     let push = flight::push(class, controls, spin, *tank, drift, step.tick, own_s);
     tank.fuel_kg -= push.burned_kg;
