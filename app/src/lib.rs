@@ -1,1 +1,77 @@
-//! placeholder
+//! The binary `spacetime`: its command line, files, progress and output around the simulation in `sim`.
+//! Must never decide anything about the world itself; that is the simulation's.
+
+pub mod bodies_cmd;
+pub mod cli;
+pub mod demo;
+pub mod entity;
+pub mod exit;
+pub mod output;
+pub mod pilot;
+pub mod progress;
+pub mod record;
+pub mod replay;
+pub mod run;
+pub mod scenario_cmd;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use exit::{Failure, Outcome};
+
+/// What `--version` and recordings say: the version, and the commit where it is known.
+pub const BUILD_ID: &str = env!("SPACETIME_BUILD");
+
+/// Reads the command line, does what it says, and gives the exit code: 0 fine or identical, 1 diverged or
+/// different, 2 unreadable or misused.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help for a closed pipe is nobody's loss.
+            let _ = usage.print();
+            return if usage.use_stderr() { ExitCode::from(exit::UNREADABLE) } else { ExitCode::SUCCESS };
+        }
+    };
+    start_tracing(&cli);
+    match dispatch(cli) {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Different(sentence)) => {
+            output::complain(&sentence);
+            ExitCode::from(exit::DIFFERENT)
+        }
+        Err(failure) => {
+            output::complain(&failure.to_string());
+            ExitCode::from(exit::UNREADABLE)
+        }
+    }
+}
+
+fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
+    use cli::Command;
+    let progress = progress::Progress::new(cli.quiet);
+    match cli.command {
+        Command::Demo(args) => demo::command(&args, progress),
+        Command::Run(args) => run::command(&args, progress),
+        Command::Scenario(args) => scenario_cmd::command(&args),
+        Command::Bodies(args) => bodies_cmd::command(&args),
+        Command::Replay(args) => replay::command(&args, progress),
+    }
+}
+
+/// Sends what the program notes about itself to stderr: warnings as usual, more with `-v`, less with `--quiet`.
+fn start_tracing(cli: &cli::Cli) {
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, 2) => "debug",
+        (false, _) => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SPACETIME_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    // A second call, as tests make, keeps the first one's settings.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

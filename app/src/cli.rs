@@ -1,0 +1,315 @@
+//! The command line: what can be asked for, with help for a newcomer. Must never do any of it.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
+///
+/// New here? `spacetime demo` flies four ships near Earth and Jupiter, records and verifies the flight and
+/// draws a picture of it.
+///
+/// Exit codes: 0 fine or identical, 1 diverged or different, 2 unreadable or misused.
+#[derive(Debug, Parser)]
+#[command(name = "spacetime", version = crate::BUILD_ID, max_term_width = 100)]
+pub struct Cli {
+    /// Show no progress, and only errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Note more on standard error: -v, -vv, -vvv. SPACETIME_LOG sets a tracing filter instead.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the main job: fly, record, verify and draw four ships in the real Solar System.
+    Demo(DemoArgs),
+    /// Run a scenario as fast as it goes, and measure it.
+    Run(RunArgs),
+    /// List, show or check scenarios.
+    Scenario(ScenarioArgs),
+    /// Where the bodies of a scenario are at given times.
+    Bodies(BodiesArgs),
+    /// Look into recordings: verify, compare, fork, export and draw them.
+    Replay(ReplayArgs),
+}
+
+/// `spacetime demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Seconds of flight at normal speed; three times as long follows at 1000 times the speed.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub seconds: u32,
+    /// Where the recording and the picture go; made if it does not exist.
+    #[arg(long, value_name = "DIR", default_value = "demo-out")]
+    pub out: PathBuf,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spacetime run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Name of a shipped scenario (`spacetime scenario list`), or path of a scenario file.
+    pub scenario: String,
+    /// How many ticks to run; 90 ticks are one second unless the scenario says otherwise. The players that the
+    /// scenario names join as pilots at the first tick; nothing else is commanded.
+    #[arg(long, value_name = "N")]
+    pub ticks: u64,
+    /// Threads to use; all processors unless given. The result is the same for any number.
+    #[arg(long, value_name = "T", value_parser = threads)]
+    pub threads: Option<NonZeroUsize>,
+    /// Record the run to this file.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Ticks between keyframes in the recording: few make seeking fast and faults easy to place, many make it small.
+    #[arg(long, value_name = "TICKS", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keyframe_every: Option<u32>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spacetime scenario`.
+#[derive(Debug, Args)]
+pub struct ScenarioArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ScenarioCommand,
+}
+
+/// What can be done with scenarios.
+#[derive(Debug, Subcommand)]
+pub enum ScenarioCommand {
+    /// List the shipped scenarios, one name per line with what it is; the default comes first.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the text of a scenario: a start for one of your own.
+    Show {
+        /// Name of a shipped scenario, or path of a scenario file; the default scenario if not given.
+        scenario: Option<String>,
+        /// Print JSON: the text, and what it holds.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a scenario file; says the line of what is wrong.
+    Check {
+        /// Path of a scenario file, or name of a shipped scenario.
+        file: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `spacetime bodies`.
+#[derive(Debug, Args)]
+pub struct BodiesArgs {
+    /// Name of a shipped scenario, or path of a scenario file.
+    pub scenario: String,
+    /// Julian dates (TDB), separated by commas; up to 1,000,000 days before or after the scenario's epoch.
+    #[arg(long, value_name = "JD[,JD..]", required = true, value_delimiter = ',', allow_hyphen_values = true,
+          value_parser = julian_date)]
+    pub at: Vec<f64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spacetime replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ReplayCommand,
+}
+
+/// What can be done with recordings.
+#[derive(Debug, Subcommand)]
+pub enum ReplayCommand {
+    /// What a recording is of, how long it is, and whether it is whole.
+    Info {
+        /// The recording.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Simulate a recording again and compare every digest.
+    Verify {
+        /// The recording.
+        file: PathBuf,
+        /// Threads to use; all processors unless given.
+        #[arg(long, value_name = "T", value_parser = threads)]
+        threads: Option<NonZeroUsize>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The state of one entity, or of all, at a tick.
+    At {
+        /// The recording.
+        file: PathBuf,
+        /// Which tick; the first keyframe is at the recording's first tick.
+        #[arg(long, value_name = "N")]
+        tick: u64,
+        /// Only this entity.
+        #[arg(long, value_name = "ID")]
+        entity: Option<u64>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Where two recordings part: the first tick, and there the system, component, entity and field.
+    Diff {
+        /// One recording.
+        a: PathBuf,
+        /// The other.
+        b: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go on from a tick of a recording with a new log, as a recording of its own.
+    Fork(ForkArgs),
+    /// Write the entities' states over time as a table.
+    Export(ExportArgs),
+    /// Draw the flight and whether the digests agree, as a PNG.
+    Plot {
+        /// The recording.
+        file: PathBuf,
+        /// The picture to write.
+        #[arg(long, value_name = "PNG")]
+        out: PathBuf,
+        /// Width and height in pixels, 480x320 to 8192x8192.
+        #[arg(long, value_name = "WxH", default_value = "1600x1000", value_parser = size)]
+        size: (u32, u32),
+        /// Print what was drawn as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `spacetime replay fork`.
+#[derive(Debug, Args)]
+pub struct ForkArgs {
+    /// The recording to leave.
+    pub file: PathBuf,
+    /// The tick to go on from.
+    #[arg(long, value_name = "N")]
+    pub tick: u64,
+    /// The recording to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// How many ticks to go on; as many as are left in the original unless given.
+    #[arg(long, value_name = "M")]
+    pub ticks: Option<u64>,
+    /// Which inputs to go on with. Behind the original's end there are none.
+    #[arg(long, value_enum, default_value_t = ForkInputs::Recorded)]
+    pub inputs: ForkInputs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The inputs of a fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ForkInputs {
+    /// Those of the original.
+    Recorded,
+    /// None: what would have happened had everyone let go.
+    None,
+}
+
+/// `spacetime replay export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The recording.
+    pub file: PathBuf,
+    /// Form of the table.
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// The table to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Every so many ticks.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub every: u64,
+    /// Only this entity.
+    #[arg(long, value_name = "ID")]
+    pub entity: Option<u64>,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Forms of an exported table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values with a head line.
+    Csv,
+    /// One JSON object per line.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// Most threads that may be asked for.
+const THREADS_MAX: usize = 1024;
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let n: NonZeroUsize = text.parse().map_err(|_| format!("a number from 1 to {THREADS_MAX} is needed"))?;
+    if n.get() > THREADS_MAX { Err(format!("at most {THREADS_MAX} threads can be used")) } else { Ok(n) }
+}
+
+fn julian_date(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(jd) if jd.is_finite() => Ok(jd),
+        _ => Err("a Julian date is a finite number of days, such as 2451545.0".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parsed = text.split_once(['x', 'X']).and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    match parsed {
+        Some((w @ 480..=8192, h @ 320..=8192)) => Ok((w, h)),
+        Some(_) => Err("the size must be from 480x320 to 8192x8192".to_owned()),
+        None => Err("a size is a width and a height in pixels, such as 1600x1000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_dates_are_checked() {
+        assert_eq!(size("800x600"), Ok((800, 600)));
+        for bad in ["", "x", "800", "800x", "0x0", "99999x9", "-1x5", "800x600x2"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        assert_eq!(julian_date("-12.5"), Ok(-12.5));
+        for bad in ["", "NaN", "inf", "-inf", "1e999", "today"] {
+            assert!(julian_date(bad).is_err(), "{bad}");
+        }
+        for bad in ["0", "-1", "", "1e3", "99999999999999999999", "1025"] {
+            assert!(threads(bad).is_err(), "{bad}");
+        }
+    }
+}

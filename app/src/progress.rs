@@ -1,0 +1,29 @@
+//! Progress bars on standard error. Hidden where standard error is no terminal or `--quiet` is given.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Whether progress may be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    quiet: bool,
+}
+
+impl Progress {
+    /// `quiet` hides all bars.
+    #[must_use]
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    /// A bar of `ticks` steps. indicatif itself hides it where standard error is no terminal.
+    #[must_use]
+    pub fn ticks(self, label: &'static str, ticks: u64) -> ProgressBar {
+        let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(ticks), target);
+        // The template is fixed, and the default does if a later indicatif refuses it.
+        let style =
+            ProgressStyle::with_template("{msg:12} {bar:40.cyan/blue} {human_pos}/{human_len} ticks, {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.with_style(style).with_message(label)
+    }
+}

@@ -1,0 +1,92 @@
+//! Writes a running simulation to a recording file. Must never buffer whole segments itself: what the codec
+//! has written must reach the system at once, so that a killed process loses the open segment at most.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use sim::recording::{Fork, Header, Writer, Written};
+use sim::{InputFrame, Scenario, Simulation};
+
+use crate::exit::Failure;
+use crate::output;
+
+/// A recording that is being written.
+pub struct Recorder {
+    writer: Writer<File>,
+    path: PathBuf,
+    last_keyframe: u64,
+}
+
+/// How a recording is made; the default is what most want.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Ticks between keyframes; ten seconds if not given.
+    pub keyframe_ticks: Option<u32>,
+    /// Where it was forked from.
+    pub fork: Option<Fork>,
+}
+
+impl Recorder {
+    /// Begins a recording with the state that `simulation` is in. `inputs` are files not to be overwritten.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`], or [`Failure::Misused`] for an output that is also an input.
+    pub fn create(
+        path: &Path,
+        scenario: &Scenario,
+        simulation: &Simulation,
+        options: Options,
+        inputs: &[&Path],
+    ) -> Result<Self, Failure> {
+        let mut header = Header::new(
+            crate::BUILD_ID,
+            &scenario.name,
+            &scenario.text,
+            scenario.tick_rate_hz,
+            scenario.seed,
+            sim::schema_hash(),
+        );
+        if let Some(ticks) = options.keyframe_ticks {
+            header.keyframe_ticks = ticks;
+        }
+        if let Some(fork) = options.fork {
+            header = header.forked(fork);
+        }
+        let last_keyframe = header.first_tick;
+        let file = output::create(path, inputs)?;
+        let writer = Writer::new(file, header, &simulation.snapshot()).map_err(|e| Failure::unwritable(path, e))?;
+        Ok(Self { writer, path: path.to_owned(), last_keyframe })
+    }
+
+    /// Adds the frame that was just stepped, the digest after it, and a keyframe where one is due.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn push(&mut self, frame: &InputFrame, digest: u64, simulation: &Simulation) -> Result<(), Failure> {
+        self.writer.push(frame, digest).map_err(|e| Failure::unwritable(&self.path, e))?;
+        if self.writer.wants_keyframe() { self.keyframe(simulation) } else { Ok(()) }
+    }
+
+    /// Ends the recording with a keyframe of the last state, so that whatever went wrong in it can be placed.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn finish(mut self, simulation: &Simulation) -> Result<Written, Failure> {
+        if self.writer.next_tick() > self.last_keyframe {
+            self.keyframe(simulation)?;
+        }
+        let written = self.writer.written();
+        let path = self.path;
+        let file = self.writer.finish().map_err(|e| Failure::unwritable(&path, e))?;
+        // Some files (a pipe, /dev/null) cannot be synchronised; what was written is written.
+        if let Err(error) = file.sync_all() {
+            tracing::debug!(%error, "recording not synchronised");
+        }
+        Ok(written)
+    }
+
+    fn keyframe(&mut self, simulation: &Simulation) -> Result<(), Failure> {
+        self.last_keyframe = self.writer.next_tick();
+        self.writer.keyframe(&simulation.snapshot()).map_err(|e| Failure::unwritable(&self.path, e))
+    }
+}

@@ -1,0 +1,120 @@
+//! `spacetime run` and `spacetime demo`.
+
+mod common;
+
+use common::{Folder, assert_misused, code, json, run, stderr, stdout};
+
+#[test]
+fn json_has_what_scripts_need() {
+    let out = run("run hundred --ticks 50 --json", &[]);
+    assert_eq!(code(&out), 0, "{}", stderr(&out));
+    let value = json(&out);
+    assert_eq!(value["scenario"], "hundred");
+    assert_eq!(value["ticks"], 50);
+    assert!(value["entities"].as_u64() >= Some(100));
+    let digest = value["digest"].as_str().expect("a text");
+    assert!(digest.len() == 16 && u64::from_str_radix(digest, 16).is_ok(), "{digest}");
+    for number in [&value["wall_s"], &value["realtime_factor"]] {
+        assert!(number.as_f64() > Some(0.0), "{value}");
+    }
+    let tick = |name: &str| value["tick_ms"][name].as_f64().expect("a number");
+    assert!(0.0 < tick("p50") && tick("p50") <= tick("p99") && tick("p99") <= tick("max"));
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_digest() {
+    let digest = |threads: u32| {
+        json(&run(&format!("run busy --ticks 40 --threads {threads} --json"), &[]))["digest"].to_string()
+    };
+    let one = digest(1);
+    for threads in [2, 3, 8] {
+        assert_eq!(digest(threads), one, "{threads} threads");
+    }
+}
+
+#[test]
+fn recording_does_not_change_the_run() {
+    let folder = Folder::new();
+    let file = folder.file("a.strec");
+    let recorded = json(&run("run demo --ticks 120 --json --record {}", &[&file]));
+    let bare = json(&run("run demo --ticks 120 --json", &[]));
+    assert_eq!(recorded["digest"], bare["digest"]);
+    let info = json(&run("replay info {} --json", &[&file]));
+    assert_eq!(info["final_digest"], bare["digest"]);
+    assert_eq!(info["ticks"], 120);
+    assert_eq!(info["complete"], true);
+}
+
+#[test]
+fn no_ticks_is_a_run_too() {
+    let folder = Folder::new();
+    let file = folder.file("none.strec");
+    let value = json(&run("run demo --ticks 0 --json --record {}", &[&file]));
+    assert_eq!(value["tick_ms"]["p50"], serde_json::Value::Null);
+    let verdict = run("replay verify {} --json", &[&file]);
+    assert_eq!(code(&verdict), 0, "{}", stderr(&verdict));
+    assert_eq!(json(&verdict)["ticks"], 0);
+    assert_eq!(code(&run("replay plot {} --out {}", &[&file, &folder.file("none.png")])), 0);
+}
+
+#[test]
+fn misuse_is_said() {
+    let folder = Folder::new();
+    assert_misused(&run("run nowhere --ticks 1", &[]), "there is no scenario");
+    let unwritable = folder.path().join("no/such/folder.strec");
+    assert_misused(&run("run demo --ticks 1 --record {}", &[&unwritable]), "cannot write");
+    assert_misused(&run("run demo --ticks 1 --record {}", &[folder.path()]), "it is a directory");
+    let own = folder.with("own.toml", stdout(&run("scenario show demo", &[])));
+    assert_misused(&run("run {} --ticks 1 --record {}", &[&own, &own]), "is also the input");
+    assert!(std::fs::metadata(&own).expect("it is there").len() > 100, "the scenario was overwritten");
+    for line in [
+        "run demo",
+        "run demo --ticks -1",
+        "run demo --ticks 1e9",
+        "run demo --ticks 1 --threads 0",
+        "run demo --ticks 1 --threads 99999",
+        "run demo --ticks 1 --keyframe-every 5",
+        "run",
+        "",
+        "fly",
+    ] {
+        assert_eq!(code(&run(line, &[])), 2, "{line}");
+    }
+    #[cfg(target_os = "linux")]
+    assert_misused(&run("run demo --ticks 500 --record /dev/full", &[]), "cannot write /dev/full");
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for line in ["--help", "--version", "help", "run --help", "replay --help", "replay verify --help"] {
+        let out = run(line, &[]);
+        assert_eq!(code(&out), 0, "{line}");
+        assert!(!out.stdout.is_empty(), "{line}");
+    }
+    assert!(stdout(&run("--version", &[])).starts_with("spacetime 0."));
+}
+
+#[test]
+fn the_demo_does_the_main_job() {
+    let folder = Folder::new();
+    let out = run("demo --seconds 2 --json --out {}", &[&folder.file("out")]);
+    assert_eq!(code(&out), 0, "{}", stderr(&out));
+    let summary = json(&out);
+    assert_eq!(summary["verdict"], "exact");
+    assert_eq!(summary["ticks"], 8 * 90);
+    assert_eq!(summary["verified_ticks"], 8 * 90);
+    assert_eq!(summary["pilots"].as_array().map(Vec::len), Some(4));
+    assert!(summary["shots"].as_u64() > Some(0));
+    assert!(summary["refused"].as_u64() > Some(0), "the gunner shoots at 1000 times the speed");
+    // Two seconds at normal speed and six at 1000 times that.
+    let simulated_s = summary["simulated_s"].as_f64().expect("a number");
+    assert!((simulated_s - 6002.0).abs() < 12.0, "{simulated_s}");
+    assert_eq!(code(&run("replay verify {}", &[&folder.file("out/demo.strec")])), 0);
+    let picture = std::fs::read(folder.file("out/demo.png")).expect("a picture");
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000);
+    // The same flight again is the same flight.
+    let again = json(&run("demo --seconds 2 --json --out {}", &[&folder.file("out")]));
+    assert_eq!(again["digest"], summary["digest"]);
+    let file = folder.with("file", "");
+    assert_misused(&run("demo --seconds 1 --out {}", &[&file.join("below")]), "cannot write");
+}
