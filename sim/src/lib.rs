@@ -11,6 +11,7 @@ mod digest;
 #[cfg(feature = "fault-injection")]
 pub mod fault;
 pub mod field;
+pub mod frame_view;
 pub mod input;
 mod inspect;
 pub mod random;
