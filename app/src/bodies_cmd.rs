@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sim::Scenario;
-use sim::bodies::BodyState;
+use sim::bodies::{BodyState, states_at_seconds};
 
 use crate::cli::BodiesArgs;
 use crate::exit::{Failure, Outcome};
@@ -22,12 +22,12 @@ pub fn command(args: &BodiesArgs) -> Result<Outcome, Failure> {
     for jd in &args.at {
         if (jd - scenario.epoch_jd_tdb).abs() > DAYS_MAX {
             return Err(Failure::Misused(format!(
-                "JD {jd} is more than {DAYS_MAX} days from the scenario's epoch, JD {}",
+                "JD {jd:?} is more than {DAYS_MAX} days from the scenario's epoch, JD {}",
                 scenario.epoch_jd_tdb
             )));
         }
     }
-    let states = states(&scenario, &args.at);
+    let states = states(&scenario, &args.at)?;
     if args.json {
         let at: Vec<_> = args.at.iter().zip(&states).map(|(jd, states)| moment(&scenario, *jd, states)).collect();
         output::print_json(&json!({ "at": at }))?;
@@ -37,10 +37,11 @@ pub fn command(args: &BodiesArgs) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-/// Integrates to every date, in either direction from the epoch.
-fn states(scenario: &Scenario, dates: &[f64]) -> Vec<Vec<BodyState>> {
-    let _ = (scenario, dates, SECONDS_PER_DAY);
-    Vec::new()
+/// The bodies at every date, integrated from the epoch in either direction.
+fn states(scenario: &Scenario, dates: &[f64]) -> Result<Vec<Vec<BodyState>>, Failure> {
+    let times_s: Vec<f64> = dates.iter().map(|jd| (jd - scenario.epoch_jd_tdb) * SECONDS_PER_DAY).collect();
+    states_at_seconds(&scenario.bodies, scenario.forces, scenario.tick_rate_hz, &times_s)
+        .map_err(|e| Failure::Misused(e.to_string()))
 }
 
 fn moment(scenario: &Scenario, jd: f64, states: &[BodyState]) -> serde_json::Value {
