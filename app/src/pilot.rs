@@ -64,9 +64,12 @@ impl Script {
         let at_second = tick.is_multiple_of(second);
         let (now, last) = (tick / second, self.slow_ticks / second);
         match pilot % 4 {
-            // Climbs: full thrust along its path, which raises the other side of its orbit.
+            // Climbs: above the rocks first, then full thrust along its path, which raises the other side of its orbit.
             0 => {
                 if tick == 0 {
+                    let input = ControlInput { translate: [0, 0, FULL], ..ControlInput::default() };
+                    frame.push(player, &controls(ship, input));
+                } else if at_second && now == last / 4 {
                     frame.push(player, &controls(ship, ControlInput { main: FULL, ..ControlInput::default() }));
                 }
             }

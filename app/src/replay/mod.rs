@@ -23,6 +23,9 @@ use crate::exit::{Failure, Outcome};
 use crate::output;
 use crate::progress::Progress;
 
+/// Last tick that is believed: 400 million years at 90 Hz, far from where a count of ticks would overflow.
+const TICK_MAX: u64 = 1 << 60;
+
 /// Runs `spacetime replay`.
 ///
 /// # Errors
@@ -74,6 +77,9 @@ impl Recording {
             .map_err(|e| Failure::unreadable(path, format!("this build cannot read its scenario: {e}")))?;
         if header.tick_rate_hz != scenario.tick_rate_hz || header.seed != scenario.seed {
             return Err(Failure::unreadable(path, "its header contradicts its scenario"));
+        }
+        if reader.ticks().end > TICK_MAX {
+            return Err(Failure::unreadable(path, "its ticks are beyond what a simulation reaches"));
         }
         if header.schema != sim::schema_hash() {
             return Err(Failure::unreadable(

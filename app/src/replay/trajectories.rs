@@ -231,8 +231,6 @@ struct CloseUpCamera {
     stride: u64,
     done: bool,
     view: CloseUp,
-    /// Where things were a tick ago, for impacts that destroy what they hit.
-    last_reference: Position,
 }
 
 impl CloseUpCamera {
@@ -266,7 +264,6 @@ impl CloseUpCamera {
             }
             None => return None,
         };
-        let last_reference = simulation.inspect(reference).as_ref().and_then(entity::position)?;
         let start = simulation.tick().0;
         let view = CloseUp {
             reference: name,
@@ -274,7 +271,7 @@ impl CloseUpCamera {
             tracks: members.iter().map(|&i| (i, Vec::new())).collect(),
             ..CloseUp::default()
         };
-        Some(Self { reference, members, stride: 3, done: false, view, last_reference })
+        Some(Self { reference, members, stride: 3, done: false, view })
     }
 
     fn look(&mut self, simulation: &Simulation, ships: &[Ship], events: &[Event]) {
@@ -284,10 +281,11 @@ impl CloseUpCamera {
             return;
         }
         let place = |id: u64| simulation.inspect(id).as_ref().and_then(entity::position);
-        if let Some(reference) = place(self.reference) {
-            self.last_reference = reference;
-        }
-        let origin = self.last_reference;
+        // Without its reference, should that be destroyed, the camera sees nothing.
+        let Some(origin) = place(self.reference) else {
+            self.done = true;
+            return;
+        };
         self.view.ticks.1 = tick;
         for event in events {
             if let Event::Impact { a, b, .. } = event

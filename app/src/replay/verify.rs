@@ -100,7 +100,7 @@ pub fn verify(
     recording.reader.check().map_err(|e| Failure::unreadable(&recording.path, output::plain(&e)))?;
     let recording = &*recording;
     let intervals = intervals(recording);
-    let threads = run::pool(threads)?.current_num_threads();
+    let threads = threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let workers = threads.min(intervals.len()).max(1);
     // Threads that have no interval of their own help inside one.
     let threads_each = (threads / workers).max(1);

@@ -39,6 +39,9 @@ pub fn explain(recordings: &mut [Recording; 2], first: u64, steps: &[Step; 2]) -
         let [a, b] = &states;
         report.difference = component.and_then(|component| difference_in(component, a, b));
         report.difference = report.difference.or_else(|| a.first_difference(b).map(Into::into));
+        if let Some(resource) = component.filter(|c| RESOURCES.contains(c)) {
+            report.difference = Some(resource_difference(resource, a, b));
+        }
         report.difference_tick = report.difference.as_ref().map(|_| tick);
     } else {
         let culprit = usize::from(report.not_reproduced == ["b"]);
@@ -62,6 +65,19 @@ fn difference_in(component: &str, a: &Simulation, b: &Simulation) -> Option<Fiel
         let (field, a, b) = fields.find(|(_, a, b)| a != b)?;
         Some(FieldDifference { component: component.to_owned(), entity: Some(id), field: (*field).to_owned(), a, b })
     })
+}
+
+/// A resource that differs: what is known of its contents, or else its sub-digests.
+fn resource_difference(resource: &str, a: &Simulation, b: &Simulation) -> FieldDifference {
+    if let Some(difference) = a.first_difference(b).filter(|d| d.component == resource) {
+        return difference.into();
+    }
+    let digest = |s: &Simulation| {
+        let at = RESOURCES.iter().position(|name| *name == resource);
+        at.map_or_else(String::new, |at| hex(s.digest().resources[at]))
+    };
+    let field = "sub-digest".to_owned();
+    FieldDifference { component: resource.to_owned(), entity: None, field, a: digest(a), b: digest(b) }
 }
 
 /// Steps once and notes the digest after every system; the last entry is the finished tick's.

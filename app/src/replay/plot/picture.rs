@@ -193,7 +193,7 @@ impl Style {
         for (i, (label, colour)) in entries.iter().enumerate() {
             let column = (area.dim_in_pixel().0 as i32 - at.0) / 2;
             let (x, y) = (at.0 + column * (i % 2) as i32, at.1 + self.px(20.0) * (i / 2) as i32);
-            let swatch = [(x, y + self.px(6.0)), (x + self.px(18.0), y + self.px(10.0))];
+            let swatch = [(x, y + self.px(4.0)), (x + self.px(18.0), y + self.px(8.0))];
             area.draw(&Rectangle::new(swatch, colour.filled())).map_err(|e| e.to_string())?;
             self.write(area, label, (x + self.px(26.0), y), 13.0, INK)?;
         }
