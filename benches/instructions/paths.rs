@@ -6,6 +6,7 @@
 use std::hint::black_box;
 use std::io::Cursor;
 
+use benches::contact_scene::{Scene, Stepper};
 use benches::shipped_simulation;
 use glam::DVec3;
 use sim::command::{Command, ControlInput};
@@ -38,6 +39,7 @@ pub const TABLE: &[HotPath] = &[
     HotPath { name: "rollback/restore-1k", calls: 20, prepare: rollback_restore },
     HotPath { name: "gravity/1k wide", calls: 20, prepare: || gravity(Lanes::Wide) },
     HotPath { name: "gravity/1k baseline", calls: 20, prepare: || gravity(Lanes::Baseline) },
+    HotPath { name: "contact/1k cube", calls: 20, prepare: contact },
     HotPath { name: "recording/write-10s", calls: 2, prepare: recording_write },
     HotPath { name: "recording/read-10s", calls: 2, prepare: recording_read },
     HotPath { name: "command/decode", calls: 1_000, prepare: command_decode },
@@ -115,6 +117,14 @@ fn gravity(lanes: Lanes) -> Prepared {
         }
     }
     Box::new(move || blocks.iter_mut().for_each(|block| field(lanes, black_box(&bodies), block)))
+}
+
+/// The scene of the contact benchmark, as dense and a tenth as many.
+fn contact() -> Prepared {
+    let mut world = Stepper::new(Scene::cube(1_000, 70.0, 10.0, DVec3::ZERO), 1.0 / 60.0);
+    Box::new(move || {
+        black_box(world.step());
+    })
 }
 
 /// Ten seconds of four pilots whose sticks never rest, as a file in memory with one keyframe of 20 kB.

@@ -59,15 +59,24 @@ impl Simulation {
 
     /// Advances by one tick. Any input frame can be given: what is not allowed is refused and reported.
     pub fn step(&mut self, input: &InputFrame) -> TickReport {
-        self.run(input, None)
+        let mut report = TickReport::default();
+        self.step_into(input, &mut report);
+        report
+    }
+
+    /// As [`Self::step`], into a report that is cleared and reused: a warm tick then allocates nothing.
+    pub fn step_into(&mut self, input: &InputFrame, report: &mut TickReport) {
+        self.run(input, None, report);
     }
 
     /// As [`Self::step`], and tells the digest after each system. For finding where two runs part.
     pub fn step_traced(&mut self, input: &InputFrame, mut after: impl FnMut(System, Digest)) -> TickReport {
-        self.run(input, Some(&mut after))
+        let mut report = TickReport::default();
+        self.run(input, Some(&mut after), &mut report);
+        report
     }
 
-    fn run(&mut self, input: &InputFrame, trace: crate::step::Trace<'_>) -> TickReport {
+    fn run(&mut self, input: &InputFrame, trace: crate::step::Trace<'_>, report: &mut TickReport) {
         step(
             &self.scenario,
             &mut self.state,
@@ -75,9 +84,10 @@ impl Simulation {
             self.lanes,
             input,
             trace,
+            report,
             #[cfg(feature = "fault-injection")]
             self.fault,
-        )
+        );
     }
 
     /// The scenario this world was built from.

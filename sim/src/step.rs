@@ -104,9 +104,11 @@ pub(crate) fn step(
     lanes: Lanes,
     frame: &InputFrame,
     mut trace: Trace<'_>,
+    report: &mut TickReport,
     #[cfg(feature = "fault-injection")] fault: Option<crate::fault::Fault>,
-) -> TickReport {
-    let mut report = TickReport::default();
+) {
+    report.refused.clear();
+    report.events.clear();
     let mut after = |system: System, state: &mut State| {
         #[cfg(feature = "fault-injection")]
         crate::fault::strike(fault, system, state);
@@ -165,7 +167,6 @@ pub(crate) fn step(
     state.time.tick.0 += 1;
     report.tick = state.time.tick;
     report.digest = state.digest();
-    report
 }
 
 /// Motion: step by step at active factors, in one sub-stepped coast at higher ones.

@@ -1,38 +1,13 @@
 //! Ten thousand corruptions of a realistic recording: none panics, none is accepted silently, and reading
 //! never takes more memory than stated.
 
+mod counting;
 mod recording_support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
+use counting::{PEAK, USED};
 use recording_support::{CORRUPTIONS, Random, Verdict, chunks, corrupt, header, is_foreign, judge, read, recording};
-
-/// Bytes in use, and the most there were.
-static USED: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-/// The system's allocator, counting.
-struct Counting;
-
-// Counting what is allocated takes an allocator, and the trait for one is unsafe. Every call goes to the
-// system's with the arguments unchanged.
-#[allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait; this only counts and passes on")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let used = USED.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(used, Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        USED.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Most bytes that reading a corrupted recording may take: the decoded contents (about 300 kB) and buffers of
 /// 64 kB. A length that is believed would be far above.

@@ -1,0 +1,107 @@
+//! Snapshots: damage is always found, nothing damaged is half applied, and memory stays bounded.
+
+mod busy;
+mod common;
+
+use common::shipped;
+use sim::{Scenario, Simulation, SnapshotError};
+
+fn busy_world() -> Simulation {
+    let mut simulation = shipped("busy");
+    for _ in 0..120 {
+        let frame = busy::inputs(&simulation);
+        simulation.step(&frame);
+    }
+    simulation
+}
+
+/// The same bytes with a checksum that fits, as a forger would make them.
+fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let body = bytes.len() - 8;
+    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..body]);
+    bytes[body..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn every_flip_and_every_cut_is_found() {
+    let simulation = busy_world();
+    let bytes = simulation.snapshot();
+    let mut random = sim::random::RandomStream::new(3);
+    for _ in 0..2_000 * common::scale() {
+        let mut damaged = bytes.clone();
+        let at = (random.next_u64() % bytes.len() as u64) as usize;
+        damaged[at] ^= 1 << (random.next_u64() % 8);
+        assert!(Simulation::restore(simulation.scenario(), &damaged).is_err(), "a flip at {at}");
+        let cut = (random.next_u64() % bytes.len() as u64) as usize;
+        assert!(Simulation::restore(simulation.scenario(), &bytes[..cut]).is_err(), "a cut at {cut}");
+    }
+}
+
+#[test]
+fn a_forged_snapshot_is_refused_or_sound() {
+    let simulation = busy_world();
+    let bytes = simulation.snapshot();
+    let mut random = sim::random::RandomStream::new(4);
+    let (mut refused, mut accepted) = (0, 0);
+    for _ in 0..1_000 * common::scale() {
+        let mut forged = bytes.clone();
+        for _ in 0..1 + random.next_u64() % 3 {
+            let at = 56 + (random.next_u64() % (bytes.len() as u64 - 64)) as usize;
+            forged[at] = random.next_u64() as u8;
+        }
+        match Simulation::restore(simulation.scenario(), &resealed(forged)) {
+            Err(_) => refused += 1,
+            // Whatever passes has to be able to go on.
+            Ok(mut restored) => {
+                accepted += 1;
+                common::fly(&mut restored, 2);
+                assert!(Simulation::restore(simulation.scenario(), &restored.snapshot()).is_ok());
+            }
+        }
+    }
+    assert!(refused > 50 && accepted > 50, "{refused} refused, {accepted} accepted: the test sees one side only");
+}
+
+#[test]
+fn a_failed_load_changes_nothing() {
+    let mut simulation = busy_world();
+    let before = simulation.digest();
+    let mut damaged = simulation.snapshot();
+    let last = damaged.len() - 9;
+    // NaN in the last component.
+    damaged[last - 7..=last].copy_from_slice(&f64::NAN.to_le_bytes());
+    assert!(matches!(simulation.load(&resealed(damaged)), Err(SnapshotError::Impossible(_))));
+    assert_eq!(simulation.digest(), before);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let simulation = busy_world();
+    let (scenario, bytes) = (simulation.scenario(), simulation.snapshot());
+    let changed = |at: usize, by: u8| {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= by;
+        Simulation::restore(scenario, &bytes).err()
+    };
+    assert_eq!(Simulation::restore(scenario, b"").err(), Some(SnapshotError::NotASnapshot));
+    assert_eq!(changed(0, 1), Some(SnapshotError::NotASnapshot));
+    assert_eq!(changed(6, 2), Some(SnapshotError::Version(3)));
+    assert!(matches!(changed(8, 1), Some(SnapshotError::Schema { .. })));
+    assert_eq!(changed(bytes.len() - 1, 1), Some(SnapshotError::Checksum));
+    let other = Scenario::parse("name = \"other\"").expect("an empty world is a world");
+    assert_eq!(Simulation::restore(&other, &bytes).err(), Some(SnapshotError::OtherScenario));
+    // A count of four billion ships must not be believed.
+    let mut huge = bytes.clone();
+    let resources = u64::from_le_bytes(bytes[48..56].try_into().expect("eight")) as usize;
+    huge[56 + resources..56 + resources + 8].copy_from_slice(&u64::from(u32::MAX).to_le_bytes());
+    assert_eq!(Simulation::restore(scenario, &resealed(huge)).err(), Some(SnapshotError::Length));
+}
+
+#[test]
+fn an_empty_world_is_saved_too() {
+    let mut simulation = common::world("name = \"empty\"");
+    common::fly(&mut simulation, 5);
+    let restored = Simulation::restore(simulation.scenario(), &simulation.snapshot()).expect("intact");
+    assert_eq!(restored.digest(), simulation.digest());
+}
