@@ -96,10 +96,12 @@ impl Script {
                     frame.push(player, &controls(ship, input));
                 }
             }
-            // Brakes: turns around in the first half, then falls lower under full thrust.
+            // Brakes: turns around, then falls lower under full thrust in the second half.
             _ => {
-                if tick == 0 {
-                    let input = ControlInput { rotate: [0, 0, FULL / 2], assist: true, ..ControlInput::default() };
+                // A scout at full deflection turns with 0.8 rad/s: half a turn takes 3.93 s.
+                if tick == 0 || tick == second * 393 / 100 {
+                    let yaw = if tick == 0 { FULL } else { 0 };
+                    let input = ControlInput { rotate: [0, 0, yaw], assist: true, ..ControlInput::default() };
                     frame.push(player, &controls(ship, input));
                 } else if at_second && now == last / 2 {
                     frame.push(player, &controls(ship, ControlInput { main: FULL, ..ControlInput::default() }));

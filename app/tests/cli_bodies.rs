@@ -69,6 +69,42 @@ fn the_answer_is_in_the_order_of_the_question() {
     assert!(stdout(&run(&format!("bodies demo --at {epoch}"), &[])).contains("earth"));
 }
 
+/// States of JPL DE421 that the fixture has for a date: name and position in km.
+fn de421(jd: &str) -> Vec<(String, [f64; 3])> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/ephemeris/de421_reference.txt");
+    let text = std::fs::read_to_string(path).expect("the fixture");
+    let from = text.lines().skip_while(|line| *line != format!("epoch {jd}")).skip(1);
+    let states = from.take_while(|line| !line.starts_with("epoch"));
+    let parse = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = |i: usize| words[i].parse().expect("a number");
+        (words[0].to_owned(), [number(1), number(2), number(3)])
+    };
+    states.map(parse).collect()
+}
+
+#[test]
+fn the_real_solar_system_is_where_jpl_says() {
+    let folder = Folder::new();
+    let file = folder.with("real.toml", "name = \"real\"\nsolar_system = \"de421\"\nepoch_jd_tdb = 2451545.0\n");
+    // A year before J2000, a day, a month, a year and ten years after, not in order.
+    let dates = ["2455197.5", "2451546.0", "2451179.75", "2451575.0", "2451910.25"];
+    let out = run(&format!("bodies {{}} --json --at {}", dates.join(",")), &[&file]);
+    assert_eq!(code(&out), 0, "{}", stderr(&out));
+    for (moment, jd) in json(&out)["at"].as_array().expect("moments").iter().zip(dates) {
+        let reference = de421(jd);
+        assert_eq!(reference.len(), 11, "JD {jd}");
+        for (name, place) in reference {
+            let bodies = moment["bodies"].as_array().expect("bodies");
+            let body = bodies.iter().find(|b| b["name"] == name.as_str()).expect("every body of the fixture");
+            let error_km = distance(vector(&body["position_km"]), place);
+            // What is promised for ten years from J2000.
+            let allowed_km = if name == "moon" { 15.0 } else { 5.0 };
+            assert!(error_km <= allowed_km, "{name} at JD {jd}: {error_km} km");
+        }
+    }
+}
+
 #[test]
 fn scenarios_of_ones_own_have_their_own_epoch() {
     let folder = Folder::new();

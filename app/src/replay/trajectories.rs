@@ -257,7 +257,10 @@ impl CloseUpCamera {
             }
         }
         let (reference, name) = match structure {
-            Some((id, _)) => (id, format!("structure {id}")),
+            Some((id, _)) => match simulation.scenario().structures.as_slice() {
+                [only] => (id, format!("structure {}", super::shown(&only.name))),
+                _ => (id, format!("structure {id}")),
+            },
             None if members.len() > 1 => {
                 let last = &flight.ships[*members.last()?];
                 (last.id, last.label.clone())

@@ -112,8 +112,7 @@ fn orbits(area: &Area<'_>, style: Style, name: &str, radius_m: f64, ships: &[(us
         chart.draw_series([Polygon::new(circle(0.0, 0.0, radius_km), ground)]).map_err(|e| e.to_string())?;
     }
     for (i, track) in &tracks {
-        let line = colour(*i).mix(0.9).stroke_width(style.width(1.6));
-        chart.draw_series(LineSeries::new(track.iter().copied(), line)).map_err(|e| e.to_string())?;
+        style.track(&mut chart, track, colour(*i), 1.4)?;
     }
     for (i, track) in &tracks {
         if let (Some(start), Some(end)) = (track.first(), track.last()) {
@@ -163,17 +162,15 @@ fn near(flight: &Flight, close_up: &CloseUp, area: &Area<'_>, style: Style) -> R
         }
     }
     for (_, track) in &close_up.rounds {
-        let line = ROUND.mix(0.7).stroke_width(style.width(1.0));
-        let track = track.iter().map(flat).filter(inside);
-        chart.draw_series(LineSeries::new(track, line)).map_err(|e| e.to_string())?;
+        let track: Vec<(f64, f64)> = track.iter().map(flat).filter(inside).collect();
+        style.track(&mut chart, &track, ROUND, 1.0)?;
     }
     for at in close_up.impacts.iter().map(flat).filter(inside) {
         let star = Cross::new(at, style.px(4.0), IMPACT.stroke_width(style.width(1.5)));
         chart.draw_series([star]).map_err(|e| e.to_string())?;
     }
     for (i, track) in &tracks {
-        let line = colour(*i).stroke_width(style.width(2.2));
-        chart.draw_series(LineSeries::new(track.iter().copied(), line)).map_err(|e| e.to_string())?;
+        style.track(&mut chart, track, colour(*i), 2.2)?;
         if let Some(end) = track.last() {
             chart.draw_series([Circle::new(*end, style.px(4.5), colour(*i).filled())]).map_err(|e| e.to_string())?;
         }
@@ -221,10 +218,10 @@ fn series(
         chart.draw_series([line]).map_err(|e| e.to_string())?;
     }
     for (i, ship) in flight.ships.iter().enumerate() {
-        let line = colour(i).mix(0.9).stroke_width(style.width(1.8));
         let points = flight.sampled.iter().enumerate();
-        let points = points.filter_map(|(at, tick)| value(ship, at).map(|v| (*tick as f64, v)));
-        chart.draw_series(LineSeries::new(points, line)).map_err(|e| e.to_string())?;
+        let points: Vec<(f64, f64)> =
+            points.filter_map(|(at, tick)| value(ship, at).map(|v| (*tick as f64, v))).collect();
+        style.track(&mut chart, &points, colour(i), 1.8)?;
     }
     Ok(())
 }

@@ -188,6 +188,26 @@ impl Style {
         Ok(chart)
     }
 
+    /// A line through points, in short pieces: the canvas leaves holes where one long line crosses itself.
+    ///
+    /// # Errors
+    /// The canvas's.
+    pub fn track(
+        self,
+        chart: &mut Chart<'_, '_>,
+        points: &[(f64, f64)],
+        colour: RGBColor,
+        width: f64,
+    ) -> Result<(), DrawError> {
+        const PIECE: usize = 16;
+        for from in (0..points.len().saturating_sub(1)).step_by(PIECE) {
+            let piece = &points[from..points.len().min(from + PIECE + 1)];
+            let line = PathElement::new(piece.to_vec(), colour.stroke_width(self.width(width)));
+            chart.draw_series([line]).map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Colour keys in two columns from a place of the area.
     fn legend(self, area: &Area<'_>, at: (i32, i32), entries: &[(String, RGBColor)]) -> Result<(), DrawError> {
         for (i, (label, colour)) in entries.iter().enumerate() {
