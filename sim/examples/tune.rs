@@ -19,7 +19,7 @@ fn main() {
         let bodies = solar_system(2451545.0).unwrap();
         let mut best = 1e9f64;
         let mut e = Ephemeris::new(&bodies, Forces { post_newtonian: pn, figures: fig }, 90);
-        for _ in 0..3 {
+        for _ in 0..10 {
             e = Ephemeris::new(&bodies, Forces { post_newtonian: pn, figures: fig }, 90);
             let t = std::time::Instant::now();
             let end = SimTime((3652.5 * 86400.0 * 360.0) as i64);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use glam::DVec3;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::BodyState;
 use super::lanes::{LANES, Lanes};
@@ -83,10 +83,7 @@ impl Ephemeris {
         let Self { model, motion, kept, scratch, .. } = self;
         kept.starts.extend(motion.blocks.iter().map(|b| [b.x, b.x_lo]));
         let per_second = quarters_per_second(self.rate_hz);
-        self.arch.dispatch(
-            #[inline(always)]
-            || step(model, motion, scratch, per_second),
-        );
+        self.arch.dispatch(Step { model, motion, scratch, per_second });
         kept.arcs.extend_from_slice(&scratch.arcs);
         kept.steps.push(Span { start, length: motion.time - start });
         kept.place_last(model.blocks, model.count);
@@ -111,10 +108,7 @@ impl Ephemeris {
         let h = ((quarters - span.start as f64) / span.length as f64).clamp(0.0, 1.0);
         let arcs = &self.kept.arcs[index * 3 * blocks..][..3 * blocks];
         let places = &self.kept.places[index * count..][..count];
-        self.arch.dispatch(
-            #[inline(always)]
-            || dense(arcs, places, h, t_s, out),
-        );
+        self.arch.dispatch(Dense { arcs, places, h, t_s, out });
     }
 
     fn current(&self, i: usize) -> BodyState {
@@ -142,18 +136,49 @@ impl Ephemeris {
     }
 }
 
-#[inline(always)]
-fn dense(arcs: &[Arc4], places: &[Position], h: f64, t_s: f64, out: &mut Vec<BodyState>) {
-    let w = Weights::at(h);
-    let blocks = arcs.len() / 3;
-    for (block, places) in places.chunks(LANES).enumerate() {
-        let arc = [&arcs[block], &arcs[blocks + block], &arcs[2 * blocks + block]];
-        let moved = arc.map(|a| a.displacement(&w, t_s));
-        let faster = arc.map(|a| a.velocity_change(&w, t_s));
-        for (l, place) in places.iter().enumerate() {
-            let displacement = DVec3::new(moved[0][l], moved[1][l], moved[2][l]);
-            let v = |axis: usize| arc[axis].v[l] + faster[axis][l];
-            out.push(BodyState::new(place.plus(displacement), DVec3::new(v(0), v(1), v(2))));
+/// [`step`], compiled for each width.
+struct Step<'a> {
+    model: &'a Model,
+    motion: &'a mut Motion,
+    scratch: &'a mut Scratch,
+    per_second: f64,
+}
+
+impl WithSimd for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        step(self.model, self.motion, self.scratch, self.per_second);
+    }
+}
+
+/// Evaluation of one step's polynomials, compiled for each width.
+struct Dense<'a> {
+    arcs: &'a [Arc4],
+    places: &'a [Position],
+    h: f64,
+    t_s: f64,
+    out: &'a mut Vec<BodyState>,
+}
+
+impl WithSimd for Dense<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { arcs, places, h, t_s, out } = self;
+        let w = Weights::at(h);
+        let blocks = arcs.len() / 3;
+        for (block, places) in places.chunks(LANES).enumerate() {
+            let arc = [&arcs[block], &arcs[blocks + block], &arcs[2 * blocks + block]];
+            let moved = arc.map(|a| a.displacement(&w, t_s));
+            let faster = arc.map(|a| a.velocity_change(&w, t_s));
+            for (l, place) in places.iter().enumerate() {
+                let displacement = DVec3::new(moved[0][l], moved[1][l], moved[2][l]);
+                let v = |axis: usize| arc[axis].v[l] + faster[axis][l];
+                out.push(BodyState::new(place.plus(displacement), DVec3::new(v(0), v(1), v(2))));
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::model::{Model, SPEED_OF_LIGHT_M_S};
 pub(super) fn newton(model: &Model, pos: &[Lanes], acc: &mut [Lanes], pot: &mut [Lanes]) {
     let (blocks, count) = (model.blocks, model.count);
     let [px, py, pz] = axes(pos, blocks);
-    let [sx, sy, sz] = [px, py, pz].map(|p| &p.as_flattened()[..count]);
+    let [sx, sy, sz] = flatten([px, py, pz], count);
     let (ax, rest) = acc.split_at_mut(blocks);
     let (ay, az) = rest.split_at_mut(blocks);
     for block in 0..blocks {
@@ -38,7 +38,7 @@ pub(super) fn newton(model: &Model, pos: &[Lanes], acc: &mut [Lanes], pot: &mut 
 pub(super) fn gross(model: &Model, pos: &[Lanes], out: &mut [Lanes]) {
     let (blocks, count) = (model.blocks, model.count);
     let [px, py, pz] = axes(pos, blocks);
-    let [sx, sy, sz] = [px, py, pz].map(|p| &p.as_flattened()[..count]);
+    let [sx, sy, sz] = flatten([px, py, pz], count);
     for block in 0..blocks {
         let (xi, yi, zi) = (px[block], py[block], pz[block]);
         let floors = &model.floor2_m2[block * count..][..count];
@@ -120,6 +120,6 @@ pub(super) fn post_newton(
 }
 
 #[inline(always)]
-fn flatten(axes: [&[Lanes]; 3], count: usize) -> [&[f64]; 3] {
-    axes.map(|p| &p.as_flattened()[..count])
+fn flatten([x, y, z]: [&[Lanes]; 3], count: usize) -> [&[f64]; 3] {
+    [&x.as_flattened()[..count], &y.as_flattened()[..count], &z.as_flattened()[..count]]
 }

@@ -10,10 +10,6 @@ pub(super) const SPEED_OF_LIGHT_M_S: f64 = 299_792_458.0;
 /// Two bodies are never treated as closer than this, m: the resolution of the simulation.
 const CLOSEST_M: f64 = 1e-3;
 
-/// A figure's pull is left out where it is below this share of the point mass's: it would be lost in the
-/// rounding of the sum.
-pub(super) const FIGURE_SHARE_MIN: f64 = 1e-15;
-
 /// The bodies as the force kernels see them.
 #[derive(Debug)]
 pub(super) struct Model {
@@ -23,8 +19,10 @@ pub(super) struct Model {
     pub blocks: usize,
     /// Gravitational parameters, m^3/s^2.
     pub gm: Vec<f64>,
+    /// The same in blocks; 0 where there is no body.
+    pub gm_lanes: Vec<Lanes>,
     /// Square of the distance at which the pull between two bodies stops growing, m^2: entry
-    /// `block * count + j` is for the bodies of that block and body `j`.
+    /// `block * count + j` is for the bodies of that block and body `j`. Infinite where there is no body, so that nothing pulls there.
     pub floor2_m2: Vec<Lanes>,
     /// Bodies with a figure.
     pub figures: Vec<FigureModel>,
@@ -47,8 +45,6 @@ pub(super) struct FigureModel {
     pub faces: Option<usize>,
     /// Inside this distance squared the expansion does not hold, m^2.
     pub inside_m2: f64,
-    /// Beyond this distance squared it is lost in rounding, m^2.
-    pub beyond_m2: f64,
     /// 3 J2 / (spin rate * C/(M R^2)), s: what turns the torque into the pole's motion; 0 for a fixed pole.
     pub precession_s: f64,
 }
@@ -64,6 +60,7 @@ pub(super) struct TideModel {
     pub lag_s: f64,
     pub rotation_rad_s: f64,
     pub inside_m2: f64,
+    /// Beyond this distance squared it is lost in rounding, m^2.
     pub beyond_m2: f64,
 }
 
@@ -72,9 +69,11 @@ impl Model {
     pub fn new(bodies: &[Body], forces: Forces) -> Self {
         let count = bodies.len();
         let blocks = count.div_ceil(LANES);
-        let mut floor2_m2 = vec![[1.0; LANES]; blocks * count];
+        let mut floor2_m2 = vec![[f64::INFINITY; LANES]; blocks * count];
+        let mut gm_lanes = vec![[0.0; LANES]; blocks];
         for (i, a) in bodies.iter().enumerate() {
-            for (j, b) in bodies.iter().enumerate().filter(|&(j, _)| j != i) {
+            gm_lanes[i / LANES][i % LANES] = a.gm_m3_s2;
+            for (j, b) in bodies.iter().enumerate() {
                 let floor_m = floor_m(a, b);
                 floor2_m2[i / LANES * count + j][i % LANES] = floor_m * floor_m;
             }
@@ -101,7 +100,7 @@ impl Model {
             });
         }
         let gm = bodies.iter().map(|b| b.gm_m3_s2).collect();
-        Self { count, blocks, gm, floor2_m2, figures, tides, post_newtonian: forces.post_newtonian, poles }
+        Self { count, blocks, gm, gm_lanes, floor2_m2, figures, tides, post_newtonian: forces.post_newtonian, poles }
     }
 }
 
@@ -117,14 +116,12 @@ fn floor_m(a: &Body, b: &Body) -> f64 {
 fn figure((body, b): (usize, &Body)) -> Option<FigureModel> {
     let f = b.figure.filter(|f| f.radius_m > 0.0 && (f.j2 != 0.0 || f.c22 != 0.0))?;
     let r2 = f.radius_m * f.radius_m;
-    let largest = f.j2.abs().max(f.c22.abs());
     Some(FigureModel {
         body,
         j2_m2: 1.5 * f.j2 * r2,
         c22_m2: 3.0 * f.c22 * r2,
         faces: f.faces,
         inside_m2: r2,
-        beyond_m2: r2 * largest / FIGURE_SHARE_MIN,
         precession_s: precession_s(b, f.j2, f.radius_m, f.faces),
     })
 }

@@ -6,6 +6,7 @@
 //! `a0 + b0 h + b1 h^2 + ... + b6 h^7`, and also, through the nodes `H`,
 //! `a0 + g0 h + g1 h (h - H1) + g2 h (h - H1) (h - H2) + ...`.
 
+// Loops over lanes are written out: `std::array::from_fn` and `map` are not inlined into the wide path.
 use super::lanes::{LANES, Lanes};
 
 /// Coefficients of the polynomial beside `a0`.
@@ -113,25 +114,29 @@ impl Arc4 {
     #[inline(always)]
     pub fn displacement(&self, w: &Weights, t_s: f64) -> Lanes {
         let s = w.h * t_s;
-        std::array::from_fn(|l| {
+        let mut d = [0.0; LANES];
+        for l in 0..LANES {
             let mut sum = 0.0;
             for k in (0..ORDER).rev() {
                 sum += w.position[k] * self.b[k][l];
             }
-            s * (self.v[l] + t_s * (0.5 * w.h * self.a[l] + sum))
-        })
+            d[l] = s * (self.v[l] + t_s * (0.5 * w.h * self.a[l] + sum));
+        }
+        d
     }
 
     /// Change of velocity since the start of the step.
     #[inline(always)]
     pub fn velocity_change(&self, w: &Weights, t_s: f64) -> Lanes {
-        std::array::from_fn(|l| {
+        let mut d = [0.0; LANES];
+        for l in 0..LANES {
             let mut sum = 0.0;
             for k in (0..ORDER).rev() {
                 sum += w.velocity[k] * self.b[k][l];
             }
-            t_s * (w.h * self.a[l] + sum)
-        })
+            d[l] = t_s * (w.h * self.a[l] + sum);
+        }
+        d
     }
 }
 

@@ -254,7 +254,10 @@ fn node<const N: usize>(model: &Model, motion: &Motion, s: &mut Scratch, t_s: f6
         let range = axis * per_axis..(axis + 1) * per_axis;
         let parts = s.arcs[range.clone()].iter_mut().zip(&mut s.g[range.clone()]).zip(&s.per_scale);
         for (((arc, g), scale), (acc, small)) in parts.zip(s.acc[range.clone()].iter().zip(&s.small[N][range])) {
-            let a = std::array::from_fn(|l| acc[l] + small[l]);
+            let mut a = [0.0; LANES];
+            for l in 0..LANES {
+                a[l] = acc[l] + small[l];
+            }
             let change = correct::<N>(arc, g, &a);
             for l in 0..LANES {
                 let share = change[l].abs() * scale[l];
