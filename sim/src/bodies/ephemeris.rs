@@ -5,21 +5,29 @@ use std::sync::Arc;
 
 use glam::DVec3;
 use pulp::{Arch, Simd, WithSimd};
+use serde::{Deserialize, Serialize};
 
-use super::BodyState;
 use super::lanes::{LANES, Lanes};
 use super::model::Model;
 use super::radau::{Arc4, Weights};
-use super::step::{Block, Motion, Scratch, first_step, step};
+use super::step::{Block, Motion, Scratch, step};
+use super::{BodyState, MAX_BODIES};
 use crate::scenario::{Body, Forces};
 use crate::space::Position;
 use crate::time::{SimTime, quarters_per_second};
 
+/// Most steps kept; beyond it the oldest quarter is dropped. A tick at 100,000 times real time needs that
+/// many only if two bodies turn about each other within 1.5 s.
+pub(super) const KEPT_MAX: usize = 16_384;
+
 /// The massive bodies of a world, integrated from the epoch.
+///
+/// Steps fall at whole quarter-ticks and depend only on the bodies, never on the times asked for.
 #[derive(Debug)]
 pub struct Ephemeris {
     pub(super) model: Arc<Model>,
     pub(super) rate_hz: u32,
+    backward: bool,
     pub(super) motion: Motion,
     pub(super) kept: Kept,
     scratch: Scratch,
@@ -27,10 +35,10 @@ pub struct Ephemeris {
 }
 
 /// Steps already taken, oldest first, without gaps.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Kept {
     pub steps: Vec<Span>,
-    /// Per step, as [`super::lanes`] lays them out.
+    /// Per step, as [`super::lanes`] lays them out: `x` and `x_lo` at its start.
     pub starts: Vec<[Lanes; 2]>,
     pub arcs: Vec<Arc4>,
     /// Per step, the bodies' places at its start: `starts` in other words.
@@ -38,25 +46,21 @@ pub(super) struct Kept {
 }
 
 /// When a step began and how long it was, in quarter-ticks; negative for backward.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Span {
     pub start: i64,
     pub length: i64,
 }
 
 impl Ephemeris {
-    /// `bodies` at time 0, at `rate_hz` ticks a second. A list that [`super::check`] refuses gives finite
-    /// nonsense. No more than [`super::MAX_BODIES`] are taken.
+    /// `bodies` at time 0, at `rate_hz` ticks a second. They should have passed [`super::check_bodies`]: others
+    /// give finite nonsense, and no more than [`MAX_BODIES`] are taken.
     #[must_use]
     pub fn new(bodies: &[Body], forces: Forces, rate_hz: u32) -> Self {
-        Self::directed(bodies, forces, rate_hz, false)
-    }
-
-    pub(super) fn directed(bodies: &[Body], forces: Forces, rate_hz: u32, backward: bool) -> Self {
-        let bodies = &bodies[..bodies.len().min(super::MAX_BODIES)];
+        let bodies = &bodies[..bodies.len().min(MAX_BODIES)];
         let model = Model::new(bodies, forces);
-        let mut motion =
-            Motion { blocks: vec![Block::default(); 3 * model.blocks], poles: model.poles.clone(), ..Motion::default() };
+        let blocks = vec![Block::default(); 3 * model.blocks];
+        let mut motion = Motion { blocks, poles: model.poles.clone(), ..Motion::default() };
         for (i, body) in bodies.iter().enumerate() {
             for axis in 0..3 {
                 let block = &mut motion.blocks[axis * model.blocks + i / LANES];
@@ -64,45 +68,72 @@ impl Ephemeris {
                 block.v[i % LANES] = body.velocity_m_s[axis];
             }
         }
-        first_step(&model, &mut motion, quarters_per_second(rate_hz), backward);
-        let scratch = Scratch::new(&model);
-        Self { model: Arc::new(model), rate_hz, motion, kept: Kept::default(), scratch, arch: Arch::new() }
+        let (model, kept, scratch) = (Arc::new(model), Kept::default(), Scratch::default());
+        Self { model, rate_hz, backward: false, motion, kept, scratch, arch: Arch::new() }
     }
 
-    /// Steps until `time` is covered, and keeps the steps that end at or after `keep_from`.
+    /// The same, to be followed into the past.
+    pub(super) fn backward(bodies: &[Body], forces: Forces, rate_hz: u32) -> Self {
+        Self { backward: true, ..Self::new(bodies, forces, rate_hz) }
+    }
+
+    /// Uses baseline instructions only, to compare: the bits must be equal.
+    #[must_use]
+    pub fn scalar(mut self) -> Self {
+        self.arch = Arch::Scalar;
+        self
+    }
+
+    /// Steps until `time` is covered, and keeps the steps that end at or after `keep_from`, so that every
+    /// moment from there to `time` can be asked for.
     pub fn advance_to(&mut self, time: SimTime, keep_from: SimTime) {
+        self.kept.forget_before(keep_from.0, &self.model);
         while self.motion.time < time.0 {
             self.step_once();
-            self.kept.forget_before(keep_from.0, self.model.blocks, self.model.count);
+            self.kept.forget_before(keep_from.0, &self.model);
         }
-        self.kept.forget_before(keep_from.0, self.model.blocks, self.model.count);
     }
 
-    pub(super) fn step_once(&mut self) {
+    /// Steps in its own direction until `quarters` is covered, and keeps one step.
+    pub(super) fn cover(&mut self, quarters: f64) {
+        let backward = self.backward;
+        let short = |time: i64| if backward { time as f64 > quarters } else { (time as f64) < quarters };
+        while short(self.motion.time) {
+            self.kept.clear();
+            self.step_once();
+        }
+    }
+
+    fn step_once(&mut self) {
+        if self.kept.steps.len() >= KEPT_MAX {
+            self.kept.forget(KEPT_MAX / 4, &self.model);
+        }
         let start = self.motion.time;
         let Self { model, motion, kept, scratch, .. } = self;
+        scratch.fit(model);
         kept.starts.extend(motion.blocks.iter().map(|b| [b.x, b.x_lo]));
         let per_second = quarters_per_second(self.rate_hz);
-        self.arch.dispatch(Step { model, motion, scratch, per_second });
-        kept.arcs.extend_from_slice(&scratch.arcs);
+        self.arch.dispatch(Step { model, motion, scratch, per_second, backward: self.backward });
+        kept.arcs.extend_from_slice(scratch.arcs());
         kept.steps.push(Span { start, length: motion.time - start });
-        kept.place_last(model.blocks, model.count);
+        kept.place(kept.steps.len() - 1, model.blocks, model.count);
     }
 
-    /// States at `quarters` quarter-ticks since the epoch, in the bodies' order. Outside the steps kept, the
-    /// nearest moment inside.
+    /// States at `quarters` quarter-ticks since the epoch, in the bodies' order. Outside the steps kept, those
+    /// of the nearest moment inside.
     pub fn states_at(&self, quarters: f64, out: &mut Vec<BodyState>) {
         out.clear();
         let Model { blocks, count, .. } = *self.model;
         // A moment that two steps share belongs to the earlier one, whichever of them are kept.
-        let reached = |s: &Span| {
+        let over = |s: &Span| {
             let end = (s.start + s.length) as f64;
-            if s.length > 0 { end >= quarters } else { end <= quarters }
+            if self.backward { end > quarters } else { end < quarters }
         };
-        let Some(index) = self.kept.steps.iter().position(reached).or(self.kept.steps.len().checked_sub(1)) else {
+        let Some(last) = self.kept.steps.len().checked_sub(1) else {
             out.extend((0..count).map(|i| self.current(i)));
             return;
         };
+        let index = self.kept.steps.partition_point(over).min(last);
         let span = self.kept.steps[index];
         let t_s = span.length as f64 / quarters_per_second(self.rate_hz);
         let h = ((quarters - span.start as f64) / span.length as f64).clamp(0.0, 1.0);
@@ -111,12 +142,14 @@ impl Ephemeris {
         self.arch.dispatch(Dense { arcs, places, h, t_s, out });
     }
 
+    /// Body `i` where the last step ended.
     fn current(&self, i: usize) -> BodyState {
-        let at = |axis: usize| &self.motion.blocks[axis * self.model.blocks + i / LANES];
-        let l = i % LANES;
-        let place = Position::from_metres(DVec3::from_array(std::array::from_fn(|a| at(a).x[l])));
-        let place = place.plus(DVec3::from_array(std::array::from_fn(|a| at(a).x_lo[l])));
-        BodyState::new(place, DVec3::from_array(std::array::from_fn(|a| at(a).v[l])))
+        let [mut x, mut x_lo, mut v] = [DVec3::ZERO; 3];
+        for axis in 0..3 {
+            let block = &self.motion.blocks[axis * self.model.blocks + i / LANES];
+            (x[axis], x_lo[axis], v[axis]) = (block.x[i % LANES], block.x_lo[i % LANES], block.v[i % LANES]);
+        }
+        BodyState::new(Position::from_metres(x).plus(x_lo), v)
     }
 
     /// How many bodies.
@@ -125,14 +158,75 @@ impl Ephemeris {
         self.model.count
     }
 
-    /// x
-    pub fn counters(&self) -> String { format!("{:?} next {}", self.scratch.count, self.motion.next as f64/360./86400.) }
-    /// x
-    pub fn poles(&self) -> &[[f64;3]] { &self.motion.poles }
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.model.count == 0
+    }
+}
+
+/// Copies reuse what the target has allocated, and share what never changes.
+impl Clone for Ephemeris {
+    fn clone(&self) -> Self {
+        let (motion, kept) = (self.motion.clone(), self.kept.clone());
+        Self { model: Arc::clone(&self.model), motion, kept, scratch: Scratch::default(), ..*self }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        let Self { model, rate_hz, backward, motion, kept, scratch: _, arch } = source;
+        self.model.clone_from(model);
+        self.motion.clone_from(motion);
+        self.kept.clone_from(kept);
+        (self.rate_hz, self.backward, self.arch) = (*rate_hz, *backward, *arch);
+    }
+}
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        let mut copy = Self::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        let Self { steps, starts, arcs, places } = source;
+        self.steps.clone_from(steps);
+        self.starts.clone_from(starts);
+        self.arcs.clone_from(arcs);
+        self.places.clone_from(places);
+    }
+}
+
+impl Kept {
+    fn forget_before(&mut self, time: i64, model: &Model) {
+        let old = self.steps.iter().take_while(|s| s.start + s.length < time).count();
+        if old > 0 {
+            self.forget(old, model);
+        }
+    }
+
+    fn forget(&mut self, oldest: usize, model: &Model) {
+        self.steps.drain(..oldest);
+        self.starts.drain(..oldest * 3 * model.blocks);
+        self.arcs.drain(..oldest * 3 * model.blocks);
+        self.places.drain(..oldest * model.count);
+    }
+
+    fn clear(&mut self) {
+        self.steps.clear();
+        self.starts.clear();
+        self.arcs.clear();
+        self.places.clear();
+    }
+
+    /// Appends the places of `step`, the first that has none.
+    pub fn place(&mut self, step: usize, blocks: usize, count: usize) {
+        let starts = &self.starts[step * 3 * blocks..][..3 * blocks];
+        for i in 0..count {
+            let at = |axis: usize, part: usize| starts[axis * blocks + i / LANES][part][i % LANES];
+            let whole = Position::from_metres(DVec3::new(at(0, 0), at(1, 0), at(2, 0)));
+            self.places.push(whole.plus(DVec3::new(at(0, 1), at(1, 1), at(2, 1))));
+        }
     }
 }
 
@@ -142,6 +236,7 @@ struct Step<'a> {
     motion: &'a mut Motion,
     scratch: &'a mut Scratch,
     per_second: f64,
+    backward: bool,
 }
 
 impl WithSimd for Step<'_> {
@@ -149,11 +244,11 @@ impl WithSimd for Step<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        step(self.model, self.motion, self.scratch, self.per_second);
+        step(self.model, self.motion, self.scratch, self.per_second, self.backward);
     }
 }
 
-/// Evaluation of one step's polynomials, compiled for each width.
+/// Evaluation of one step's polynomials at `h`, compiled for each width.
 struct Dense<'a> {
     arcs: &'a [Arc4],
     places: &'a [Position],
@@ -171,36 +266,15 @@ impl WithSimd for Dense<'_> {
         let w = Weights::at(h);
         let blocks = arcs.len() / 3;
         for (block, places) in places.chunks(LANES).enumerate() {
-            let arc = [&arcs[block], &arcs[blocks + block], &arcs[2 * blocks + block]];
-            let moved = arc.map(|a| a.displacement(&w, t_s));
-            let faster = arc.map(|a| a.velocity_change(&w, t_s));
+            let (x, y, z) = (&arcs[block], &arcs[blocks + block], &arcs[2 * blocks + block]);
+            let (dx, dy, dz) = (x.displacement(&w, t_s), y.displacement(&w, t_s), z.displacement(&w, t_s));
+            let (ux, uy, uz) = (x.velocity_change(&w, t_s), y.velocity_change(&w, t_s), z.velocity_change(&w, t_s));
             for (l, place) in places.iter().enumerate() {
-                let displacement = DVec3::new(moved[0][l], moved[1][l], moved[2][l]);
-                let v = |axis: usize| arc[axis].v[l] + faster[axis][l];
-                out.push(BodyState::new(place.plus(displacement), DVec3::new(v(0), v(1), v(2))));
+                // Only the displacement is rounded; the place it starts from is exact.
+                let position = place.plus(DVec3::new(dx[l], dy[l], dz[l]));
+                let velocity = DVec3::new(x.v[l] + ux[l], y.v[l] + uy[l], z.v[l] + uz[l]);
+                out.push(BodyState::new(position, velocity));
             }
-        }
-    }
-}
-
-impl Kept {
-    fn forget_before(&mut self, time: i64, blocks: usize, count: usize) {
-        let old = self.steps.iter().take_while(|s| s.start + s.length < time).count();
-        if old > 0 {
-            self.steps.drain(..old);
-            self.starts.drain(..old * 3 * blocks);
-            self.arcs.drain(..old * 3 * blocks);
-            self.places.drain(..old * count);
-        }
-    }
-
-    /// Writes the places of the newest step.
-    pub fn place_last(&mut self, blocks: usize, count: usize) {
-        let starts = &self.starts[self.starts.len() - 3 * blocks..];
-        for i in 0..count {
-            let at = |axis: usize, part: usize| starts[axis * blocks + i / LANES][part][i % LANES];
-            let whole = Position::from_metres(DVec3::new(at(0, 0), at(1, 0), at(2, 0)));
-            self.places.push(whole.plus(DVec3::new(at(0, 1), at(1, 1), at(2, 1))));
         }
     }
 }

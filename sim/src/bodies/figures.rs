@@ -115,12 +115,7 @@ fn across_lanes(sums: &[Lanes; 3]) -> [f64; 3] {
 /// uneven, so the axis points at the empty focus of the orbit rather than at its primary, which is right to
 /// first order in the eccentricity (Murray & Dermott 1999, section 2.6).
 #[inline(always)]
-fn long_axis(
-    model: &Model,
-    figure: &FigureModel,
-    [pos, vel]: [&[Lanes]; 2],
-    pole: [f64; 3],
-) -> Option<[f64; 3]> {
+fn long_axis(model: &Model, figure: &FigureModel, [pos, vel]: [&[Lanes]; 2], pole: [f64; 3]) -> Option<[f64; 3]> {
     let primary = figure.faces.filter(|&p| figure.c22_m2 != 0.0 && p < model.count && p != figure.body)?;
     let blocks = model.blocks;
     let here = vector(pos, blocks, figure.body);

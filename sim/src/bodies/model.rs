@@ -74,11 +74,12 @@ impl Model {
         for (i, a) in bodies.iter().enumerate() {
             gm_lanes[i / LANES][i % LANES] = a.gm_m3_s2;
             for (j, b) in bodies.iter().enumerate() {
-                let floor_m = floor_m(a, b);
+                let floor_m = closest_m(a, b);
                 floor2_m2[i / LANES * count + j][i % LANES] = floor_m * floor_m;
             }
         }
-        let figures: Vec<_> = if forces.figures { bodies.iter().enumerate().filter_map(figure).collect() } else { vec![] };
+        let figures: Vec<_> =
+            if forces.figures { bodies.iter().enumerate().filter_map(figure).collect() } else { vec![] };
         let mut poles: Vec<_> = figures.iter().map(|f| bodies[f.body].pole.to_array()).collect();
         let mut tides = Vec::new();
         for (body, b) in bodies.iter().enumerate().filter(|_| forces.figures) {
@@ -108,7 +109,7 @@ impl Model {
 /// larger radius it falls off linearly to zero, as inside a homogeneous ball: bodies that meet pass through
 /// each other, and energy is still conserved. The other two terms keep it finite for bodies without a radius:
 /// ten gravitational radii, where the post-Newtonian expansion ends, and a millimetre.
-fn floor_m(a: &Body, b: &Body) -> f64 {
+pub(super) fn closest_m(a: &Body, b: &Body) -> f64 {
     let relativistic_m = 10.0 * (a.gm_m3_s2 + b.gm_m3_s2) / (SPEED_OF_LIGHT_M_S * SPEED_OF_LIGHT_M_S);
     a.radius_m.max(b.radius_m).max(relativistic_m).max(CLOSEST_M)
 }

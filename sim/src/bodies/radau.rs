@@ -7,6 +7,9 @@
 //! `a0 + g0 h + g1 h (h - H1) + g2 h (h - H1) (h - H2) + ...`.
 
 // Loops over lanes are written out: `std::array::from_fn` and `map` are not inlined into the wide path.
+
+use serde::{Deserialize, Serialize};
+
 use super::lanes::{LANES, Lanes};
 
 /// Coefficients of the polynomial beside `a0`.
@@ -102,7 +105,7 @@ pub(super) const NODES: [Weights; ORDER + 1] = {
 pub(super) const END: Weights = Weights::at(1.0);
 
 /// Velocity and acceleration polynomial of four components, over one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Arc4 {
     pub v: Lanes,
     pub a: Lanes,
