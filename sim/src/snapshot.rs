@@ -16,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::bodies::{Ephemeris, EphemerisState};
+use crate::bodies::SavedEphemeris;
 use crate::columns::{Columns, RowOrder, row_words, take_column};
 use crate::component::{Berth, Component, Kind, Visitor, visit_components};
 use crate::digest::{Hasher, RESOURCES};
@@ -72,7 +72,7 @@ struct Resources {
     refused: Vec<u64>,
     tuning: Vec<f64>,
     last_id: u64,
-    bodies: EphemerisState,
+    bodies: SavedEphemeris,
 }
 
 /// Hash of the names, fields and order of everything a snapshot holds.
@@ -108,7 +108,7 @@ pub(crate) fn save(scenario: &Scenario, state: &State, out: &mut Vec<u8>) {
         refused: state.refused.to_vec(),
         tuning: state.tuning.values().collect(),
         last_id: state.last_id,
-        bodies: state.bodies.state(),
+        bodies: state.bodies.save(),
     };
     let mut resources = postcard::to_stdvec(&resources).expect("plain values always encode");
     resources.resize(resources.len().next_multiple_of(8), 0);
@@ -142,11 +142,9 @@ pub(crate) fn load(scenario: &Scenario, state: &mut State, bytes: &[u8]) -> Resu
     let refused: [u64; Refusal::COUNT] = resources.refused.try_into().map_err(|_| impossible("refusal count"))?;
     let tuning =
         crate::tuning::Tuning::new(scenario).with_values(&resources.tuning).ok_or(impossible("tuning value"))?;
-    let bodies = Ephemeris::restore(&scenario.bodies, scenario.forces, scenario.tick_rate_hz, resources.bodies)
-        .map_err(|_| impossible("state of the bodies"))?;
-    if !bodies.covers(resources.now) {
-        return Err(impossible("time of the bodies"));
-    }
+    // A copy is given the saved state: the present one stays as it is until all is known to be well.
+    let mut bodies = state.bodies.clone();
+    bodies.restore(resources.bodies, resources.now).map_err(|_| impossible("state of the bodies"))?;
     check_columns(&columns, tuning.classes.len(), resources.last_id)?;
 
     columns.restore_into(&mut state.world);

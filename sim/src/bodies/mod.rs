@@ -1,53 +1,54 @@
-//! STUB to be replaced by the merge.
-use crate::scenario::{Body, Forces};
-use crate::space::Position;
-use crate::time::SimTime;
-use glam::DVec3;
-use serde::{Deserialize, Serialize};
+//! The massive bodies: where they are at any moment, from the forces between them. Must never depend on
+//! ships, on the clock, or on how often and in what order it is asked.
+//!
+//! [`solar_system`] gives the real bodies at a date, [`Ephemeris`] moves a list of bodies through the ticks of
+//! a world, [`states_at_seconds`] answers for any times. Forces and integrator are described, compared with
+//! alternatives and measured against JPL DE421 in `docs/INTEGRATOR.md`.
 
-/// stub
+mod check;
+mod data;
+mod ephemeris;
+mod field;
+mod figures;
+mod gravity;
+mod lanes;
+mod model;
+mod query;
+mod radau;
+mod saved;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use glam::DVec3;
+
+use crate::space::Position;
+
+pub use check::{BodyError, check_bodies};
+pub use data::{EpochError, solar_system};
+pub use ephemeris::Ephemeris;
+pub use field::{ForceField, newtonian_energy};
+pub use query::{QUERY_MAX_S, QueryError, states_at_seconds};
+pub use saved::{RestoreError, SavedEphemeris};
+
+/// Most bodies in a world.
+pub const MAX_BODIES: usize = 64;
+
+/// Where a body is and how it moves, barycentric, ICRF axes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BodyState {
-    /// stub
+    /// The place.
     pub position: Position,
-    /// stub
+    /// The same in metres, rounded to f64.
     pub position_m: DVec3,
-    /// stub
+    /// m/s.
     pub velocity_m_s: DVec3,
 }
-/// stub
-#[derive(Clone)]
-pub struct Ephemeris {
-    bodies: Vec<(DVec3, DVec3)>,
-    rate: f64,
-}
-/// stub
-#[derive(Serialize, Deserialize)]
-pub struct EphemerisState;
-#[allow(missing_docs)]
-impl Ephemeris {
-    pub fn new(bodies: &[Body], _: Forces, rate_hz: u32) -> Self {
-        Self { bodies: bodies.iter().map(|b| (b.position_m, b.velocity_m_s)).collect(), rate: f64::from(rate_hz) }
-    }
-    pub fn advance_to(&mut self, _: SimTime, _: SimTime) {}
-    pub fn states_at(&self, q: f64, out: &mut Vec<BodyState>) {
-        out.clear();
-        let t = q / (4.0 * self.rate);
-        out.extend(self.bodies.iter().map(|(p, v)| BodyState {
-            position: Position::from_metres(*p + *v * t),
-            position_m: *p + *v * t,
-            velocity_m_s: *v,
-        }));
-    }
-    pub fn digest_words(&self, _: &mut impl FnMut(u64)) {}
-    pub fn state(&self) -> EphemerisState {
-        EphemerisState
-    }
-    pub fn restore(b: &[Body], f: Forces, r: u32, _: EphemerisState) -> Result<Self, ()> {
-        Ok(Self::new(b, f, r))
-    }
-    pub fn covers(&self, _: SimTime) -> bool {
-        true
+
+impl BodyState {
+    #[inline(always)]
+    fn new(position: Position, velocity_m_s: DVec3) -> Self {
+        Self { position, position_m: position.to_metres(), velocity_m_s }
     }
 }
 /// stub

@@ -53,7 +53,9 @@ impl Step<'_> {
 
 /// Ships under control.
 pub(crate) fn fly_ships(world: &World, step: &Step<'_>) {
-    ShipRows::with(world, Kind::Ship, |rows| for_each_chunk(rows, &|rows| in_blocks(rows, &|r| fly(r, step))));
+    ShipRows::with(world, Kind::Ship, |rows| {
+        for_each_chunk(rows, &|rows| in_blocks(rows, |rows, flow| fly(rows, step, flow)));
+    });
 }
 
 /// Asteroids and structures.
@@ -61,8 +63,8 @@ pub(crate) fn drift_solids(world: &World, step: &Step<'_>) {
     for kind in [Kind::Asteroid, Kind::Structure] {
         SolidRows::with(world, kind, |rows| {
             for_each_chunk(rows, &|rows| {
-                in_blocks(rows, &|rows: SolidRows<'_>| {
-                    fall(step, rows.position, rows.velocity, rows.moved, rows.near);
+                in_blocks(rows, |rows: SolidRows<'_>, flow| {
+                    fall(step, flow, rows.position, rows.velocity, rows.moved, rows.near);
                     for (attitude, spin) in rows.attitude.iter_mut().zip(rows.spin) {
                         let turned = flight::turned(attitude.icrf_from_body, spin.body_rad_s, step.tick.dt_s);
                         attitude.icrf_from_body = turned;
@@ -77,19 +79,20 @@ pub(crate) fn drift_solids(world: &World, step: &Step<'_>) {
 pub(crate) fn drift_rounds(world: &World, step: &Step<'_>) {
     RoundRows::with(world, Kind::Projectile, |rows| {
         for_each_chunk(rows, &|rows| {
-            in_blocks(rows, &|r: RoundRows<'_>| fall(step, r.position, r.velocity, r.moved, r.near));
+            in_blocks(rows, |r: RoundRows<'_>, flow| fall(step, flow, r.position, r.velocity, r.moved, r.near));
         });
     });
 }
 
-/// Hands out a chunk in parts of at most [`BLOCK`] rows.
-fn in_blocks<R: Rows>(mut rows: R, work: &impl Fn(R)) {
+/// Hands out a chunk in parts of at most [`BLOCK`] rows, with one working space for all of them.
+fn in_blocks<R: Rows>(mut rows: R, work: impl Fn(R, &mut Flow)) {
+    let mut flow = Flow::default();
     while rows.len() > BLOCK {
         let (block, rest) = rows.cut(BLOCK);
-        work(block);
+        work(block, &mut flow);
         rows = rest;
     }
-    work(rows);
+    work(rows, &mut flow);
 }
 
 /// One quantity of a block.
@@ -131,10 +134,9 @@ fn put(lanes: &mut Lane3, row: usize, v: DVec3) {
     [lanes[0][row], lanes[1][row], lanes[2][row]] = v.to_array();
 }
 
-impl Flow {
-    /// Takes up to [`BLOCK`] rows to the middle of the tick and asks for gravity there.
-    fn start(step: &Step<'_>, position: &[Position], velocity: &[Velocity]) -> Self {
-        let mut flow = Self {
+impl Default for Flow {
+    fn default() -> Self {
+        Self {
             block: Block::default(),
             u: ZERO3,
             v: ZERO3,
@@ -146,24 +148,31 @@ impl Flow {
             way: ZERO3,
             motion_lag: ZERO,
             depth_lag: ZERO,
-        };
+        }
+    }
+}
+
+impl Flow {
+    /// Takes up to [`BLOCK`] rows to the middle of the tick and asks for gravity there. Lanes beyond the rows
+    /// hold what was there before, which is finite and read by nobody.
+    fn start(&mut self, step: &Step<'_>, position: &[Position], velocity: &[Velocity]) {
         for (i, (p, u)) in position.iter().zip(velocity).enumerate() {
             let place = p.to_metres();
-            (flow.block.x[i], flow.block.y[i], flow.block.z[i]) = (place.x, place.y, place.z);
-            put(&mut flow.u, i, u.proper_m_s);
+            (self.block.x[i], self.block.y[i], self.block.z[i]) = (place.x, place.y, place.z);
+            put(&mut self.u, i, u.proper_m_s);
         }
+        self.gained = ZERO3;
         widest(
             step.lanes,
             #[inline(always)]
-            || flow.to_the_middle(step.light, step.tick.dt_s),
+            || self.to_the_middle(step.light, step.tick.dt_s),
         );
-        field(step.lanes, step.attractors, &mut flow.block);
+        field(step.lanes, step.attractors, &mut self.block);
         widest(
             step.lanes,
             #[inline(always)]
-            || flow.feel_gravity(step.tick.dt_s),
+            || self.feel_gravity(step.tick.dt_s),
         );
-        flow
     }
 
     #[inline(always)]
@@ -231,8 +240,15 @@ impl Flow {
 }
 
 /// Free fall of up to [`BLOCK`] rows.
-fn fall(step: &Step<'_>, position: &mut [Position], velocity: &mut [Velocity], moved: &mut [Moved], near: &mut [Near]) {
-    let mut flow = Flow::start(step, position, velocity);
+fn fall(
+    step: &Step<'_>,
+    flow: &mut Flow,
+    position: &mut [Position],
+    velocity: &mut [Velocity],
+    moved: &mut [Moved],
+    near: &mut [Near],
+) {
+    flow.start(step, position, velocity);
     flow.finish(step);
     for i in 0..position.len() {
         moved[i] = Moved(at(&flow.way, i));
@@ -243,14 +259,14 @@ fn fall(step: &Step<'_>, position: &mut [Position], velocity: &mut [Velocity], m
 }
 
 /// Powered flight of up to [`BLOCK`] rows.
-fn fly(rows: ShipRows<'_>, step: &Step<'_>) {
-    let mut flow = Flow::start(step, rows.position, rows.velocity);
+fn fly(rows: ShipRows<'_>, step: &Step<'_>, flow: &mut Flow) {
+    flow.start(step, rows.position, rows.velocity);
     let mut applied = [DVec3::ZERO; BLOCK];
     for i in 0..rows.position.len() {
         if rows.controls[i] != Controls::default() && rows.hull[i].health_j > 0.0 {
             let row = (&rows.controls[i], &rows.attitude[i], &rows.spin[i]);
             let class = step.class(&rows.berth[i]);
-            applied[i] = thrust(step, &mut flow, i, class, row, &mut rows.assist[i], &mut rows.tank[i]);
+            applied[i] = thrust(step, flow, i, class, row, &mut rows.assist[i], &mut rows.tank[i]);
         }
     }
     flow.finish(step);
