@@ -51,21 +51,3 @@ impl BodyState {
         Self { position, position_m: position.to_metres(), velocity_m_s }
     }
 }
-/// stub
-///
-/// # Errors
-/// stub
-pub fn states_at_seconds(
-    bodies: &[Body],
-    forces: Forces,
-    rate_hz: u32,
-    times_s: &[f64],
-) -> Result<Vec<Vec<BodyState>>, std::num::TryFromIntError> {
-    let ephemeris = Ephemeris::new(bodies, forces, rate_hz);
-    let at = |t: &f64| {
-        let mut out = Vec::new();
-        ephemeris.states_at(t * crate::time::quarters_per_second(rate_hz), &mut out);
-        out
-    };
-    Ok(times_s.iter().map(at).collect())
-}
