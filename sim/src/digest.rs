@@ -86,22 +86,19 @@ impl Hasher {
     }
 }
 
-/// Hash of one component of one entity. Words go through two independent lanes, so that the multiplier
-/// is kept busy.
+/// Hash of one component of one entity: one multiplication for two words.
 #[inline(always)]
 fn row_hash<C: Component>(seed: u64, id: u64, row: &C) -> u64 {
     let words: &[u64] = bytemuck::cast_slice(core::slice::from_ref(row));
-    let mut even = seed ^ id;
-    let mut odd = id.rotate_left(32) ^ SALT[2];
+    let mut hash = seed ^ fold(id ^ SALT[0], SALT[1]);
     let mut pairs = words.chunks_exact(2);
     for pair in &mut pairs {
-        even = fold(even ^ pair[0], SALT[1]);
-        odd = fold(odd ^ pair[1], SALT[0]);
+        hash = fold(hash ^ pair[0], pair[1] ^ SALT[2]);
     }
-    if let [last] = pairs.remainder() {
-        even = fold(even ^ last, SALT[1]);
+    match pairs.remainder() {
+        [last] => fold(hash ^ last, SALT[1]),
+        _ => fold(hash, SALT[1]),
     }
-    fold(even ^ SALT[2], odd ^ SALT[1])
 }
 
 /// One sum of row hashes per component type.

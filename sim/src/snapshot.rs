@@ -139,6 +139,10 @@ pub(crate) fn load(scenario: &Scenario, state: &mut State, bytes: &[u8]) -> Resu
     let (resources, columns) = open(scenario, bytes)?;
     let impossible = SnapshotError::Impossible;
     let factor = TimeFactor::from_quarters(resources.factor_quarters).ok_or(impossible("time factor"))?;
+    // A tick further than any session gets; the next ones must not overflow.
+    if resources.tick.0 > 1 << 60 || resources.last_id > 1 << 60 || resources.now.0.unsigned_abs() > 1 << 60 {
+        return Err(impossible("time"));
+    }
     let refused: [u64; Refusal::COUNT] = resources.refused.try_into().map_err(|_| impossible("refusal count"))?;
     let tuning =
         crate::tuning::Tuning::new(scenario).with_values(&resources.tuning).ok_or(impossible("tuning value"))?;

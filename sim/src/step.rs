@@ -7,7 +7,7 @@ use crate::input::InputFrame;
 use crate::report::{Event, TickReport};
 use crate::scenario::Scenario;
 use crate::state::State;
-use crate::systems::flight::{Handling, TickLength};
+use crate::systems::flight::TickLength;
 use crate::systems::gravity::{Attractor, Lanes, attractors};
 use crate::systems::{coast, collide, commands, motion, surface};
 use crate::time::SimTime;
@@ -83,7 +83,6 @@ pub(crate) struct Scratch {
     attractors: Vec<Attractor>,
     body_states: Vec<crate::bodies::BodyState>,
     table: coast::StageTable,
-    handling: Vec<Handling>,
     contacts: collide::Contacts,
     rounds_down: Vec<u64>,
 }
@@ -171,16 +170,14 @@ pub(crate) fn step(
 
 /// Motion: step by step at active factors, in one sub-stepped coast at higher ones.
 fn move_everything(scenario: &Scenario, state: &State, scratch: &mut Scratch, lanes: Lanes, start: SimTime, dt_s: f64) {
-    let Scratch { attractors: bodies, body_states, table, handling, .. } = scratch;
+    let Scratch { attractors: bodies, body_states, table, .. } = scratch;
     let quarters = f64::from(state.time.factor.quarters());
     if state.time.factor.is_active() {
         state.bodies.states_at(start.0 as f64 + 0.5 * quarters, body_states);
         attractors(&scenario.bodies, body_states, bodies);
         let classes = &state.tuning.classes;
-        handling.clear();
-        handling.extend(classes.iter().map(Handling::from));
         let tick = TickLength::new(dt_s);
-        let step = motion::Step { lanes, attractors: bodies, light: state.light, tick, classes, handling };
+        let step = motion::Step { lanes, attractors: bodies, light: state.light, tick, classes };
         motion::fly_ships(&state.world, &step);
         motion::drift_solids(&state.world, &step);
         motion::drift_rounds(&state.world, &step);

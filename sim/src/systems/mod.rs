@@ -3,6 +3,7 @@
 pub(crate) mod coast;
 pub(crate) mod collide;
 pub(crate) mod commands;
+mod crew;
 pub mod flight;
 pub mod gravity;
 pub(crate) mod motion;

@@ -7,10 +7,11 @@
 
 use glam::DVec3;
 
-use super::flight::{self, Handling, TickLength};
+use super::crew::{Course, Crew, Lane, Lane3, ZERO, ZERO3, row};
+use super::flight::{self, TickLength};
 use super::gravity::{Attractor, BLOCK, Block, Lanes, field, widest};
 use crate::component::{Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity};
-use crate::relativity::{Light, Pace};
+use crate::relativity::Light;
 use crate::scenario::ShipClass;
 use crate::space::Position;
 use crate::world::{Moved, Near, Rows, World, columns, for_each_chunk};
@@ -41,20 +42,15 @@ pub(crate) struct Step<'a> {
     pub light: Light,
     pub tick: TickLength,
     pub classes: &'a [ShipClass],
-    /// By class, like `classes`.
-    pub handling: &'a [Handling],
-}
-
-impl Step<'_> {
-    fn class(&self, berth: &Berth) -> (&ShipClass, &Handling) {
-        (&self.classes[berth.class as usize], &self.handling[berth.class as usize])
-    }
 }
 
 /// Ships under control.
 pub(crate) fn fly_ships(world: &World, step: &Step<'_>) {
     ShipRows::with(world, Kind::Ship, |rows| {
-        for_each_chunk(rows, &|rows| in_blocks(rows, |rows, flow| fly(rows, step, flow)));
+        for_each_chunk(rows, &|rows| {
+            let mut crew = Crew::default();
+            in_blocks(rows, |rows, flow| fly(rows, step, flow, &mut crew));
+        });
     });
 }
 
@@ -85,7 +81,7 @@ pub(crate) fn drift_rounds(world: &World, step: &Step<'_>) {
 }
 
 /// Hands out a chunk in parts of at most [`BLOCK`] rows, with one working space for all of them.
-fn in_blocks<R: Rows>(mut rows: R, work: impl Fn(R, &mut Flow)) {
+fn in_blocks<R: Rows>(mut rows: R, mut work: impl FnMut(R, &mut Flow)) {
     let mut flow = Flow::default();
     while rows.len() > BLOCK {
         let (block, rest) = rows.cut(BLOCK);
@@ -94,11 +90,6 @@ fn in_blocks<R: Rows>(mut rows: R, work: impl Fn(R, &mut Flow)) {
     }
     work(rows, &mut flow);
 }
-
-/// One quantity of a block.
-type Lane = [f64; BLOCK];
-/// One vector of a block.
-type Lane3 = [Lane; 3];
 
 /// A block on its way through the tick.
 struct Flow {
@@ -121,13 +112,6 @@ struct Flow {
     /// Seconds per second that a clock loses by motion, mean over the tick, and by depth.
     motion_lag: Lane,
     depth_lag: Lane,
-}
-
-const ZERO: Lane = [0.0; BLOCK];
-const ZERO3: Lane3 = [ZERO; 3];
-
-fn at(lanes: &Lane3, row: usize) -> DVec3 {
-    DVec3::new(lanes[0][row], lanes[1][row], lanes[2][row])
 }
 
 fn put(lanes: &mut Lane3, row: usize, v: DVec3) {
@@ -232,11 +216,6 @@ impl Flow {
             self.depth_lag[i] = light.gravity_lag(self.block.potential[i]);
         }
     }
-
-    /// Pace of a row at the start of the tick.
-    fn pace(&self, row: usize) -> Pace {
-        Pace { w: self.w[row], both: self.both[row], per_gamma: self.per_gamma[row] }
-    }
 }
 
 /// Free fall of up to [`BLOCK`] rows.
@@ -251,82 +230,42 @@ fn fall(
     flow.start(step, position, velocity);
     flow.finish(step);
     for i in 0..position.len() {
-        moved[i] = Moved(at(&flow.way, i));
+        moved[i] = Moved(row(&flow.way, i));
         position[i] = position[i].plus(moved[i].0);
-        velocity[i].proper_m_s = at(&flow.u, i);
+        velocity[i].proper_m_s = row(&flow.u, i);
         near[i] = Near(flow.block.near[i] as u64);
     }
 }
 
 /// Powered flight of up to [`BLOCK`] rows.
-fn fly(rows: ShipRows<'_>, step: &Step<'_>, flow: &mut Flow) {
+fn fly(rows: ShipRows<'_>, step: &Step<'_>, flow: &mut Flow, crew: &mut Crew) {
     flow.start(step, rows.position, rows.velocity);
-    let mut applied = [DVec3::ZERO; BLOCK];
     for i in 0..rows.position.len() {
-        if rows.controls[i] != Controls::default() && rows.hull[i].health_j > 0.0 {
-            let row = (&rows.controls[i], &rows.attitude[i], &rows.spin[i]);
-            let class = step.class(&rows.berth[i]);
-            applied[i] = thrust(step, flow, i, class, row, &mut rows.assist[i], &mut rows.tank[i]);
-        }
+        let controls = if rows.hull[i].health_j > 0.0 { rows.controls[i] } else { Controls::default() };
+        let class = &step.classes[rows.berth[i].class as usize];
+        crew.board(i, class, &controls, (&rows.attitude[i], &rows.spin[i], &rows.tank[i], &rows.assist[i]));
     }
+    let Flow { u, w, both, per_gamma, fallen, gained, .. } = flow;
+    let course = Course { u, w, both, per_gamma, fallen };
+    widest(
+        step.lanes,
+        #[inline(always)]
+        || crew.burn(&course, step.light, step.tick, gained),
+    );
     flow.finish(step);
     let dt = step.tick.dt_s;
+    widest(
+        step.lanes,
+        #[inline(always)]
+        || crew.turn(&flow.motion_lag, dt),
+    );
     for i in 0..rows.position.len() {
-        rows.moved[i] = Moved(at(&flow.way, i));
+        rows.moved[i] = Moved(row(&flow.way, i));
         rows.position[i] = rows.position[i].plus(rows.moved[i].0);
-        rows.velocity[i].proper_m_s = at(&flow.u, i);
-        rows.assist[i].reference_m_s += at(&flow.fallen, i);
+        rows.velocity[i].proper_m_s = row(&flow.u, i);
         rows.near[i] = Near(flow.block.near[i] as u64);
         let motion = flow.motion_lag[i];
         rows.clock[i].lag_s += (motion + (1.0 - motion) * flow.depth_lag[i]) * dt;
-        let rate = rows.spin[i].body_rad_s;
-        if rate != DVec3::ZERO || applied[i] != DVec3::ZERO {
-            // A ship turns by its own time.
-            let own_s = dt * (1.0 - motion);
-            let next = flight::turn_rate(step.class(&rows.berth[i]), rate, applied[i], own_s);
-            let attitude = &mut rows.attitude[i].icrf_from_body;
-            *attitude = flight::turned(*attitude, (rate + next) * 0.5, own_s);
-            rows.spin[i].body_rad_s = next;
-        }
+        crew.leave(i, &mut rows.attitude[i], &mut rows.spin[i], &mut rows.tank[i], &mut rows.assist[i]);
     }
-}
-
-/// Engines and assist of one ship: adds to the flow, burns propellant, and gives the angular acceleration.
-fn thrust(
-    step: &Step<'_>,
-    flow: &mut Flow,
-    row: usize,
-    class: (&ShipClass, &Handling),
-    (controls, attitude, spin): (&Controls, &Attitude, &Spin),
-    assist: &mut Assist,
-    tank: &mut Tank,
-) -> DVec3 {
-    let (u, pace, light) = (at(&flow.u, row), flow.pace(row), step.light);
-    let (attitude, dt) = (attitude.icrf_from_body, step.tick.dt_s);
-    let drift = if controls.assist != 0 { attitude.conjugate() * (u - assist.reference_m_s) } else { DVec3::ZERO };
-    let own_s = dt * (1.0 - pace.lag());
-    let push = flight::push(class, controls, spin, *tank, drift, step.tick, own_s);
-    tank.fuel_kg -= push.burned_kg;
-    if push.body_m_s2 != DVec3::ZERO {
-        // Explicit midpoint: the push depends on the velocity that it changes.
-        let a = attitude * push.body_m_s2;
-        let middle = u + (at(&flow.fallen, row) + light.thrust(pace, u, a) * dt) * 0.5;
-        let gained = light.thrust(light.pace(middle.length_squared()), middle, a) * dt;
-        put(&mut flow.gained, row, gained);
-        if controls.assist != 0 {
-            follow(controls, attitude, assist, gained);
-        }
-    }
-    push.body_rad_s2
-}
-
-/// Along the axes that a control asks for, the assist frame goes with the ship.
-fn follow(controls: &Controls, attitude: glam::DQuat, assist: &mut Assist, gained: DVec3) {
-    let mut body = attitude.conjugate() * gained;
-    for axis in 0..3 {
-        if !flight::asked(controls, axis) {
-            body[axis] = 0.0;
-        }
-    }
-    assist.reference_m_s += attitude * body;
 }
