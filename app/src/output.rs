@@ -26,7 +26,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Writes a value as indented JSON to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`fn@print`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text =
         serde_json::to_string_pretty(value).map_err(|e| Failure::unwritable(Path::new("standard output"), e))?;
