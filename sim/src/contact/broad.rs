@@ -87,6 +87,7 @@ struct Chunk {
 #[derive(Debug, Default)]
 struct Cells {
     part: Part,
+    pairs: Vec<[u32; 2]>,
     found: Vec<Candidate>,
     filled: bool,
 }
@@ -205,10 +206,12 @@ impl Broadphase {
         // Cells, and the pairs within a level.
         let lists = &*chunks;
         each(parallel, parts, |number, cells| {
-            let Cells { part, found, filled } = cells;
-            found.clear();
+            let Cells { part, pairs, found, filled } = cells;
+            (pairs.clear(), found.clear());
             let lists = lists.iter().map(|chunk| chunk.lists[number].as_slice());
-            *filled = part.fill(lists, !order.is_empty(), |a, b| found.push(bodies.candidate(a, b)));
+            *filled = part.fill(lists, !order.is_empty(), pairs);
+            found.extend(pairs.iter().map(|&[a, b]| bodies.candidate(a, b)));
+            make_room(pairs, 0);
             make_room(found, 0);
         });
         if !parts.iter().all(|part| part.filled) {

@@ -11,7 +11,7 @@
 use glam::DVec3;
 
 use super::Collider;
-use super::grid::{Quantised, cell_key, level_of, level_of_edge, mix, neighbour_key, round};
+use super::grid::{Quantised, UNITS, cell_key, edge_m, level_of, level_of_edge, mix, neighbour_key, round};
 
 /// Regions are 65 km wide, or wider where something larger is about. Narrow enough that neighbours in one
 /// move alike, wide enough that few things reach over an edge.
@@ -22,7 +22,7 @@ const SUM_PER_M: f64 = 256.0;
 /// What the survey found out about one collider.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
-    /// Frame of the first region that it belongs to.
+    /// Frame of its region; if it straddles, of another.
     pub frame: u32,
     /// Level of its box in that frame, or [`Mark::SKIPPED`].
     pub level: u8,
@@ -36,11 +36,45 @@ impl Mark {
 }
 
 /// A run of colliders in one region.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Run {
     frame: u32,
     count: u32,
     sum: [i64; 3],
+}
+
+/// A region as seen from one cell of space, a little shrunk: things inside are in no other.
+#[derive(Clone, Copy, Debug)]
+struct Region {
+    cell: [i64; 3],
+    lower_m: DVec3,
+    upper_m: DVec3,
+}
+
+impl Default for Region {
+    /// Holds nothing.
+    fn default() -> Self {
+        Self { cell: [0; 3], lower_m: DVec3::MAX, upper_m: DVec3::MIN }
+    }
+}
+
+impl Region {
+    /// The region that holds all of `reach`, the box of something at `cell`, `offset_m`.
+    fn around(cell: [i64; 3], offset_m: DVec3, reach: &Quantised, level: usize) -> Self {
+        let edge_m = edge_m(level);
+        let unit_m = edge_m / UNITS as f64;
+        let middle = |i: usize| (reach.lo[i] & (UNITS - 1)) as f64 + reach.hi[i].wrapping_sub(reach.lo[i]) as f64 * 0.5;
+        // Where the place is in its region; a unit or two off, and so is the region's edge.
+        let within = DVec3::new(middle(0), middle(1), middle(2)) * unit_m;
+        let lower_m = offset_m - within;
+        Self { cell, lower_m: lower_m + 4.0 * unit_m, upper_m: lower_m + (edge_m - 4.0 * unit_m) }
+    }
+
+    #[inline(always)]
+    fn holds(&self, cell: [i64; 3], offset_m: DVec3, half_m: DVec3) -> bool {
+        let (a, b) = (offset_m - half_m - self.lower_m, self.upper_m - offset_m - half_m);
+        cell == self.cell && a.min(b).min_element() > 0.0
+    }
 }
 
 /// The frames of one tick.
@@ -76,7 +110,9 @@ impl Frames {
     ) -> f64 {
         runs.clear();
         let mut largest_m = 0.0_f64;
-        let mut run = Run { frame: 0, count: 0, sum: [0; 3] };
+        let mut run = Run::default();
+        // The region of the run, shrunk by the largest extent that it is known for.
+        let mut region = Region::default();
         for (collider, mark) in colliders.zip(marks) {
             if !collider.is_valid() {
                 *mark = Mark { frame: 0, level: Mark::SKIPPED, straddles: false };
@@ -84,25 +120,37 @@ impl Frames {
             }
             let half = collider.displacement_m.abs() * 0.5 + collider.radius_m;
             largest_m = largest_m.max(half.max_element());
+            let cell = collider.position.cell;
             let offset = collider.position.offset - collider.displacement_m * 0.5;
-            let reach = Quantised::new(collider.position.cell, offset, half, self.region_level);
-            let (first, more) = reach.cells();
-            let frame = self.frame_of(cell_key(first, 0));
-            *mark = Mark { frame, level: 0, straddles: more != [0; 3] };
-            if run.frame != frame {
-                if run.count > 0 {
-                    runs.push(run);
+            let mut straddles = false;
+            if !region.holds(cell, offset, half) {
+                let reach = Quantised::new(cell, offset, half, self.region_level);
+                let (first, more) = reach.cells();
+                straddles = more != [0; 3];
+                if !straddles {
+                    runs.push(std::mem::take(&mut run));
+                    run.frame = self.frame_of(cell_key(first, 0));
+                    region = Region::around(cell, offset, &reach, self.region_level);
                 }
-                run = Run { frame, count: 0, sum: [0; 3] };
             }
-            run.count = run.count.wrapping_add(1);
-            for (sum, d) in run.sum.iter_mut().zip(collider.displacement_m.to_array()) {
-                *sum = sum.wrapping_add(round(d * SUM_PER_M));
+            let mut count = |run: &mut Run| {
+                run.count = run.count.wrapping_add(1);
+                for (sum, d) in run.sum.iter_mut().zip(collider.displacement_m.to_array()) {
+                    *sum = sum.wrapping_add(round(d * SUM_PER_M));
+                }
+            };
+            if straddles {
+                self.for_each(cell, offset, half, |frame| {
+                    let mut single = Run { frame, ..Run::default() };
+                    count(&mut single);
+                    runs.push(single);
+                });
+            } else {
+                count(&mut run);
             }
+            *mark = Mark { frame: run.frame, level: 0, straddles };
         }
-        if run.count > 0 {
-            runs.push(run);
-        }
+        runs.push(run);
         largest_m
     }
 
@@ -148,7 +196,7 @@ impl Frames {
 
     /// The widest half extent in metres that reaches at most two regions along each axis.
     pub fn half_extent_max_m(&self) -> f64 {
-        super::grid::edge_m(self.region_level) / 4.0
+        edge_m(self.region_level) / 4.0
     }
 
     #[inline(always)]

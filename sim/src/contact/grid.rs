@@ -13,10 +13,11 @@ pub(super) const LEVELS: usize = 64;
 const MIN_EXPONENT: i32 = -3;
 /// A cell is at least this many times as wide as half of what it holds: a box lies in at most two cells per
 /// axis, and usually in one. Measured: 3 puts more boxes into more cells, 6 puts more boxes into one.
-const EDGE_PER_HALF_EXTENT: f64 = 4.0;
+const EDGE_PER_HALF_EXTENT: f64 = 12.0;
 /// Units per edge, as a power of two.
 const UNIT_BITS: i32 = 10;
-const UNIT_MASK: i64 = (1 << UNIT_BITS) - 1;
+/// Units per edge.
+pub(super) const UNITS: i64 = 1 << UNIT_BITS;
 /// `space::CELL_EDGE_M` as a power of two.
 const SPACE_BITS: i32 = 20;
 
@@ -94,8 +95,8 @@ impl Quantised {
     /// each axis. Both modulo 2^64, so that boxes across the seam of a fine level are no exception.
     #[inline(always)]
     pub fn cells(&self) -> ([i64; 3], [u64; 3]) {
-        let first = self.lo.map(|x| x & !UNIT_MASK);
-        let more = |i: usize| ((self.hi[i] & !UNIT_MASK).wrapping_sub(first[i]) >> UNIT_BITS) as u64;
+        let first = self.lo.map(|x| x & !(UNITS - 1));
+        let more = |i: usize| ((self.hi[i] & !(UNITS - 1)).wrapping_sub(first[i]) >> UNIT_BITS) as u64;
         (first, [more(0), more(1), more(2)])
     }
 }
@@ -116,15 +117,34 @@ pub(super) fn cell_key(corner: [i64; 3], grid: u64) -> u64 {
         .wrapping_add(grid.wrapping_mul(HASH_GRID))
 }
 
+const STEP_X: u64 = HASH_X << UNIT_BITS;
+const STEP_Y: u64 = HASH_Y << UNIT_BITS;
+const STEP_Z: u64 = HASH_Z << UNIT_BITS;
+
 /// The key of the cell `x`, `y`, `z` cells further on.
 #[inline(always)]
 pub(super) fn neighbour_key(key: u64, x: u64, y: u64, z: u64) -> u64 {
-    const STEP: [u64; 3] = [HASH_X.wrapping_mul(UNITS), HASH_Y.wrapping_mul(UNITS), HASH_Z.wrapping_mul(UNITS)];
-    const UNITS: u64 = 1 << UNIT_BITS;
-    key.wrapping_add(x.wrapping_mul(STEP[0]))
-        .wrapping_add(y.wrapping_mul(STEP[1]))
-        .wrapping_add(z.wrapping_mul(STEP[2]))
+    key.wrapping_add(x.wrapping_mul(STEP_X)).wrapping_add(y.wrapping_mul(STEP_Y)).wrapping_add(z.wrapping_mul(STEP_Z))
 }
+
+/// What leads from a cell's key to that of the next cell along the axes whose bits (x 1, y 2, z 4) are set.
+pub(super) const NEXT: [u64; 8] = {
+    let mut steps = [0_u64; 8];
+    let mut axes = 0;
+    while axes < 8 {
+        if axes & 1 != 0 {
+            steps[axes] = steps[axes].wrapping_add(STEP_X);
+        }
+        if axes & 2 != 0 {
+            steps[axes] = steps[axes].wrapping_add(STEP_Y);
+        }
+        if axes & 4 != 0 {
+            steps[axes] = steps[axes].wrapping_add(STEP_Z);
+        }
+        axes += 1;
+    }
+    steps
+};
 
 /// 32 well mixed bits of a key.
 #[inline(always)]

@@ -1,197 +1,154 @@
 //! A hash table of grid cells, in parts that are filled independently of one another: each part holds the cells
 //! whose hash begins with its number. Must never let the order of filling decide which pairs are found.
+//!
+//! A part is sorted by bucket, so that the boxes of a cell lie side by side, and is then tested bucket by
+//! bucket, sixteen boxes at a time.
 
-use super::grid::{Quantised, cell_key, mix, neighbour_key};
+use super::grid::{NEXT, Quantised, UNITS, cell_key, mix, neighbour_key};
 
-/// Parts of a large world's table, as a power of two.
+/// Parts of the table, as a power of two.
 pub(super) const PART_BITS: u32 = 4;
-/// A bucket of more boxes than this stops the filling. Spheres of one size that lie as close as they can and do not
-/// overlap reach about 100.
-const CROWD_MAX: u32 = 512;
+/// A bucket of more boxes than this stops the filling. Spheres of one size that lie as close as they can without
+/// overlapping reach about 400.
+const CROWD_MAX: usize = 1024;
 /// So do more pairs than this per box on average, which bounds the memory they take.
 const PAIRS_PER_BOX_MAX: usize = 16;
 /// With some buckets crowded, those of more boxes than this give each box only so many pairs.
-const CROWD: u32 = 64;
-const CROWD_PAIRS: u32 = 8;
-const NONE: u32 = u32::MAX;
+const CROWD: usize = 64;
+const CROWD_PAIRS: usize = 8;
+/// Buckets of more boxes than this are tested in lanes.
+const SCALAR_MAX: usize = 4;
+const LANES: usize = 16;
 /// The bits of a hash below the part's number.
 const BELOW_PART: u32 = u32::MAX >> PART_BITS;
 
 /// A box in one of the cells that it touches.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Node {
-    lo: [i32; 3],
+    /// Lower corner, nothing, upper corner, nothing: in units from the cell's corner.
+    corners: [i16; 8],
     /// Index of the collider, shifted by [`LOWEST_BITS`]; below it, per axis, whether this cell is the first of
     /// those that the box touches.
     who: u32,
-    hi: [i32; 3],
-    /// The cell's hash; in the table, the next node of the same bucket.
-    next: u32,
+    /// The cell's.
+    hash: u32,
 }
 
 const LOWEST_BITS: u32 = 3;
 const LOWEST: u32 = 7;
+const UPPER: usize = 4;
 
-/// How many colliders a table can tell apart.
+/// How many bodies a table can tell apart.
 pub(super) const INDEX_MAX: usize = (1 << (32 - LOWEST_BITS)) - 2;
 
-impl Node {
-    /// The box of collider `index` without a cell.
-    #[inline(always)]
-    fn new(quantised: &Quantised, index: u32) -> Self {
-        let cut = |x: [i64; 3]| [x[0] as i32, x[1] as i32, x[2] as i32];
-        Self { lo: cut(quantised.lo), hi: cut(quantised.hi), who: index << LOWEST_BITS, next: 0 }
+/// What to take from corners so that they count from the next cell along the axes whose bits are set.
+const BEYOND: [[i16; 8]; 8] = {
+    let mut table = [[0; 8]; 8];
+    let mut axes = 0;
+    while axes < 8 {
+        let mut axis = 0;
+        while axis < 3 {
+            if axes >> axis & 1 != 0 {
+                table[axes][axis] = UNITS as i16;
+                table[axes][UPPER + axis] = UNITS as i16;
+            }
+            axis += 1;
+        }
+        axes += 1;
     }
+    table
+};
 
+impl Node {
     #[inline(always)]
     fn index(&self) -> u32 {
         self.who >> LOWEST_BITS
+    }
+
+    /// Fifteen bits that tell most cells of one bucket apart.
+    #[inline(always)]
+    fn tag(&self) -> i16 {
+        (self.hash & 0x7fff) as i16
     }
 
     #[inline(always)]
     fn overlaps(&self, other: &Self) -> bool {
         let mut sign = 0;
         for i in 0..3 {
-            sign |= self.hi[i].wrapping_sub(other.lo[i]) | other.hi[i].wrapping_sub(self.lo[i]);
+            sign |= self.corners[UPPER + i].wrapping_sub(other.corners[i]);
+            sign |= other.corners[UPPER + i].wrapping_sub(self.corners[i]);
         }
-        sign >= 0
+        sign >= 0 && self.hash == other.hash
     }
 
     /// Two boxes meet in up to eight cells. Only in one of them is each axis the first for one of the boxes,
-    /// and there the pair counts.
+    /// and there the pair counts. A body in two regions that share a frame meets itself, which does not.
     #[inline(always)]
     fn meets_here(&self, other: &Self) -> bool {
-        (self.who | other.who) & LOWEST == LOWEST && self.overlaps(other) && self.index() != other.index()
+        self.overlaps(other) && (self.who | other.who) & LOWEST == LOWEST && self.index() != other.index()
     }
 }
 
 /// Calls `visit` with the box once for each cell of the grid `grid` that it touches.
 #[inline(always)]
 pub(super) fn for_each_cell(quantised: &Quantised, index: u32, grid: u64, mut visit: impl FnMut(Node)) {
-    let node = Node::new(quantised, index);
     let (first, more) = quantised.cells();
     let key = cell_key(first, grid);
-    if more == [0; 3] {
-        return visit(Node { who: node.who | LOWEST, next: mix(key), ..node });
+    let who = index << LOWEST_BITS;
+    if more[0] | more[1] | more[2] <= 1 {
+        // One or two cells along each axis: every subset of the axes that have two.
+        let mut corners = [0; 8];
+        for i in 0..3 {
+            corners[i] = quantised.lo[i].wrapping_sub(first[i]) as i16;
+            corners[UPPER + i] = quantised.hi[i].wrapping_sub(first[i]) as i16;
+        }
+        let axes = more[0] | more[1] << 1 | more[2] << 2;
+        let mut beyond = 0_u64;
+        loop {
+            let cell = beyond as usize & 7;
+            let mut here = corners;
+            here.iter_mut().zip(BEYOND[cell]).for_each(|(x, corner)| *x = x.wrapping_sub(corner));
+            let hash = mix(key.wrapping_add(NEXT[cell]));
+            visit(Node { corners: here, who: who | (LOWEST & !(beyond as u32)), hash });
+            beyond = beyond.wrapping_sub(axes) & axes;
+            if beyond == 0 {
+                return;
+            }
+        }
     }
+    for_each_of_many_cells(quantised, who, (first, more), key, visit);
+}
+
+/// The same for boxes of any size.
+fn for_each_of_many_cells(
+    quantised: &Quantised,
+    who: u32,
+    (first, more): ([i64; 3], [u64; 3]),
+    key: u64,
+    mut visit: impl FnMut(Node),
+) {
     for z in 0..=more[2] {
         for y in 0..=more[1] {
             for x in 0..=more[0] {
-                let lowest = u32::from(x == 0) | u32::from(y == 0) << 1 | u32::from(z == 0) << 2;
-                visit(Node { who: node.who | lowest, next: mix(neighbour_key(key, x, y, z)), ..node });
-            }
-        }
-    }
-}
-
-/// One part of the table.
-#[derive(Debug, Default)]
-pub(super) struct Part {
-    head: Vec<u32>,
-    nodes: Vec<Node>,
-    /// Bits of the hash that choose the bucket.
-    bits: u32,
-    /// Boxes per bucket, counted only where some are too crowded.
-    counts: Vec<u32>,
-}
-
-impl Part {
-    /// Fills the part with `lists`, and calls `found` with each pair of colliders whose boxes overlap. False
-    /// where a bucket is too crowded; with `crowded`, boxes in such a bucket find only the first few pairs among
-    /// those just before them.
-    pub fn fill<'a>(
-        &mut self,
-        lists: impl Iterator<Item = &'a [Node]> + Clone,
-        crowded: bool,
-        mut found: impl FnMut(u32, u32),
-    ) -> bool {
-        let count: usize = lists.clone().map(<[Node]>::len).sum();
-        // Two to four buckets per box.
-        let pairs_max = pairs_max(count);
-        let mut pairs = 0_usize;
-        self.bits = (2 * count).next_power_of_two().trailing_zeros().clamp(4, 32 - PART_BITS);
-        self.head.clear();
-        self.head.resize(1 << self.bits, NONE);
-        self.nodes.clear();
-        super::make_room(&mut self.nodes, count);
-        self.counts.clear();
-        if crowded {
-            self.counts.resize(1 << self.bits, 0);
-            for node in lists.clone().flatten() {
-                let bucket = self.bucket(node.next);
-                self.counts[bucket] = self.counts[bucket].saturating_add(1);
-            }
-        }
-        for list in lists {
-            for node in list {
-                let bucket = self.bucket(node.next);
-                let next = self.head[bucket];
-                if next != NONE {
-                    match self.walk(bucket, next, node, &mut found) {
-                        Some(more) if crowded || pairs <= pairs_max => pairs = pairs.wrapping_add(more as usize),
-                        _ => return false,
-                    }
+                let cell = [x, y, z];
+                let mut corners = [0; 8];
+                for i in 0..3 {
+                    let corner = first[i].wrapping_add((cell[i] as i64).wrapping_mul(UNITS));
+                    // Beyond the boxes of any resident of the cell.
+                    let near = |x: i64| x.wrapping_sub(corner).clamp(-4 * UNITS, 4 * UNITS) as i16;
+                    (corners[i], corners[UPPER + i]) = (near(quantised.lo[i]), near(quantised.hi[i]));
                 }
-                self.head[bucket] = self.nodes.len() as u32;
-                self.nodes.push(Node { next, ..*node });
+                let lowest = u32::from(x == 0) | u32::from(y == 0) << 1 | u32::from(z == 0) << 2;
+                visit(Node { corners, who: who | lowest, hash: mix(neighbour_key(key, x, y, z)) });
             }
         }
-        true
     }
+}
 
-    /// Calls `found` with each collider whose box overlaps `node` in its cell.
-    #[inline]
-    pub fn probe(&self, node: &Node, mut found: impl FnMut(u32, u32)) {
-        let bucket = self.bucket(node.next);
-        let next = self.head[bucket];
-        if next != NONE {
-            self.walk(bucket, next, node, &mut found);
-        }
-    }
-
-    #[inline(always)]
-    fn bucket(&self, hash: u32) -> usize {
-        ((hash & BELOW_PART) >> (32 - PART_BITS - self.bits)) as usize
-    }
-
-    /// How many pairs were found, or `None` where the bucket turned out to be crowded.
-    #[inline(always)]
-    fn walk(&self, bucket: usize, mut next: u32, node: &Node, found: &mut impl FnMut(u32, u32)) -> Option<u32> {
-        if self.counts.get(bucket).is_some_and(|&count| count > CROWD) {
-            return Some(self.walk_crowd(next, node, found));
-        }
-        let (mut steps, mut pairs) = (0_u32, 0_u32);
-        while next != NONE {
-            let other = &self.nodes[next as usize];
-            if other.meets_here(node) {
-                found(other.index(), node.index());
-                pairs = pairs.wrapping_add(1);
-            }
-            steps = steps.wrapping_add(1);
-            if steps > CROWD_MAX {
-                return None;
-            }
-            next = other.next;
-        }
-        Some(pairs)
-    }
-
-    #[cold]
-    fn walk_crowd(&self, mut next: u32, node: &Node, found: &mut impl FnMut(u32, u32)) -> u32 {
-        let mut pairs = 0_u32;
-        for _ in 0..CROWD_MAX {
-            if next == NONE || pairs == CROWD_PAIRS {
-                break;
-            }
-            let other = &self.nodes[next as usize];
-            if other.meets_here(node) {
-                found(other.index(), node.index());
-                pairs = pairs.wrapping_add(1);
-            }
-            next = other.next;
-        }
-        pairs
-    }
+/// The part that a node belongs to.
+#[inline(always)]
+pub(super) fn part_of(node: &Node) -> usize {
+    (node.hash >> (32 - PART_BITS)) as usize
 }
 
 /// How many pairs `boxes` boxes may find before that counts as crowded.
@@ -199,8 +156,167 @@ pub(super) fn pairs_max(boxes: usize) -> usize {
     boxes * PAIRS_PER_BOX_MAX + 4096
 }
 
-/// The part that a node belongs to.
+/// One part of the table.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// Sorted by bucket.
+    nodes: Vec<Node>,
+    /// Where each bucket begins; one more at the end.
+    starts: Vec<u32>,
+    /// Bits of the hash that choose the bucket.
+    bits: u32,
+    crowded: bool,
+    lanes: Lanes,
+}
+
+impl Part {
+    /// Fills the part with `lists`, and appends each pair of colliders whose boxes overlap to `found`. False
+    /// where a bucket is too crowded; with `crowded`, boxes in such a bucket find only the first few pairs among
+    /// those just after them.
+    pub fn fill<'a>(
+        &mut self,
+        lists: impl Iterator<Item = &'a [Node]> + Clone,
+        crowded: bool,
+        found: &mut Vec<[u32; 2]>,
+    ) -> bool {
+        self.crowded = crowded;
+        let count = self.sort(lists);
+        let pairs_max = pairs_max(count);
+        let mut start = 0;
+        for bucket in 1..self.starts.len() {
+            let end = self.starts[bucket] as usize;
+            let run = start..end;
+            start = end;
+            if run.len() < 2 {
+                continue;
+            }
+            let nodes = &self.nodes[run];
+            if nodes.len() <= SCALAR_MAX {
+                each_pair(nodes, found);
+            } else if crowded && nodes.len() > CROWD {
+                some_pairs(nodes, found);
+            } else if !crowded && (nodes.len() > CROWD_MAX || found.len() > pairs_max) {
+                return false;
+            } else {
+                self.lanes.pairs(nodes, found);
+            }
+        }
+        true
+    }
+
+    /// Counting sort by bucket. Returns how many there are.
+    fn sort<'a>(&mut self, lists: impl Iterator<Item = &'a [Node]> + Clone) -> usize {
+        let count: usize = lists.clone().map(<[Node]>::len).sum();
+        // Two to four buckets per box.
+        self.bits = (2 * count).next_power_of_two().trailing_zeros().clamp(4, 32 - PART_BITS);
+        self.starts.clear();
+        self.starts.resize((1 << self.bits) + 1, 0);
+        if self.nodes.len() < count {
+            super::make_room(&mut self.nodes, count);
+            self.nodes.resize(count, Node::default());
+        }
+        for node in lists.clone().flatten() {
+            let count = &mut self.starts[bucket(node.hash, self.bits) + 1];
+            *count = count.wrapping_add(1);
+        }
+        // Each count becomes the place of its bucket's next box, and, with all of them in place, its end.
+        let mut place = 0_u32;
+        for count in &mut self.starts {
+            place = place.wrapping_add(std::mem::replace(count, place));
+        }
+        for node in lists.flatten() {
+            let place = &mut self.starts[bucket(node.hash, self.bits) + 1];
+            self.nodes[*place as usize] = *node;
+            *place = place.wrapping_add(1);
+        }
+        count
+    }
+
+    /// Appends a pair for each collider whose box overlaps `node` in its cell.
+    #[inline]
+    pub fn probe(&self, node: &Node, mut found: impl FnMut(u32, u32)) {
+        let bucket = bucket(node.hash, self.bits);
+        let nodes = &self.nodes[self.starts[bucket] as usize..self.starts[bucket + 1] as usize];
+        let limit = if self.crowded && nodes.len() > CROWD { CROWD_PAIRS } else { usize::MAX };
+        let met = nodes.iter().filter(|other| other.meets_here(node)).take(limit);
+        met.for_each(|other| found(other.index(), node.index()));
+    }
+}
+
 #[inline(always)]
-pub(super) fn part_of(node: &Node) -> usize {
-    (node.next >> (32 - PART_BITS)) as usize
+fn bucket(hash: u32, bits: u32) -> usize {
+    ((hash & BELOW_PART) >> (32 - PART_BITS - bits)) as usize
+}
+
+/// Tests each against each.
+#[inline(always)]
+fn each_pair(nodes: &[Node], found: &mut Vec<[u32; 2]>) {
+    for (i, node) in nodes.iter().enumerate() {
+        for other in &nodes[i + 1..] {
+            if other.meets_here(node) {
+                found.push([node.index(), other.index()]);
+            }
+        }
+    }
+}
+
+/// Tests a crowd, whose order in memory follows the ids.
+#[cold]
+fn some_pairs(nodes: &[Node], found: &mut Vec<[u32; 2]>) {
+    for (i, node) in nodes.iter().enumerate() {
+        let next = nodes[i + 1..].iter().take(CROWD_MAX).filter(|other| other.meets_here(node));
+        found.extend(next.take(CROWD_PAIRS).map(|other| [node.index(), other.index()]));
+    }
+}
+
+/// The boxes of a bucket by coordinate: lower x, y, z, upper x, y, z, tag.
+#[derive(Debug)]
+struct Lanes(Box<[[i16; CROWD_MAX + LANES]; 7]>);
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self(Box::new([[0; CROWD_MAX + LANES]; 7]))
+    }
+}
+
+impl Lanes {
+    fn pairs(&mut self, nodes: &[Node], found: &mut Vec<[u32; 2]>) {
+        let [lx, ly, lz, hx, hy, hz, tags] = &mut *self.0;
+        let filled = nodes.len() + LANES;
+        for (i, node) in nodes.iter().enumerate() {
+            let c = &node.corners;
+            (lx[i], ly[i], lz[i]) = (c[0], c[1], c[2]);
+            (hx[i], hy[i], hz[i]) = (c[UPPER], c[UPPER + 1], c[UPPER + 2]);
+            tags[i] = node.tag();
+        }
+        // Behind the last, boxes that touch nothing: only one coordinate needs to say so.
+        lx[nodes.len()..filled].fill(8 * UNITS as i16);
+        for (i, node) in nodes.iter().enumerate() {
+            let c = &node.corners;
+            let tag = node.tag();
+            let mut next = i + 1;
+            while next < nodes.len() {
+                let lane = next..next + LANES;
+                let (lx, ly, lz) = (&lx[lane.clone()], &ly[lane.clone()], &lz[lane.clone()]);
+                let (hx, hy, hz) = (&hx[lane.clone()], &hy[lane.clone()], &hz[lane.clone()]);
+                let tags = &tags[lane];
+                let mut apart = -1_i16;
+                for l in 0..LANES {
+                    // The sign of any of these says that the two are apart.
+                    let x = hx[l].wrapping_sub(c[0]) | c[UPPER].wrapping_sub(lx[l]);
+                    let y = hy[l].wrapping_sub(c[1]) | c[UPPER + 1].wrapping_sub(ly[l]);
+                    let z = hz[l].wrapping_sub(c[2]) | c[UPPER + 2].wrapping_sub(lz[l]);
+                    apart &= x | y | z | 0_i16.wrapping_sub(tags[l] ^ tag);
+                }
+                if apart >= 0 {
+                    for other in nodes[next..].iter().take(LANES) {
+                        if other.meets_here(node) {
+                            found.push([node.index(), other.index()]);
+                        }
+                    }
+                }
+                next += LANES;
+            }
+        }
+    }
 }
