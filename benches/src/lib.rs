@@ -1,1 +1,3 @@
 //! Scenes shared by the benchmarks.
+
+pub mod integrators;
