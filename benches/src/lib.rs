@@ -1,5 +1,6 @@
 //! Scenes shared by the benchmarks.
 
+<<<<<<< HEAD
 pub mod contact_scene;
 
 use sim::{Scenario, Simulation};
@@ -14,3 +15,6 @@ pub fn shipped_simulation(name: &str) -> Simulation {
         sim::scenario::shipped().iter().find(|(shipped, _)| *shipped == name).expect("the scenario is shipped");
     Simulation::new(&Scenario::parse(text).expect("shipped scenarios are sound"))
 }
+=======
+pub mod integrators;
+>>>>>>> bodies

@@ -70,7 +70,7 @@ fn rules(b: &Body) -> [(bool, &'static str); 9] {
     [
         (b.gm_m3_s2 > 0.0 && b.gm_m3_s2 <= 1e30, "the gravitational parameter must be above 0, at most 1e30 m^3/s^2"),
         (length(b.radius_m), "the radius must be 0 to 1e15 m"),
-        (b.position_m.abs().max_element() <= 1e22, "the position must be within 1e22 m"),
+        (b.position_m.is_finite() && b.position_m.abs().max_element() <= 1e22, "the position must be within 1e22 m"),
         (b.velocity_m_s.length() < SPEED_OF_LIGHT_M_S, "the velocity must be below the speed of light"),
         ((b.pole.length() - 1.0).abs() <= 1e-6, "the pole must be a unit vector"),
         (b.rotation_rad_s.abs() <= 1e4, "the rotation must be within 1e4 rad/s"),

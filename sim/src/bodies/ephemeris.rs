@@ -77,6 +77,16 @@ impl Ephemeris {
         Self { backward: true, ..Self::new(bodies, forces, rate_hz) }
     }
 
+    /// Takes steps of another length, 0.3 by default, for studies of convergence: the angle in radians that the
+    /// fastest pair turns in a step. Not part of a saved state.
+    #[must_use]
+    pub fn with_pace(mut self, pace: f64) -> Self {
+        if let Some(model) = Arc::get_mut(&mut self.model) {
+            model.pace = pace;
+        }
+        self
+    }
+
     /// Uses baseline instructions only, to compare: the bits must be equal.
     #[must_use]
     pub fn scalar(mut self) -> Self {
@@ -150,6 +160,18 @@ impl Ephemeris {
             (x[axis], x_lo[axis], v[axis]) = (block.x[i % LANES], block.x_lo[i % LANES], block.v[i % LANES]);
         }
         BodyState::new(Position::from_metres(x).plus(x_lo), v)
+    }
+
+    /// North pole of a body that has a figure (and figures act) at the end of the last step, ICRF.
+    #[must_use]
+    pub fn pole(&self, body: usize) -> Option<DVec3> {
+        let index = self.model.figures.iter().position(|f| f.body == body)?;
+        Some(DVec3::from_array(self.motion.poles[index]))
+    }
+
+    /// When the steps that are kept end, in quarter-ticks since the epoch.
+    pub fn step_ends(&self) -> impl Iterator<Item = i64> {
+        self.kept.steps.iter().map(|s| s.start + s.length)
     }
 
     /// How many bodies.

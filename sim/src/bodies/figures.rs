@@ -1,6 +1,10 @@
 //! What shapes do: the pull of flattened and triaxial bodies, of tidal bulges, and the slow turning of the
 //! poles. Must never act on one body alone: each pull has its reaction, so momentum is kept.
 
+// Lanes run side by side through several arrays; indices say that best, and an iterator's closures are not
+// always inlined into the wide path.
+#![allow(clippy::needless_range_loop)]
+
 use super::lanes::{LANES, Lanes, add, axes, vector};
 use super::model::{FigureModel, Model, TideModel};
 

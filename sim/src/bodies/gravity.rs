@@ -1,6 +1,10 @@
 //! Gravity between all bodies: Newtonian, and the first post-Newtonian terms. Must never sum across lanes:
 //! each lane is one body that adds up its pulls in the bodies' order, so that every width gives equal bits.
 
+// Lanes run side by side through several arrays; indices say that best, and an iterator's closures are not
+// always inlined into the wide path.
+#![allow(clippy::needless_range_loop)]
+
 use super::lanes::{LANES, Lanes, axes};
 use super::model::{Model, SPEED_OF_LIGHT_M_S};
 

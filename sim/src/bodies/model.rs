@@ -2,6 +2,7 @@
 //! built: it is a function of the scenario, so it is neither digested nor saved.
 
 use super::lanes::{LANES, Lanes};
+use super::step::PACE;
 use crate::scenario::{Body, Forces};
 
 /// The real speed of light, m/s (SI).
@@ -30,6 +31,8 @@ pub(super) struct Model {
     pub tides: Vec<TideModel>,
     /// Whether the first post-Newtonian terms act.
     pub post_newtonian: bool,
+    /// See [`PACE`].
+    pub pace: f64,
     /// Poles at the epoch of the bodies in `figures`, then of those in `tides`.
     pub poles: Vec<[f64; 3]>,
 }
@@ -101,7 +104,18 @@ impl Model {
             });
         }
         let gm = bodies.iter().map(|b| b.gm_m3_s2).collect();
-        Self { count, blocks, gm, gm_lanes, floor2_m2, figures, tides, post_newtonian: forces.post_newtonian, poles }
+        Self {
+            count,
+            blocks,
+            gm,
+            gm_lanes,
+            floor2_m2,
+            figures,
+            tides,
+            post_newtonian: forces.post_newtonian,
+            pace: PACE,
+            poles,
+        }
     }
 }
 

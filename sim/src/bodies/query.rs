@@ -29,7 +29,7 @@ pub fn states_at_seconds(
     rate_hz: u32,
     times_s: &[f64],
 ) -> Result<Vec<Vec<BodyState>>, QueryError> {
-    if let Some(&time_s) = times_s.iter().find(|t| !(t.abs() <= QUERY_MAX_S)) {
+    if let Some(&time_s) = times_s.iter().find(|t| !t.is_finite() || t.abs() > QUERY_MAX_S) {
         return Err(QueryError { time_s });
     }
     let mut order: Vec<usize> = (0..times_s.len()).collect();

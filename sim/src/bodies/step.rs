@@ -1,6 +1,10 @@
 //! One adaptive step of all bodies: predict, iterate, judge, take. Must never depend on anything but the
 //! motion and the model, so that the steps fall at the same times however they are asked for.
 
+// Lanes run side by side through several arrays; indices say that best, and an iterator's closures are not
+// always inlined into the wide path.
+#![allow(clippy::needless_range_loop)]
+
 use glam::DVec3;
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +15,8 @@ use super::model::Model;
 use super::radau::{Arc4, END, H, NODES, ORDER, continued, correct, g_of_b, mean};
 
 /// Length of a step times the rate of the fastest pair: within a step no distance changes by much more than
-/// this share, and nothing turns by more than this angle. What the error follows from.
-const PACE: f64 = 0.3;
+/// this share, and nothing turns by more than this angle. The error follows from it.
+pub(super) const PACE: f64 = 0.3;
 /// The iteration has converged when the last coefficient changes by less than this share of the pulls.
 const CONVERGED: f64 = 1e-16;
 /// A step whose iteration ends above this is taken again, shorter. Far above what rounding leaves.
@@ -186,7 +190,8 @@ fn start(model: &Model, motion: &Motion, s: &mut Scratch, quarters_per_second: f
         }
     }
     pace(model, [&s.pos, &s.vel], &mut s.per_scale, &mut s.rate2);
-    let mut rate2 = 1.0 / (STEP_MAX_S * STEP_MAX_S);
+    let slowest = model.pace / STEP_MAX_S;
+    let mut rate2 = slowest * slowest;
     for (i, scale) in s.per_scale.as_flattened_mut().iter_mut().enumerate() {
         *scale = if i < model.count && *scale > 0.0 { 1.0 / *scale } else { 0.0 };
     }
@@ -194,7 +199,7 @@ fn start(model: &Model, motion: &Motion, s: &mut Scratch, quarters_per_second: f
         rate2 = if rate > rate2 { rate } else { rate2 };
     }
     // At most the longest step, so it fits; whole quarter-ticks, so that times are exact.
-    ((PACE / rate2.sqrt() * quarters_per_second) as i64).max(1)
+    ((model.pace / rate2.sqrt() * quarters_per_second) as i64).max(1)
 }
 
 /// Post-Newtonian terms, figures and tides at what `s` holds, into the entries of node `n`.
@@ -240,8 +245,7 @@ fn iterate(model: &Model, motion: &Motion, s: &mut Scratch, t_s: f64) -> f64 {
         node::<5>(model, motion, s, t_s, small);
         node::<6>(model, motion, s, t_s, small);
         let change = node::<7>(model, motion, s, t_s, small);
-        // Also ends on NaN.
-        if !(change > CONVERGED) || (iteration >= 2 && change >= before) {
+        if change <= CONVERGED || change.is_nan() || (iteration >= 2 && change >= before) {
             return change;
         }
         before = change;
@@ -349,7 +353,8 @@ fn take(motion: &mut Motion, s: &mut Scratch, t_s: f64) -> bool {
 fn coast(motion: &mut Motion, s: &mut Scratch, t_s: f64) {
     for (block, arc) in motion.blocks.iter_mut().zip(&mut s.arcs) {
         for l in 0..LANES {
-            if !((block.x[l] + t_s * block.v[l]).abs() <= POSITION_MAX_M) {
+            let inside = (block.x[l] + t_s * block.v[l]).abs() <= POSITION_MAX_M;
+            if !inside {
                 block.v[l] = 0.0;
                 block.v_lo[l] = 0.0;
             }

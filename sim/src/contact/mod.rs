@@ -256,9 +256,10 @@ fn is_displacement(metres: DVec3) -> bool {
 }
 
 /// Keeps a list's capacity well above what it holds, or is about to hold: lengths vary a little from tick to tick,
-/// and that shall not allocate once a world has run for a while.
+/// and that shall not allocate once a world has run for a while, nor when the first things meet in it.
 fn make_room<T>(list: &mut Vec<T>, count: usize) {
-    let wanted = list.len().max(count);
+    const ROOM_MIN: usize = 64;
+    let wanted = list.len().max(count).max(ROOM_MIN);
     if wanted + wanted / 4 > list.capacity() {
         list.reserve(2 * wanted - list.len());
     }
