@@ -1,0 +1,33 @@
+//! Any bytes are a snapshot or refused, and what is taken can go on. The checksum is made to fit, so that the
+//! fuzzer gets past it.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use sim::{InputFrame, Scenario, Simulation};
+
+static WORLD: LazyLock<(Scenario, Vec<u8>)> = LazyLock::new(|| {
+    let text = "name = \"fuzz\"\n[[body]]\nname = \"b\"\ngm_km3_s2 = 4e5\nradius_km = 6000\nposition_km = [0, 0, 0]\n\
+                velocity_km_s = [0, 0, 0]\n[[fleet]]\nname = \"f\"\ncount = 3\naround = \"b\"\n\
+                orbit = { altitude_km = 300 }\n";
+    let scenario = Scenario::parse(text).expect("a sound scenario");
+    let snapshot = Simulation::new(&scenario).snapshot();
+    (scenario, snapshot)
+});
+
+// The input is a list of changes to an intact snapshot: two bytes of place, one of value.
+fuzz_target!(|changes: &[u8]| {
+    let (scenario, intact) = &*WORLD;
+    let mut bytes = intact.clone();
+    let body = bytes.len() - 8;
+    for change in changes.chunks_exact(3) {
+        bytes[usize::from(u16::from_le_bytes([change[0], change[1]])) % body] = change[2];
+    }
+    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..body]);
+    bytes[body..].copy_from_slice(&checksum.to_le_bytes());
+    if let Ok(mut simulation) = Simulation::restore(scenario, &bytes) {
+        simulation.step(&InputFrame::default());
+        simulation.step(&InputFrame::default());
+    }
+});
