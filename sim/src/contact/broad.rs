@@ -28,8 +28,8 @@ use super::{Collider, Shot, make_room};
 const CHUNK: usize = 2048;
 /// With fewer colliders than this, splitting costs more than it gains.
 const PARALLEL_MIN: usize = 3072;
-/// A collider whose swept box is this many levels above its own size walks along its path.
-const FAST_LEVELS: usize = 2;
+/// A collider whose swept box is this many times its own size walks along its path.
+const FAST: f64 = 4.0;
 /// Levels above which a large collider always has the small ones look it up.
 const WALK_LEVELS_MAX: usize = 12;
 /// Cells that one walker visits on one level before it rather tests every collider of that level.
@@ -137,8 +137,8 @@ impl Swept {
     fn new(collider: &Collider, frame_m: DVec3) -> Self {
         let path_m = collider.displacement_m - frame_m;
         let half_m = path_m.abs() * 0.5 + collider.radius_m;
-        let level = level_of(half_m.max_element());
-        let fast = level >= level_of(collider.radius_m) + FAST_LEVELS;
+        let extent_m = half_m.max_element();
+        let (level, fast) = (level_of(extent_m), extent_m > FAST * collider.radius_m);
         Self { offset_m: collider.position.offset - collider.displacement_m * 0.5, half_m, level, fast }
     }
 }
