@@ -176,7 +176,7 @@ impl Broadphase {
         chunks.resize_with(colliders.len().div_ceil(CHUNK), Chunk::default);
         shot_chunks.resize_with(bodies.shots.len().div_ceil(CHUNK), Chunk::default);
         parts.resize_with(PARTS, Cells::default);
-        marks.clear();
+        // All of them are written below.
         marks.resize(colliders.len(), Mark { frame: 0, level: Mark::SKIPPED, straddles: false });
 
         // Frames.
@@ -266,21 +266,26 @@ impl Chunk {
     /// Puts a collider's boxes onto the lists.
     #[inline(always)]
     fn enter(&mut self, frames: &Frames, index: u32, collider: &Collider, mark: &mut Mark) {
-        let mut enter = |frame: u32| {
-            let swept = Swept::new(collider, frames.displacement_m(frame));
-            let count = if swept.fast { &mut self.fast } else { &mut self.slow };
-            count.0[swept.level] = count.0[swept.level].wrapping_add(1);
-            let quantised = Quantised::new(collider.position.cell, swept.offset_m, swept.half_m, swept.level);
-            for_each_cell(&quantised, index, grid_of(frame, swept.level), |node| self.lists[part_of(&node)].push(node));
-            swept.level as u8
-        };
-        mark.level = if mark.straddles {
-            let mut level = 0;
-            for_each_frame(frames, collider, |frame| level = enter(frame));
-            level
+        if mark.straddles {
+            self.enter_all(frames, index, collider, mark);
         } else {
-            enter(mark.frame)
-        };
+            mark.level = self.enter_in(mark.frame, frames, index, collider);
+        }
+    }
+
+    #[cold]
+    fn enter_all(&mut self, frames: &Frames, index: u32, collider: &Collider, mark: &mut Mark) {
+        for_each_frame(frames, collider, |frame| mark.level = self.enter_in(frame, frames, index, collider));
+    }
+
+    #[inline(always)]
+    fn enter_in(&mut self, frame: u32, frames: &Frames, index: u32, collider: &Collider) -> u8 {
+        let swept = Swept::new(collider, frames.displacement_m(frame));
+        let count = if swept.fast { &mut self.fast } else { &mut self.slow };
+        count.0[swept.level] = count.0[swept.level].wrapping_add(1);
+        let quantised = Quantised::new(collider.position.cell, swept.offset_m, swept.half_m, swept.level);
+        for_each_cell(&quantised, index, grid_of(frame, swept.level), |node| self.lists[part_of(&node)].push(node));
+        swept.level as u8
     }
 }
 

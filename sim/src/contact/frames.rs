@@ -80,7 +80,6 @@ impl Frames {
 
     /// Marks a chunk of colliders and notes its runs. Returns the largest swept half extent in metres of those
     /// that may be too large for their region.
-    #[inline(never)]
     pub fn survey<'a>(
         &self,
         colliders: impl Iterator<Item = &'a Collider>,

@@ -167,7 +167,6 @@ impl Part {
     /// Fills the part with `lists`, and appends each pair of colliders whose boxes overlap to `found`. False
     /// where a bucket is too crowded; with `crowded`, boxes in such a bucket find only the first few pairs among
     /// those just after them.
-    #[inline(never)]
     pub fn fill<'a>(
         &mut self,
         lists: impl Iterator<Item = &'a [Node]> + Clone,
@@ -198,7 +197,6 @@ impl Part {
     }
 
     /// Counting sort by bucket. Returns how many there are.
-    #[inline(never)]
     fn sort<'a>(&mut self, lists: impl Iterator<Item = &'a [Node]> + Clone) -> usize {
         let count: usize = lists.clone().map(<[Node]>::len).sum();
         // One to two buckets per box.
@@ -209,19 +207,24 @@ impl Part {
             super::make_room(&mut self.nodes, count);
             self.nodes.resize(count, Node::default());
         }
-        for node in lists.clone().flatten() {
-            let count = &mut self.starts[bucket(node.hash, self.bits) + 1];
-            *count = count.wrapping_add(1);
+        // Loops in loops: an iterator over all lists at once is slower.
+        for list in lists.clone() {
+            for node in list {
+                let count = &mut self.starts[bucket(node.hash, self.bits) + 1];
+                *count = count.wrapping_add(1);
+            }
         }
         // Each count becomes the place of its bucket's next box, and, with all of them in place, its end.
         let mut place = 0_u32;
         for count in &mut self.starts {
             place = place.wrapping_add(std::mem::replace(count, place));
         }
-        for node in lists.flatten() {
-            let place = &mut self.starts[bucket(node.hash, self.bits) + 1];
-            self.nodes[*place as usize] = *node;
-            *place = place.wrapping_add(1);
+        for list in lists {
+            for node in list {
+                let place = &mut self.starts[bucket(node.hash, self.bits) + 1];
+                self.nodes[*place as usize] = *node;
+                *place = place.wrapping_add(1);
+            }
         }
         count
     }
