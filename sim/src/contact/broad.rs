@@ -28,8 +28,8 @@ use super::{Collider, Shot, make_room};
 const CHUNK: usize = 2048;
 /// With fewer colliders than this, splitting costs more than it gains.
 const PARALLEL_MIN: usize = 3072;
-/// A collider whose swept box is this many levels above its own size walks along its path.
-const FAST_LEVELS: usize = 2;
+/// A collider whose swept box is this many times its own size walks along its path.
+const FAST: f64 = 4.0;
 /// Levels above which a large collider always has the small ones look it up.
 const WALK_LEVELS_MAX: usize = 12;
 /// Cells that one walker visits on one level before it rather tests every collider of that level.
@@ -137,8 +137,8 @@ impl Swept {
     fn new(collider: &Collider, frame_m: DVec3) -> Self {
         let path_m = collider.displacement_m - frame_m;
         let half_m = path_m.abs() * 0.5 + collider.radius_m;
-        let level = level_of(half_m.max_element());
-        let fast = level >= level_of(collider.radius_m) + FAST_LEVELS;
+        let extent_m = half_m.max_element();
+        let (level, fast) = (level_of(extent_m), extent_m > FAST * collider.radius_m);
         Self { offset_m: collider.position.offset - collider.displacement_m * 0.5, half_m, level, fast }
     }
 }
@@ -176,7 +176,7 @@ impl Broadphase {
         chunks.resize_with(colliders.len().div_ceil(CHUNK), Chunk::default);
         shot_chunks.resize_with(bodies.shots.len().div_ceil(CHUNK), Chunk::default);
         parts.resize_with(PARTS, Cells::default);
-        marks.clear();
+        // All of them are written below.
         marks.resize(colliders.len(), Mark { frame: 0, level: Mark::SKIPPED, straddles: false });
 
         // Frames.
@@ -266,21 +266,26 @@ impl Chunk {
     /// Puts a collider's boxes onto the lists.
     #[inline(always)]
     fn enter(&mut self, frames: &Frames, index: u32, collider: &Collider, mark: &mut Mark) {
-        let mut enter = |frame: u32| {
-            let swept = Swept::new(collider, frames.displacement_m(frame));
-            let count = if swept.fast { &mut self.fast } else { &mut self.slow };
-            count.0[swept.level] = count.0[swept.level].wrapping_add(1);
-            let quantised = Quantised::new(collider.position.cell, swept.offset_m, swept.half_m, swept.level);
-            for_each_cell(&quantised, index, grid_of(frame, swept.level), |node| self.lists[part_of(&node)].push(node));
-            swept.level as u8
-        };
-        mark.level = if mark.straddles {
-            let mut level = 0;
-            for_each_frame(frames, collider, |frame| level = enter(frame));
-            level
+        if mark.straddles {
+            self.enter_all(frames, index, collider, mark);
         } else {
-            enter(mark.frame)
-        };
+            mark.level = self.enter_in(mark.frame, frames, index, collider);
+        }
+    }
+
+    #[cold]
+    fn enter_all(&mut self, frames: &Frames, index: u32, collider: &Collider, mark: &mut Mark) {
+        for_each_frame(frames, collider, |frame| mark.level = self.enter_in(frame, frames, index, collider));
+    }
+
+    #[inline(always)]
+    fn enter_in(&mut self, frame: u32, frames: &Frames, index: u32, collider: &Collider) -> u8 {
+        let swept = Swept::new(collider, frames.displacement_m(frame));
+        let count = if swept.fast { &mut self.fast } else { &mut self.slow };
+        count.0[swept.level] = count.0[swept.level].wrapping_add(1);
+        let quantised = Quantised::new(collider.position.cell, swept.offset_m, swept.half_m, swept.level);
+        for_each_cell(&quantised, index, grid_of(frame, swept.level), |node| self.lists[part_of(&node)].push(node));
+        swept.level as u8
     }
 }
 

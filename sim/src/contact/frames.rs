@@ -12,21 +12,22 @@ use glam::DVec3;
 
 use super::Collider;
 use super::grid::{Quantised, UNITS, cell_key, edge_m, level_of, level_of_edge, mix, neighbour_key, round};
+use crate::space::CELL_EDGE_M;
 
-/// Regions are 65 km wide, or wider where something larger is about. Narrow enough that neighbours in one
-/// move alike, wide enough that few things reach over an edge.
-const REGION_LEVEL_MIN: usize = level_of_edge(16);
+/// Regions are the cells of space, 1,049 km wide, or wider where something larger is about: narrow enough that
+/// neighbours in one move alike, and cheap to tell.
+const REGION_LEVEL_MIN: usize = level_of_edge(20);
 /// Displacements are summed as whole multiples of 1/256 m, so that the order of summing cannot matter.
 const SUM_PER_M: f64 = 256.0;
 
 /// What the survey found out about one collider.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
-    /// Frame of its region; if it straddles, of another.
+    /// Frame of its region, if there is only one.
     pub frame: u32,
     /// Level of its box in that frame, or [`Mark::SKIPPED`].
     pub level: u8,
-    /// Whether it belongs to more than one region.
+    /// Whether it may belong to more than one region.
     pub straddles: bool,
 }
 
@@ -43,37 +44,13 @@ pub(super) struct Run {
     sum: [i64; 3],
 }
 
-/// A region as seen from one cell of space, a little shrunk: things inside are in no other.
-#[derive(Clone, Copy, Debug)]
-struct Region {
-    cell: [i64; 3],
-    lower_m: DVec3,
-    upper_m: DVec3,
-}
-
-impl Default for Region {
-    /// Holds nothing.
-    fn default() -> Self {
-        Self { cell: [0; 3], lower_m: DVec3::MAX, upper_m: DVec3::MIN }
-    }
-}
-
-impl Region {
-    /// The region that holds all of `reach`, the box of something at `cell`, `offset_m`.
-    fn around(cell: [i64; 3], offset_m: DVec3, reach: &Quantised, level: usize) -> Self {
-        let edge_m = edge_m(level);
-        let unit_m = edge_m / UNITS as f64;
-        let middle = |i: usize| (reach.lo[i] & (UNITS - 1)) as f64 + reach.hi[i].wrapping_sub(reach.lo[i]) as f64 * 0.5;
-        // Where the place is in its region; a unit or two off, and so is the region's edge.
-        let within = DVec3::new(middle(0), middle(1), middle(2)) * unit_m;
-        let lower_m = offset_m - within;
-        Self { cell, lower_m: lower_m + 4.0 * unit_m, upper_m: lower_m + (edge_m - 4.0 * unit_m) }
-    }
-
+impl Run {
     #[inline(always)]
-    fn holds(&self, cell: [i64; 3], offset_m: DVec3, half_m: DVec3) -> bool {
-        let (a, b) = (offset_m - half_m - self.lower_m, self.upper_m - offset_m - half_m);
-        cell == self.cell && a.min(b).min_element() > 0.0
+    fn count(&mut self, displacement_m: DVec3) {
+        self.count = self.count.wrapping_add(1);
+        for (sum, d) in self.sum.iter_mut().zip(displacement_m.to_array()) {
+            *sum = sum.wrapping_add(round(d * SUM_PER_M));
+        }
     }
 }
 
@@ -101,7 +78,8 @@ impl Frames {
         std::mem::replace(&mut self.region_level, level) != level
     }
 
-    /// Marks a chunk of colliders and notes its runs. Returns the largest swept half extent, in metres.
+    /// Marks a chunk of colliders and notes its runs. Returns the largest swept half extent in metres of those
+    /// that may be too large for their region.
     pub fn survey<'a>(
         &self,
         colliders: impl Iterator<Item = &'a Collider>,
@@ -111,44 +89,36 @@ impl Frames {
         runs.clear();
         let mut largest_m = 0.0_f64;
         let mut run = Run::default();
-        // The region of the run, shrunk by the largest extent that it is known for.
-        let mut region = Region::default();
+        let mut run_cell = [0; 3];
+        run.frame = self.frame_of(cell_key(run_cell, 0));
+        // With wider regions, nothing is known to lie within one cell of space.
+        let within_m = if self.region_level == REGION_LEVEL_MIN { CELL_EDGE_M / 2.0 } else { -1.0 };
         for (collider, mark) in colliders.zip(marks) {
-            if !collider.is_valid() {
-                *mark = Mark { frame: 0, level: Mark::SKIPPED, straddles: false };
-                continue;
-            }
-            let half = collider.displacement_m.abs() * 0.5 + collider.radius_m;
-            largest_m = largest_m.max(half.max_element());
             let cell = collider.position.cell;
+            let half = collider.displacement_m.abs() * 0.5 + collider.radius_m;
             let offset = collider.position.offset - collider.displacement_m * 0.5;
-            let mut straddles = false;
-            if !region.holds(cell, offset, half) {
-                let reach = Quantised::new(cell, offset, half, self.region_level);
-                let (first, more) = reach.cells();
-                straddles = more != [0; 3];
-                if !straddles {
-                    runs.push(std::mem::take(&mut run));
-                    run.frame = self.frame_of(cell_key(first, 0));
-                    region = Region::around(cell, offset, &reach, self.region_level);
+            let reach = offset.abs() + half;
+            // Well inside its cell, and not a number nowhere: then it is valid, too. No short cuts: seldom false.
+            let inside = (reach.x < within_m) & (reach.y < within_m) & (reach.z < within_m);
+            if inside & (collider.radius_m >= 0.0) {
+                if cell != run_cell {
+                    runs.push(run);
+                    run_cell = cell;
+                    run = Run { frame: self.frame_of(cell_key(cell.map(|c| c.wrapping_mul(UNITS)), 0)), ..Run::default() };
                 }
-            }
-            let mut count = |run: &mut Run| {
-                run.count = run.count.wrapping_add(1);
-                for (sum, d) in run.sum.iter_mut().zip(collider.displacement_m.to_array()) {
-                    *sum = sum.wrapping_add(round(d * SUM_PER_M));
-                }
-            };
-            if straddles {
+                run.count(collider.displacement_m);
+                *mark = Mark { frame: run.frame, level: 0, straddles: false };
+            } else if collider.is_valid() {
+                largest_m = largest_m.max(half.max_element());
                 self.for_each(cell, offset, half, |frame| {
                     let mut single = Run { frame, ..Run::default() };
-                    count(&mut single);
+                    single.count(collider.displacement_m);
                     runs.push(single);
                 });
+                *mark = Mark { frame: run.frame, level: 0, straddles: true };
             } else {
-                count(&mut run);
+                *mark = Mark { frame: 0, level: Mark::SKIPPED, straddles: false };
             }
-            *mark = Mark { frame: run.frame, level: 0, straddles };
         }
         runs.push(run);
         largest_m
@@ -183,6 +153,8 @@ impl Frames {
     /// Calls `visit` with the frame of each region that a box in space reaches.
     #[inline]
     pub fn for_each(&self, cell: [i64; 3], offset_m: DVec3, half_m: DVec3, mut visit: impl FnMut(u32)) {
+        // Cells of space lie around their origins, those of a grid behind theirs.
+        let offset_m = offset_m + CELL_EDGE_M / 2.0;
         let (first, more) = Quantised::new(cell, offset_m, half_m, self.region_level).cells();
         let key = cell_key(first, 0);
         for z in 0..=more[2] {

@@ -2,7 +2,7 @@
 //! whose hash begins with its number. Must never let the order of filling decide which pairs are found.
 //!
 //! A part is sorted by bucket, so that the boxes of a cell lie side by side, and is then tested bucket by
-//! bucket, sixteen boxes at a time.
+//! bucket.
 
 use super::grid::{NEXT, Quantised, UNITS, cell_key, mix, neighbour_key};
 
@@ -16,17 +16,15 @@ const PAIRS_PER_BOX_MAX: usize = 16;
 /// With some buckets crowded, those of more boxes than this give each box only so many pairs.
 const CROWD: usize = 64;
 const CROWD_PAIRS: usize = 8;
-/// Buckets of more boxes than this are tested in lanes.
-const SCALAR_MAX: usize = 4;
-const LANES: usize = 16;
 /// The bits of a hash below the part's number.
 const BELOW_PART: u32 = u32::MAX >> PART_BITS;
 
-/// A box in one of the cells that it touches.
+/// A box in one of the cells that it touches. Corners are in units from the cell's corner, each coordinate in
+/// fifteen bits of its own, plus [`BIAS`] so that it is positive.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Node {
-    /// Lower corner, nothing, upper corner, nothing: in units from the cell's corner.
-    corners: [i16; 8],
+    lo: u64,
+    hi: u64,
     /// Index of the collider, shifted by [`LOWEST_BITS`]; below it, per axis, whether this cell is the first of
     /// those that the box touches.
     who: u32,
@@ -36,24 +34,26 @@ pub(super) struct Node {
 
 const LOWEST_BITS: u32 = 3;
 const LOWEST: u32 = 7;
-const UPPER: usize = 4;
+/// Two cells: beyond the box of any resident, and far from 2^15 on the other side.
+const BIAS: i64 = 2 * UNITS;
+/// The bit above each coordinate.
+const GUARD: u64 = spread([1 << 15; 3]);
+
+/// Three coordinates side by side.
+#[inline(always)]
+const fn spread(x: [i64; 3]) -> u64 {
+    (x[0] as u64).wrapping_add((x[1] as u64) << 16).wrapping_add((x[2] as u64) << 32)
+}
 
 /// How many bodies a table can tell apart.
 pub(super) const INDEX_MAX: usize = (1 << (32 - LOWEST_BITS)) - 2;
 
 /// What to take from corners so that they count from the next cell along the axes whose bits are set.
-const BEYOND: [[i16; 8]; 8] = {
-    let mut table = [[0; 8]; 8];
+const BEYOND: [u64; 8] = {
+    let mut table = [0; 8];
     let mut axes = 0;
     while axes < 8 {
-        let mut axis = 0;
-        while axis < 3 {
-            if axes >> axis & 1 != 0 {
-                table[axes][axis] = UNITS as i16;
-                table[axes][UPPER + axis] = UNITS as i16;
-            }
-            axis += 1;
-        }
+        table[axes] = spread([UNITS * (axes as i64 & 1), UNITS * (axes as i64 >> 1 & 1), UNITS * (axes as i64 >> 2)]);
         axes += 1;
     }
     table
@@ -65,27 +65,23 @@ impl Node {
         self.who >> LOWEST_BITS
     }
 
-    /// Fifteen bits that tell most cells of one bucket apart.
-    #[inline(always)]
-    fn tag(&self) -> i16 {
-        (self.hash & 0x7fff) as i16
-    }
-
+    /// Whether no coordinate of one upper corner is below that of the other lower corner: no subtraction borrows
+    /// its guard bit.
     #[inline(always)]
     fn overlaps(&self, other: &Self) -> bool {
-        let mut sign = 0;
-        for i in 0..3 {
-            sign |= self.corners[UPPER + i].wrapping_sub(other.corners[i]);
-            sign |= other.corners[UPPER + i].wrapping_sub(self.corners[i]);
-        }
-        sign >= 0 && self.hash == other.hash
+        let one = (self.hi | GUARD).wrapping_sub(other.lo);
+        let two = (other.hi | GUARD).wrapping_sub(self.lo);
+        one & two & GUARD == GUARD
     }
 
     /// Two boxes meet in up to eight cells. Only in one of them is each axis the first for one of the boxes,
     /// and there the pair counts. A body in two regions that share a frame meets itself, which does not.
     #[inline(always)]
     fn meets_here(&self, other: &Self) -> bool {
-        self.overlaps(other) && (self.who | other.who) & LOWEST == LOWEST && self.index() != other.index()
+        self.overlaps(other)
+            && self.hash == other.hash
+            && (self.who | other.who) & LOWEST == LOWEST
+            && self.index() != other.index()
     }
 }
 
@@ -97,19 +93,18 @@ pub(super) fn for_each_cell(quantised: &Quantised, index: u32, grid: u64, mut vi
     let who = index << LOWEST_BITS;
     if more[0] | more[1] | more[2] <= 1 {
         // One or two cells along each axis: every subset of the axes that have two.
-        let mut corners = [0; 8];
-        for i in 0..3 {
-            corners[i] = quantised.lo[i].wrapping_sub(first[i]) as i16;
-            corners[UPPER + i] = quantised.hi[i].wrapping_sub(first[i]) as i16;
-        }
+        let from = |corner: [i64; 3]| {
+            let near = |i: usize| corner[i].wrapping_sub(first[i]).wrapping_add(BIAS);
+            spread([near(0), near(1), near(2)])
+        };
+        let (lo, hi) = (from(quantised.lo), from(quantised.hi));
         let axes = more[0] | more[1] << 1 | more[2] << 2;
         let mut beyond = 0_u64;
         loop {
             let cell = beyond as usize & 7;
-            let mut here = corners;
-            here.iter_mut().zip(BEYOND[cell]).for_each(|(x, corner)| *x = x.wrapping_sub(corner));
+            let (lo, hi) = (lo.wrapping_sub(BEYOND[cell]), hi.wrapping_sub(BEYOND[cell]));
             let hash = mix(key.wrapping_add(NEXT[cell]));
-            visit(Node { corners: here, who: who | (LOWEST & !(beyond as u32)), hash });
+            visit(Node { lo, hi, who: who | (LOWEST & !(beyond as u32)), hash });
             beyond = beyond.wrapping_sub(axes) & axes;
             if beyond == 0 {
                 return;
@@ -131,15 +126,15 @@ fn for_each_of_many_cells(
         for y in 0..=more[1] {
             for x in 0..=more[0] {
                 let cell = [x, y, z];
-                let mut corners = [0; 8];
-                for i in 0..3 {
-                    let corner = first[i].wrapping_add((cell[i] as i64).wrapping_mul(UNITS));
-                    // Beyond the boxes of any resident of the cell.
-                    let near = |x: i64| x.wrapping_sub(corner).clamp(-4 * UNITS, 4 * UNITS) as i16;
-                    (corners[i], corners[UPPER + i]) = (near(quantised.lo[i]), near(quantised.hi[i]));
-                }
+                let near = |corner: [i64; 3]| {
+                    spread(std::array::from_fn(|i| {
+                        let start = first[i].wrapping_add((cell[i] as i64).wrapping_mul(UNITS));
+                        corner[i].wrapping_sub(start).clamp(-BIAS, BIAS).wrapping_add(BIAS)
+                    }))
+                };
+                let (lo, hi) = (near(quantised.lo), near(quantised.hi));
                 let lowest = u32::from(x == 0) | u32::from(y == 0) << 1 | u32::from(z == 0) << 2;
-                visit(Node { corners, who: who | lowest, hash: mix(neighbour_key(key, x, y, z)) });
+                visit(Node { lo, hi, who: who | lowest, hash: mix(neighbour_key(key, x, y, z)) });
             }
         }
     }
@@ -166,7 +161,6 @@ pub(super) struct Part {
     /// Bits of the hash that choose the bucket.
     bits: u32,
     crowded: bool,
-    lanes: Lanes,
 }
 
 impl Part {
@@ -191,14 +185,12 @@ impl Part {
                 continue;
             }
             let nodes = &self.nodes[run];
-            if nodes.len() <= SCALAR_MAX {
-                each_pair(nodes, found);
-            } else if crowded && nodes.len() > CROWD {
+            if crowded && nodes.len() > CROWD {
                 some_pairs(nodes, found);
             } else if !crowded && (nodes.len() > CROWD_MAX || found.len() > pairs_max) {
                 return false;
             } else {
-                self.lanes.pairs(nodes, found);
+                each_pair(nodes, found);
             }
         }
         true
@@ -207,27 +199,32 @@ impl Part {
     /// Counting sort by bucket. Returns how many there are.
     fn sort<'a>(&mut self, lists: impl Iterator<Item = &'a [Node]> + Clone) -> usize {
         let count: usize = lists.clone().map(<[Node]>::len).sum();
-        // Two to four buckets per box.
-        self.bits = (2 * count).next_power_of_two().trailing_zeros().clamp(4, 32 - PART_BITS);
+        // One to two buckets per box.
+        self.bits = count.next_power_of_two().trailing_zeros().clamp(4, 32 - PART_BITS);
         self.starts.clear();
         self.starts.resize((1 << self.bits) + 1, 0);
         if self.nodes.len() < count {
             super::make_room(&mut self.nodes, count);
             self.nodes.resize(count, Node::default());
         }
-        for node in lists.clone().flatten() {
-            let count = &mut self.starts[bucket(node.hash, self.bits) + 1];
-            *count = count.wrapping_add(1);
+        // Loops in loops: an iterator over all lists at once is slower.
+        for list in lists.clone() {
+            for node in list {
+                let count = &mut self.starts[bucket(node.hash, self.bits) + 1];
+                *count = count.wrapping_add(1);
+            }
         }
         // Each count becomes the place of its bucket's next box, and, with all of them in place, its end.
         let mut place = 0_u32;
         for count in &mut self.starts {
             place = place.wrapping_add(std::mem::replace(count, place));
         }
-        for node in lists.flatten() {
-            let place = &mut self.starts[bucket(node.hash, self.bits) + 1];
-            self.nodes[*place as usize] = *node;
-            *place = place.wrapping_add(1);
+        for list in lists {
+            for node in list {
+                let place = &mut self.starts[bucket(node.hash, self.bits) + 1];
+                self.nodes[*place as usize] = *node;
+                *place = place.wrapping_add(1);
+            }
         }
         count
     }
@@ -266,57 +263,5 @@ fn some_pairs(nodes: &[Node], found: &mut Vec<[u32; 2]>) {
     for (i, node) in nodes.iter().enumerate() {
         let next = nodes[i + 1..].iter().take(CROWD_MAX).filter(|other| other.meets_here(node));
         found.extend(next.take(CROWD_PAIRS).map(|other| [node.index(), other.index()]));
-    }
-}
-
-/// The boxes of a bucket by coordinate: lower x, y, z, upper x, y, z, tag.
-#[derive(Debug)]
-struct Lanes(Box<[[i16; CROWD_MAX + LANES]; 7]>);
-
-impl Default for Lanes {
-    fn default() -> Self {
-        Self(Box::new([[0; CROWD_MAX + LANES]; 7]))
-    }
-}
-
-impl Lanes {
-    fn pairs(&mut self, nodes: &[Node], found: &mut Vec<[u32; 2]>) {
-        let [lx, ly, lz, hx, hy, hz, tags] = &mut *self.0;
-        let filled = nodes.len() + LANES;
-        for (i, node) in nodes.iter().enumerate() {
-            let c = &node.corners;
-            (lx[i], ly[i], lz[i]) = (c[0], c[1], c[2]);
-            (hx[i], hy[i], hz[i]) = (c[UPPER], c[UPPER + 1], c[UPPER + 2]);
-            tags[i] = node.tag();
-        }
-        // Behind the last, boxes that touch nothing: only one coordinate needs to say so.
-        lx[nodes.len()..filled].fill(8 * UNITS as i16);
-        for (i, node) in nodes.iter().enumerate() {
-            let c = &node.corners;
-            let tag = node.tag();
-            let mut next = i + 1;
-            while next < nodes.len() {
-                let lane = next..next + LANES;
-                let (lx, ly, lz) = (&lx[lane.clone()], &ly[lane.clone()], &lz[lane.clone()]);
-                let (hx, hy, hz) = (&hx[lane.clone()], &hy[lane.clone()], &hz[lane.clone()]);
-                let tags = &tags[lane];
-                let mut apart = -1_i16;
-                for l in 0..LANES {
-                    // The sign of any of these says that the two are apart.
-                    let x = hx[l].wrapping_sub(c[0]) | c[UPPER].wrapping_sub(lx[l]);
-                    let y = hy[l].wrapping_sub(c[1]) | c[UPPER + 1].wrapping_sub(ly[l]);
-                    let z = hz[l].wrapping_sub(c[2]) | c[UPPER + 2].wrapping_sub(lz[l]);
-                    apart &= x | y | z | 0_i16.wrapping_sub(tags[l] ^ tag);
-                }
-                if apart >= 0 {
-                    for other in nodes[next..].iter().take(LANES) {
-                        if other.meets_here(node) {
-                            found.push([node.index(), other.index()]);
-                        }
-                    }
-                }
-                next += LANES;
-            }
-        }
     }
 }
