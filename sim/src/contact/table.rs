@@ -202,6 +202,8 @@ impl Part {
         // One to two buckets per box.
         self.bits = count.next_power_of_two().trailing_zeros().clamp(4, 32 - PART_BITS);
         self.starts.clear();
+        // Twice as many: a count close to a power of two goes to and fro.
+        super::make_room(&mut self.starts, (2 << self.bits) + 1);
         self.starts.resize((1 << self.bits) + 1, 0);
         if self.nodes.len() < count {
             super::make_room(&mut self.nodes, count);
