@@ -1,5 +1,6 @@
 //! Gravity of eleven bodies on 10,000 particles: the wide path, the baseline path, and a whole leapfrog step
 //! over plain columns as REBOUND does it for test particles.
+#![allow(clippy::needless_range_loop, reason = "one index runs through many lanes side by side")]
 
 use std::hint::black_box;
 

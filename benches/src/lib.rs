@@ -1,7 +1,7 @@
 //! Scenes shared by the benchmarks.
 
-<<<<<<< HEAD
 pub mod contact_scene;
+pub mod integrators;
 
 use sim::{Scenario, Simulation};
 
@@ -15,6 +15,3 @@ pub fn shipped_simulation(name: &str) -> Simulation {
         sim::scenario::shipped().iter().find(|(shipped, _)| *shipped == name).expect("the scenario is shipped");
     Simulation::new(&Scenario::parse(text).expect("shipped scenarios are sound"))
 }
-=======
-pub mod integrators;
->>>>>>> bodies

@@ -11,7 +11,7 @@ use crate::report::TickReport;
 use crate::scenario::Scenario;
 use crate::snapshot::{self, SnapshotError};
 use crate::state::State;
-use crate::step::{Scratch, System, step};
+use crate::step::{System, Workshop, step};
 use crate::systems::gravity::Lanes;
 use crate::time::{SimTime, Tick, TimeFactor};
 
@@ -20,10 +20,7 @@ use crate::time::{SimTime, Tick, TimeFactor};
 pub struct Simulation {
     scenario: Arc<Scenario>,
     pub(crate) state: State,
-    scratch: Scratch,
-    lanes: Lanes,
-    #[cfg(feature = "fault-injection")]
-    fault: Option<crate::fault::Fault>,
+    workshop: Workshop,
 }
 
 impl Simulation {
@@ -34,27 +31,20 @@ impl Simulation {
     }
 
     fn from_state(scenario: Arc<Scenario>, state: State) -> Self {
-        Self {
-            scenario,
-            state,
-            scratch: Scratch::default(),
-            lanes: Lanes::default(),
-            #[cfg(feature = "fault-injection")]
-            fault: None,
-        }
+        Self { scenario, state, workshop: Workshop::default() }
     }
 
     /// Chooses the instructions for the wide systems. The results are the same.
     #[must_use]
     pub fn with_lanes(mut self, lanes: Lanes) -> Self {
-        self.lanes = lanes;
+        self.workshop.lanes = lanes;
         self
     }
 
     /// Makes one system fail once, for tests of the tools that have to find it.
     #[cfg(feature = "fault-injection")]
     pub fn inject_fault(&mut self, fault: crate::fault::Fault) {
-        self.fault = Some(fault);
+        self.workshop.fault = Some(fault);
     }
 
     /// Advances by one tick. Any input frame can be given: what is not allowed is refused and reported.
@@ -77,17 +67,7 @@ impl Simulation {
     }
 
     fn run(&mut self, input: &InputFrame, trace: crate::step::Trace<'_>, report: &mut TickReport) {
-        step(
-            &self.scenario,
-            &mut self.state,
-            &mut self.scratch,
-            self.lanes,
-            input,
-            trace,
-            report,
-            #[cfg(feature = "fault-injection")]
-            self.fault,
-        );
+        step(&self.scenario, &mut self.state, &mut self.workshop, input, trace, report);
     }
 
     /// The scenario this world was built from.
@@ -200,13 +180,12 @@ impl Clone for Simulation {
         let mut copy = crate::rollback::SavedState::default();
         copy.save(&self.state);
         copy.restore(&mut state);
-        Self {
-            scenario: Arc::clone(&self.scenario),
-            state,
-            scratch: Scratch::default(),
-            lanes: self.lanes,
-            #[cfg(feature = "fault-injection")]
-            fault: self.fault,
+        #[allow(unused_mut, reason = "mutated where faults are injected")]
+        let mut clone = Self::from_state(Arc::clone(&self.scenario), state).with_lanes(self.workshop.lanes);
+        #[cfg(feature = "fault-injection")]
+        {
+            clone.workshop.fault = self.workshop.fault;
         }
+        clone
     }
 }

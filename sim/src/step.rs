@@ -77,9 +77,19 @@ impl std::fmt::Display for System {
     }
 }
 
+/// What a step works with beside the state: nothing of it changes a result.
+#[derive(Default)]
+pub(crate) struct Workshop {
+    scratch: Scratch,
+    pub lanes: Lanes,
+    /// But for this one, which is there to change it.
+    #[cfg(feature = "fault-injection")]
+    pub fault: Option<crate::fault::Fault>,
+}
+
 /// Buffers that a step fills anew, kept so that a warm step allocates nothing.
 #[derive(Default)]
-pub(crate) struct Scratch {
+struct Scratch {
     attractors: Vec<Attractor>,
     body_states: Vec<crate::bodies::BodyState>,
     table: coast::StageTable,
@@ -99,13 +109,14 @@ pub(crate) type Trace<'a> = Option<&'a mut dyn FnMut(System, Digest)>;
 pub(crate) fn step(
     scenario: &Scenario,
     state: &mut State,
-    scratch: &mut Scratch,
-    lanes: Lanes,
+    workshop: &mut Workshop,
     frame: &InputFrame,
     mut trace: Trace<'_>,
     report: &mut TickReport,
-    #[cfg(feature = "fault-injection")] fault: Option<crate::fault::Fault>,
 ) {
+    let Workshop { scratch, lanes, .. } = workshop;
+    #[cfg(feature = "fault-injection")]
+    let fault = workshop.fault;
     report.refused.clear();
     report.events.clear();
     let mut after = |system: System, state: &mut State| {
@@ -130,7 +141,7 @@ pub(crate) fn step(
     after(System::Bodies, state);
 
     if dt_s > 0.0 {
-        move_everything(scenario, state, scratch, lanes, start, dt_s);
+        move_everything(scenario, state, scratch, *lanes, start, dt_s);
     }
     after(System::Motion, state);
 
@@ -215,8 +226,8 @@ fn end_lives(world: &mut World, now: SimTime, rounds_down: &mut Vec<u64>, events
             events.push(Event::Expired { round });
         }
     }
-    for i in 0..events.len() {
-        if let Event::Destroyed { entity } = events[i]
+    for event in events.iter() {
+        if let Event::Destroyed { entity } = *event
             && world.kind(entity).is_some_and(|kind| kind != Kind::Ship)
             && world.get::<Hull>(entity).is_some_and(|h| h.health_j == 0.0)
         {

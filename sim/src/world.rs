@@ -244,6 +244,7 @@ mod tests {
     #[test]
     fn chunks_cover_every_row_once() {
         columns! { Ids { identity: Identity } }
+        assert!(!Ids::with(&World::default(), Kind::Ship, |_| true), "an empty world has no columns");
         for len in [1usize, 511, 512, 513, 5_000] {
             let mut ids = vec![Identity { id: 0 }; len];
             let chunks = AtomicUsize::new(0);

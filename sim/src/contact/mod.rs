@@ -230,6 +230,7 @@ impl Rules {
     /// The nearest rules that make sense.
     fn in_range(&self) -> Self {
         // `max` and `min` give the other number for a NaN.
+        #[allow(clippy::manual_clamp, reason = "clamp keeps a NaN")]
         let positive = |x: f64| x.max(0.0).min(f64::MAX);
         Self {
             dt_s: positive(self.dt_s),

@@ -18,12 +18,8 @@ use crate::world::{Moved, Near, Rows, World, columns, for_each_chunk};
 
 /// Lengths of the nine steps of the composition, as shares of a sub-step. They add up to one.
 pub(crate) const SHARES: [f64; 9] = {
-    const A: [f64; 4] = [
-        0.392_161_444_007_314_139_28,
-        0.332_599_136_789_359_438_60,
-        -0.706_246_172_557_639_359_81,
-        0.082_213_596_293_550_800_230,
-    ];
+    const A: [f64; 4] =
+        [0.392_161_444_007_314_1, 0.332_599_136_789_359_43, -0.706_246_172_557_639_3, 0.082_213_596_293_550_8];
     let middle = 1.0 - 2.0 * (A[0] + A[1] + A[2] + A[3]);
     [A[0], A[1], A[2], A[3], middle, A[3], A[2], A[1], A[0]]
 };

@@ -3,6 +3,7 @@
 //!
 //! Engines push along body x, thrusters along all axes; torque wheels turn. With assist, thrusters stop the motion
 //! relative to the assist frame that no control asks for, and turn controls ask for a rate.
+#![allow(clippy::needless_range_loop, reason = "one index runs through many lanes side by side")]
 
 use super::flight::TickLength;
 use super::gravity::BLOCK;

@@ -149,7 +149,7 @@ impl Flow {
         widest(
             step.lanes,
             #[inline(always)]
-            || self.to_the_middle(step.light, step.tick.dt_s),
+            || self.reach_middle(step.light, step.tick.dt_s),
         );
         field(step.lanes, step.attractors, &mut self.block);
         widest(
@@ -160,7 +160,7 @@ impl Flow {
     }
 
     #[inline(always)]
-    fn to_the_middle(&mut self, light: Light, dt: f64) {
+    fn reach_middle(&mut self, light: Light, dt: f64) {
         let Self { block, u, v, .. } = self;
         for i in 0..BLOCK {
             let pace = light.pace(u[0][i] * u[0][i] + u[1][i] * u[1][i] + u[2][i] * u[2][i]);
@@ -189,12 +189,12 @@ impl Flow {
         widest(
             step.lanes,
             #[inline(always)]
-            || self.to_the_end(step.light, step.tick.dt_s),
+            || self.reach_end(step.light, step.tick.dt_s),
         );
     }
 
     #[inline(always)]
-    fn to_the_end(&mut self, light: Light, dt: f64) {
+    fn reach_end(&mut self, light: Light, dt: f64) {
         let Self { u, v, fallen, gained, way, .. } = self;
         for i in 0..BLOCK {
             let (mut end, mut middle) = ([0.0; 3], [0.0; 3]);
