@@ -22,8 +22,7 @@ const STEPS: u32 = 60;
 
 /// The scene in rapier's hands.
 fn rapier(scene: &Scene) -> PhysicsWorld {
-    let mut world = PhysicsWorld::default();
-    world.gravity = Vector::ZERO;
+    let mut world = PhysicsWorld { gravity: Vector::ZERO, ..PhysicsWorld::default() };
     world.integration_parameters.dt = DT_S as f32;
     for (position, velocity) in scene.positions.iter().zip(&scene.velocities_m_s) {
         let body = RigidBodyBuilder::dynamic()

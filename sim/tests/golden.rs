@@ -2,6 +2,8 @@
 //! the result of the whole step. They change only on purpose: `SPACETIME_MINT=1 cargo test -p sim --test golden`
 //! writes the new ones, and the commit says why.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
+
 mod busy;
 mod common;
 

@@ -102,6 +102,7 @@ pub fn close(got: f64, expected: f64, relative: f64, what: &str) {
 }
 
 /// How much of the full, long counts a run does: 1 in ordinary tests, 10 in `scripts/soak`.
+#[expect(clippy::disallowed_methods, reason = "how much a test does, never what comes out")]
 pub fn scale() -> u32 {
     std::env::var("SPACETIME_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
 }
