@@ -1,6 +1,7 @@
 //! A recording of format version 1, committed. It must read back for as long as version 1 is read, and, while
 //! version 1 is written, be written again to the same bytes. That pins the format and zstd's output; if an
 //! update of zstd alone changes the bytes, mint the file anew and keep the old one as a second file to read.
+#![expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
 
 mod recording_support;
 

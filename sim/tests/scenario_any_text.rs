@@ -1,6 +1,7 @@
 //! Any text whatever is a scenario or is refused: no panic, no endless work. Shipped files are mutated, and random
 //! TOML is written with the keys of the format. The same property belongs into a fuzz target; this one runs with
 //! the other tests.
+#![expect(clippy::disallowed_types, reason = "a test may bound how long parsing takes")]
 
 use std::time::{Duration, Instant};
 
