@@ -45,6 +45,8 @@ mod narrow;
 mod resolve;
 mod respond;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use glam::DVec3;
 
