@@ -90,9 +90,14 @@ fn contact(criterion: &mut Criterion) {
             bencher.iter(|| world.step());
         });
     });
-    measure(&mut group, "rapier3d", || rapier(&cube(DVec3::ZERO)()), |world| {
-        world.step();
-    });
+    measure(
+        &mut group,
+        "rapier3d",
+        || rapier(&cube(DVec3::ZERO)()),
+        |world| {
+            world.step();
+        },
+    );
     ours(&mut group, "sim_at_30_km_s", cube(DVec3::new(0.0, 30_000.0, 0.0)));
     group.finish();
 }

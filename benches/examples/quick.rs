@@ -3,19 +3,35 @@ use glam::DVec3;
 use std::time::Instant;
 fn run(name: &str, make: impl Fn() -> Scene, n: usize) {
     let mut times = vec![];
-    if let Some(f) = std::env::args().nth(1) && !name.contains(&f) { return; }
+    if let Some(f) = std::env::args().nth(1)
+        && !name.contains(&f)
+    {
+        return;
+    }
     let mut s = Stepper::new(make(), 1.0 / 60.0);
     let mut imp = 0;
     for i in 0..std::env::var("STEPS").map_or(70, |s| s.parse().unwrap()) {
         let t = Instant::now();
         let k = s.step();
-        if i >= 10 { times.push(t.elapsed().as_secs_f64()); imp += k; }
+        if i >= 10 {
+            times.push(t.elapsed().as_secs_f64());
+            imp += k;
+        }
     }
     times.sort_by(f64::total_cmp);
-    println!("{name:24} min {:8.1} us p50 {:8.1} us {:6.1} ns/collider  impacts {:.1} cand {}", times[0] * 1e6, times[times.len() / 2] * 1e6, times[0] * 1e9 / n as f64, imp as f64 / 60.0, s.candidate_count());
+    println!(
+        "{name:24} min {:8.1} us p50 {:8.1} us {:6.1} ns/collider  impacts {:.1} cand {}",
+        times[0] * 1e6,
+        times[times.len() / 2] * 1e6,
+        times[0] * 1e9 / n as f64,
+        imp as f64 / 60.0,
+        s.candidate_count()
+    );
 }
 fn main() {
-    if std::env::args().len() < 2 { rapier(); }
+    if std::env::args().len() < 2 {
+        rapier();
+    }
     for threads in if std::env::var("STEPS").is_ok() { vec![1] } else { vec![1, 2] } {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -41,7 +57,10 @@ pub fn rapier() {
     world.gravity = Vector::ZERO;
     world.integration_parameters.dt = 1.0 / 60.0;
     for (position, velocity) in scene.positions.iter().zip(&scene.velocities_m_s) {
-        let body = RigidBodyBuilder::dynamic().translation(vector(position.to_metres())).linvel(vector(*velocity)).can_sleep(false);
+        let body = RigidBodyBuilder::dynamic()
+            .translation(vector(position.to_metres()))
+            .linvel(vector(*velocity))
+            .can_sleep(false);
         let ball = ColliderBuilder::ball(1.0).density(1000.0).restitution(0.5).friction(0.5);
         world.insert(body, ball);
     }
@@ -49,7 +68,9 @@ pub fn rapier() {
     for i in 0..std::env::var("STEPS").map_or(70, |s| s.parse().unwrap()) {
         let t = Instant::now();
         world.step();
-        if i >= 10 { times.push(t.elapsed().as_secs_f64()); }
+        if i >= 10 {
+            times.push(t.elapsed().as_secs_f64());
+        }
     }
     times.sort_by(f64::total_cmp);
     println!("rapier min {:8.1} us p50 {:8.1} us", times[0] * 1e6, times[times.len() / 2] * 1e6);

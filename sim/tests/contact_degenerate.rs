@@ -16,7 +16,8 @@ fn solve(colliders: &mut [Collider], shots: &mut [Shot], rules: &Rules) -> Vec<I
 }
 
 fn number() -> impl Strategy<Value = f64> {
-    let odd = [0.0, -0.0, 1e-300, 1.0, -1.0, 1e9, 1e12, 4.3e9, 1e300, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let odd =
+        [0.0, -0.0, 1e-300, 1.0, -1.0, 1e9, 1e12, 4.3e9, 1e300, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
     prop_oneof![prop::sample::select(odd.to_vec()), -1e3f64..1e3, -1e13f64..1e13]
 }
 

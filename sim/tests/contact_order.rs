@@ -52,7 +52,14 @@ fn world(heap: bool) -> (Vec<(Collider, Body)>, Vec<Shot>) {
     let shots = (10_001..10_501).map(|id| {
         let displacement_m = drift + random.vector() * 100.0;
         let position = centre.plus(random.vector() * 200.0);
-        Shot { id, shooter: id % 100, position, displacement_m, velocity_m_s: displacement_m / RULES.dt_s, mass_kg: 0.1 }
+        Shot {
+            id,
+            shooter: id % 100,
+            position,
+            displacement_m,
+            velocity_m_s: displacement_m / RULES.dt_s,
+            mass_kg: 0.1,
+        }
     });
     (bodies, shots.collect())
 }

@@ -115,7 +115,7 @@ fn rounds_see_what_blows_did_before() {
     let at = |x: f64, y: f64| Position::from_metres(DVec3::new(x, y, 0.0));
     // Rock 2 comes down at 9 km/s and knocks rock 1 out of the way of a round that would reach it late.
     let hammer = DVec3::NEG_Y * 100.0;
-    let mut colliders = [rock(1, at(80.0, 0.0), DVec3::ZERO, 1.0), rock(2, at(80.0, 10.0) .plus(hammer), hammer, 1.0)];
+    let mut colliders = [rock(1, at(80.0, 0.0), DVec3::ZERO, 1.0), rock(2, at(80.0, 10.0).plus(hammer), hammer, 1.0)];
     let mut shots = [shot(100, 7, at(100.0, 0.0), DVec3::X * 100.0)];
     let impacts = solve(&mut colliders, &mut shots);
     assert_eq!(impacts[0].b, 2, "{impacts:?}");
@@ -126,7 +126,8 @@ fn rounds_see_what_blows_did_before() {
 #[test]
 fn absurd_rounds_still_hit() {
     for (radius_m, path_m) in [(1e-3, 1e6), (1.0, 3.3e6), (500.0, 1.3e7), (1e6, 1e9), (1.0, 4e9)] {
-        let grain = |id: u64| rock(id, Position::from_metres(DVec3::Y * (id as f64 * 10.0 * radius_m)), DVec3::ZERO, radius_m);
+        let grain =
+            |id: u64| rock(id, Position::from_metres(DVec3::Y * (id as f64 * 10.0 * radius_m)), DVec3::ZERO, radius_m);
         let mut colliders: Vec<_> = (0..50).map(grain).collect();
         let path = DVec3::new(1.0, 0.0, 0.3).normalize() * path_m;
         let mut shots = [shot(100, 200, colliders[20].position.plus(path * 0.6), path)];

@@ -215,7 +215,8 @@ impl Broadphase {
         let lists = &*chunks;
         each(parallel, parts, |number, cells| {
             let Cells { part, pairs, found, filled } = cells;
-            (pairs.clear(), found.clear());
+            pairs.clear();
+            found.clear();
             let lists = lists.iter().map(|chunk| chunk.lists[number].as_slice());
             *filled = part.fill(lists, !order.is_empty(), pairs);
             found.extend(pairs.iter().map(|&[a, b]| bodies.candidate(a, b)));

@@ -104,7 +104,10 @@ impl Frames {
                 if cell != run_cell {
                     runs.push(run);
                     run_cell = cell;
-                    run = Run { frame: self.frame_of(cell_key(cell.map(|c| c.wrapping_mul(UNITS)), 0)), ..Run::default() };
+                    run = Run {
+                        frame: self.frame_of(cell_key(cell.map(|c| c.wrapping_mul(UNITS)), 0)),
+                        ..Run::default()
+                    };
                 }
                 run.count(collider.displacement_m);
                 *mark = Mark { frame: run.frame, level: 0, straddles: false };

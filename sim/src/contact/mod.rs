@@ -202,7 +202,9 @@ impl Collider {
     #[inline(always)]
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        self.position.is_canonical() && is_displacement(self.displacement_m) && (0.0..=RADIUS_MAX_M).contains(&self.radius_m)
+        self.position.is_canonical()
+            && is_displacement(self.displacement_m)
+            && (0.0..=RADIUS_MAX_M).contains(&self.radius_m)
     }
 }
 
@@ -229,8 +231,7 @@ impl Shot {
 impl Rules {
     /// The nearest rules that make sense.
     fn in_range(&self) -> Self {
-        // `max` and `min` give the other number for a NaN.
-        let positive = |x: f64| x.max(0.0).min(f64::MAX);
+        let positive = |x: f64| if x > 0.0 { x.min(f64::MAX) } else { 0.0 };
         Self {
             dt_s: positive(self.dt_s),
             restitution: positive(self.restitution).min(1.0),

@@ -223,7 +223,8 @@ impl Resolver {
         let point = one.position.plus(-one.displacement_m * left - normal * arm_a_m);
         for (active, after) in [(a, body_a), (b, body_b)] {
             let active = &mut self.active[active];
-            let change_m = (rules.coordinate(after.velocity_m_s) - rules.coordinate(active.body.velocity_m_s)) * rules.dt_s;
+            let change_m =
+                (rules.coordinate(after.velocity_m_s) - rules.coordinate(active.body.velocity_m_s)) * rules.dt_s;
             active.body = after;
             let index = active.index as usize;
             // The line through the place of impact with the new velocity.

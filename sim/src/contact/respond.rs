@@ -104,8 +104,8 @@ fn strike(a: &mut Body, b: &mut Body, touch: &Touch, impulse: DVec3, slip: DVec3
     let tangential2 = (impulse - touch.normal * normal).length_squared();
     let compliance = a.inverse_mass_per_kg + b.inverse_mass_per_kg;
     // Work done on the pair: J . slip + J . K J / 2.
-    let spent = -impulse.dot(slip)
-        - 0.5 * (normal * normal * compliance + tangential2 * tangential_compliance(a, b, touch));
+    let spent =
+        -impulse.dot(slip) - 0.5 * (normal * normal * compliance + tangential2 * tangential_compliance(a, b, touch));
     Blow { impulse_n_s: impulse.length(), energy_j: spent.max(0.0) }
 }
 
@@ -115,9 +115,13 @@ fn energy(a: &Body, b: &Body, rules: &Rules) -> f64 {
         let u2 = body.velocity_m_s.length_squared();
         let gamma = (1.0 + u2 * rules.inverse_c2_s2_m2).sqrt();
         // m c^2 (gamma - 1), without the cancellation.
-        let straight = if body.inverse_mass_per_kg > 0.0 { u2 / (body.inverse_mass_per_kg * (1.0 + gamma)) } else { 0.0 };
-        let turning =
-            if body.inverse_inertia > 0.0 { body.spin_rad_s.length_squared() / (2.0 * body.inverse_inertia) } else { 0.0 };
+        let straight =
+            if body.inverse_mass_per_kg > 0.0 { u2 / (body.inverse_mass_per_kg * (1.0 + gamma)) } else { 0.0 };
+        let turning = if body.inverse_inertia > 0.0 {
+            body.spin_rad_s.length_squared() / (2.0 * body.inverse_inertia)
+        } else {
+            0.0
+        };
         straight + turning
     };
     of(a) + of(b)
@@ -133,7 +137,12 @@ mod tests {
     /// A solid ball.
     fn ball(mass_kg: f64, radius_m: f64, velocity_m_s: DVec3) -> Body {
         let inertia = 0.4 * mass_kg * radius_m * radius_m;
-        Body { velocity_m_s, spin_rad_s: DVec3::ZERO, inverse_mass_per_kg: 1.0 / mass_kg, inverse_inertia: 1.0 / inertia }
+        Body {
+            velocity_m_s,
+            spin_rad_s: DVec3::ZERO,
+            inverse_mass_per_kg: 1.0 / mass_kg,
+            inverse_inertia: 1.0 / inertia,
+        }
     }
 
     fn touch() -> Touch {
@@ -170,9 +179,8 @@ mod tests {
 
     fn any_body() -> impl Strategy<Value = Body> {
         let vector = |most: f64| prop::array::uniform3(-most..most).prop_map(DVec3::from);
-        (vector(3e4), vector(10.0), 0.1f64..1e6, 0.1f64..100.0).prop_map(|(velocity_m_s, spin_rad_s, mass, radius)| Body {
-            spin_rad_s,
-            ..ball(mass, radius, velocity_m_s)
+        (vector(3e4), vector(10.0), 0.1f64..1e6, 0.1f64..100.0).prop_map(|(velocity_m_s, spin_rad_s, mass, radius)| {
+            Body { spin_rad_s, ..ball(mass, radius, velocity_m_s) }
         })
     }
 

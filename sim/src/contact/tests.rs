@@ -119,8 +119,7 @@ fn a_field_in_common_motion_has_few_candidates() {
 fn a_fast_rock_has_few_candidates() {
     let rock = |id: u64| Collider {
         id,
-        position: Position::ORIGIN
-            .plus(DVec3::new((id % 20) as f64, (id / 20 % 20) as f64, (id / 400) as f64) * 10.0),
+        position: Position::ORIGIN.plus(DVec3::new((id % 20) as f64, (id / 20 % 20) as f64, (id / 400) as f64) * 10.0),
         displacement_m: DVec3::ZERO,
         radius_m: 1.0,
     };
