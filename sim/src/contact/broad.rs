@@ -34,6 +34,8 @@ const FAST: f64 = 4.0;
 const WALK_LEVELS_MAX: usize = 12;
 /// Cells that one walker visits on one level before it rather tests every collider of that level.
 const WALK_CELLS_MAX: f64 = 65_536.0;
+/// Regions that a shot crosses before it is rather tested against every collider: 30,000 km in a tick.
+const REGIONS_MAX: u32 = 64;
 const PARTS: usize = 1 << PART_BITS;
 
 /// Two bodies that may touch: indices into the colliders, or the number of colliders plus an index into the
@@ -150,6 +152,12 @@ fn grid_of(frame: u32, level: usize) -> u64 {
 }
 
 impl Broadphase {
+    /// Whether the last call found too many boxes in one place to test them all.
+    #[cfg(test)]
+    pub fn is_crowded(&self) -> bool {
+        !self.order.is_empty()
+    }
+
     /// Finds the pairs that may touch and appends them, in no particular order.
     pub fn candidates(&mut self, bodies: Bodies, out: &mut Vec<Candidate>) {
         self.order.clear();
@@ -393,6 +401,9 @@ impl Search<'_> {
         let index = self.bodies.colliders.len() + k;
         // Pieces short enough to belong to two regions per axis at most.
         let pieces = pieces(shot.displacement_m, 2.0 * self.frames.half_extent_max_m());
+        if pieces > REGIONS_MAX {
+            return self.all_of(index, out, |_| true);
+        }
         for piece in 0..pieces {
             let stretch = (f64::from(piece) / f64::from(pieces), f64::from(piece + 1) / f64::from(pieces));
             let path = Path {
@@ -420,7 +431,8 @@ impl Search<'_> {
         let across = 2.0 * path.radius_m / edge + 2.0;
         let cells = f64::from(pieces) * across * across * across;
         if cells > WALK_CELLS_MAX && cells > f64::from(self.plan.boxes.0[level]) {
-            return self.all_of_level(index, level, out);
+            // A collider in several regions may be on another level in each.
+            return self.all_of(index, out, |mark| usize::from(mark.level) == level || mark.straddles);
         }
         let each = (to - from) / f64::from(pieces);
         for piece in 0..pieces {
@@ -440,14 +452,13 @@ impl Search<'_> {
         });
     }
 
-    /// Tests a body that would walk too far against every collider of a level, one after the other, and keeps
-    /// those that it meets.
+    /// Tests a body that would walk too far against the colliders that `mark` chooses, one after the other, and
+    /// keeps those that it meets.
     #[cold]
-    fn all_of_level(&self, index: usize, level: usize, out: &mut Vec<Candidate>) {
+    fn all_of(&self, index: usize, out: &mut Vec<Candidate>, choose: impl Fn(&Mark) -> bool) {
         for (k, mark) in self.marks.iter().enumerate() {
             let other = if self.order.is_empty() { k } else { self.order[k] as usize };
-            // A collider in several regions may be on another level in each.
-            if other != index && (usize::from(mark.level) == level || mark.straddles) {
+            if other != index && mark.level != Mark::SKIPPED && choose(mark) {
                 let candidate = self.bodies.candidate(other as u32, index as u32);
                 if candidate.meeting.at < NEVER || candidate.meeting.overlapping {
                     out.push(candidate);

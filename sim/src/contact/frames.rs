@@ -113,6 +113,10 @@ impl Frames {
                 *mark = Mark { frame: run.frame, level: 0, straddles: false };
             } else if collider.is_valid() {
                 largest_m = largest_m.max(half.max_element());
+                if half.max_element() > self.half_extent_max_m() {
+                    // Too large for these regions: they are widened, and this survey does not count.
+                    continue;
+                }
                 self.for_each(cell, offset, half, |frame| {
                     let mut single = Run { frame, ..Run::default() };
                     single.count(collider.displacement_m);

@@ -84,8 +84,10 @@ impl Quantised {
             let per_cell = power_of_two(-SPACE_BITS);
             let down = (unit - SPACE_BITS) as u32;
             for i in 0..3 {
-                lo[i] = (cell[i].wrapping_add(round(a[i] * per_cell)) >> down).wrapping_sub(1);
-                hi[i] = (cell[i].wrapping_add(round(b[i] * per_cell)) >> down).wrapping_add(1);
+                let (from, to) = (round(a[i] * per_cell), round(b[i] * per_cell));
+                // Counted from `lo`, so that the seam of space, where cells wrap, opens no abyss.
+                lo[i] = (cell[i].wrapping_add(from) >> down).wrapping_sub(1);
+                hi[i] = lo[i].wrapping_add(to.wrapping_sub(from) >> down).wrapping_add(3);
             }
         }
         Self { lo, hi }

@@ -45,6 +45,8 @@ mod narrow;
 mod resolve;
 mod respond;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use glam::DVec3;
 
@@ -229,9 +231,7 @@ impl Shot {
 impl Rules {
     /// The nearest rules that make sense.
     fn in_range(&self) -> Self {
-        // `max` and `min` give the other number for a NaN.
-        #[allow(clippy::manual_clamp, reason = "clamp keeps a NaN")]
-        let positive = |x: f64| x.max(0.0).min(f64::MAX);
+        let positive = |x: f64| if x > 0.0 { x.min(f64::MAX) } else { 0.0 };
         Self {
             dt_s: positive(self.dt_s),
             restitution: positive(self.restitution).min(1.0),
