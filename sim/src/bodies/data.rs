@@ -128,12 +128,11 @@ const fn facts(name: &'static str, radius_m: f64, pole_deg: [f64; 4], spin_deg_d
 }
 
 /// Radii, poles and spins: Archinal et al. 2018, "Report of the IAU Working Group on Cartographic Coordinates
-/// and Rotational Elements: 2015", tables 1 to 4, the Earth's and the Moon's poles from the 2009 report; the
-/// Moon's and Neptune's without their periodic terms, but for Neptune's at J2000. Figures and tides: the
-/// constants of DE421 (J2SUN, ASUN; J2E, AE; J2M, C22M, AM; K2E2; K2M, TAUM), so that they act as they did
-/// there; figures that DE421 leaves out are left out here. The Earth's lag is one number for DE421's three
-/// (64 to 568 s by period, 0.064 d for the slow tides), chosen so that the Moon recedes as it does there; see
-/// docs/INTEGRATOR.md. Air: NASA planetary fact sheets (D. R. Williams, NSSDCA).
+/// and Rotational Elements: 2015"; the Earth's and the Moon's poles from its 2009 report, the Moon's without
+/// periodic terms, Neptune's as of J2000. Figures and tide: the constants of DE421 (J2SUN, ASUN; J2E, AE; J2M,
+/// C22M, AM; K2E2), so that they act as they did there; figures that DE421 leaves out are left out here. DE421
+/// has one lag each for slow, daily and half-daily tides (5530, 963 and 568 s); 600 s for all makes the Moon
+/// recede as it does there, to 1 %. Air: NASA planetary fact sheets (D. R. Williams, NSSDCA).
 #[rustfmt::skip]
 const FACTS: [Facts; 11] = [
     Facts {

@@ -17,7 +17,7 @@ use crate::space::Position;
 use crate::time::{SimTime, quarters_per_second};
 
 /// Most steps kept; beyond it the oldest quarter is dropped. A tick at 100,000 times real time needs that
-/// many only if two bodies turn about each other within 1.5 s.
+/// many only if two bodies turn about each other within 2 s.
 pub(super) const KEPT_MAX: usize = 16_384;
 
 /// The massive bodies of a world, integrated from the epoch.
