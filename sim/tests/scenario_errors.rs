@@ -85,7 +85,7 @@ fn bodies() {
     refused(&with("[[body]]\nname = \"moon\""), "line 10: body \"moon\": gm_km3_s2 is missing, expected it or mass_kg");
     refused(
         &with("[[body]]\nname = \"moon\"\ngm_km3_s2 = 0"),
-        "line 12: body \"moon\": gm_km3_s2 is 0, expected a number above 0 and at most 1e22",
+        "line 12: body \"moon\": gm_km3_s2 is 0, expected a number above 0 and at most 1e21",
     );
     refused(
         &with("[[body]]\nname = \"moon\"\ngm_km3_s2 = 1\nradius_km = 1\nposition_km = [1, 2]"),

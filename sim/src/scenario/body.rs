@@ -8,6 +8,7 @@ use super::parameters::Range;
 use super::placement::{LENGTH_M_MAX, circular_orbit, per_km};
 use super::reader::{Checked, Table, one_of};
 use super::{Atmosphere, BODIES_MAX, Body, Figure, Tide, placement, preset};
+use crate::bodies::{BodyError, check_bodies};
 
 pub(super) const KEYS: &[&str] = &[
     "name",
@@ -31,9 +32,9 @@ pub(super) const ATMOSPHERE_KEYS: &[&str] = &["surface_density_kg_m3", "scale_he
 /// Newtonian constant of gravitation, m^3/(kg s^2) (CODATA 2018).
 const G: f64 = 6.674_30e-11;
 /// Up to ten billion times the Sun's.
-const GM_KM3_S2: Range = Range::above(0.0, 1e22);
+const GM_KM3_S2: Range = Range::above(0.0, 1e21);
 /// The same in kilograms.
-const MASS_KG: Range = Range::above(0.0, 1e41);
+const MASS_KG: Range = Range::above(0.0, 1e40);
 const RADIUS_KM: Range = Range::new(0.0, 1e12);
 const REFERENCE_RADIUS_KM: Range = Range::above(0.0, 1e12);
 const SPEED_KM_S: Range = Range::within(299_792.0);
@@ -67,7 +68,21 @@ pub(super) fn read(file: &Table<'_>, epoch_jd_tdb: f64) -> Checked<Vec<Body>> {
             figure.faces = faces;
         }
     }
-    Ok(bodies)
+    // The integrator has the last word: what it cannot step must not become a world.
+    let why = match check_bodies(&bodies) {
+        Ok(()) => return Ok(bodies),
+        Err(why) => why,
+    };
+    let place = match why {
+        BodyError::TooMany => from_preset,
+        BodyError::OutOfRange { body, .. } | BodyError::FacesNothing { body } | BodyError::Overlapping { body, .. } => {
+            body
+        }
+    };
+    Err(match place.checked_sub(from_preset).and_then(|own| named.get(own)) {
+        Some(table) => table.error_here(&why.to_string()),
+        None => file.error("solar_system", &why.to_string()),
+    })
 }
 
 /// The body that a key names, or `None` without the key. Capitals make no difference.
@@ -168,8 +183,8 @@ fn pole(table: &Table<'_>) -> Checked<DVec3> {
 
 fn figure(table: &Table<'_>, radius_m: f64) -> Checked<Option<Figure>> {
     let Some(table) = table.table("figure", FIGURE_KEYS)? else { return Ok(None) };
-    let j2 = table.number("j2", Range::within(1.0))?;
-    let c22 = table.number_or("c22", Range::within(1.0), 0.0)?;
+    let j2 = table.number("j2", Range::within(0.5))?;
+    let c22 = table.number_or("c22", Range::within(0.5), 0.0)?;
     if c22 != 0.0 && !table.has("faces") {
         return Err(table.missing("faces", "the body that the long axis of c22 points at"));
     }
@@ -188,7 +203,7 @@ fn faces(table: &Table<'_>, bodies: &[Body], place: usize) -> Checked<Option<usi
 fn tide(table: &Table<'_>, radius_m: f64) -> Checked<Option<Tide>> {
     let Some(table) = table.table("tide", TIDE_KEYS)? else { return Ok(None) };
     Ok(Some(Tide {
-        k2: table.number("k2", Range::new(0.0, 2.0))?,
+        k2: table.number("k2", Range::new(0.0, 1.5))?,
         lag_s: table.number_or("lag_s", Range::within(1e6), 0.0)?,
         radius_m: reference_radius(&table, radius_m)?,
     }))
