@@ -9,11 +9,13 @@ use std::io::Cursor;
 use benches::contact_scene::{Scene, Stepper};
 use benches::shipped_simulation;
 use glam::DVec3;
+use sim::bodies::{Ephemeris, solar_system};
 use sim::command::{Command, ControlInput};
 use sim::recording::{Header, Reader, Writer};
+use sim::scenario::Forces;
 use sim::space::{CELL_EDGE_M, Position};
 use sim::systems::gravity::{Attractor, BLOCK, Block, Lanes, field};
-use sim::{InputFrame, PlayerId, RollbackRing, Simulation};
+use sim::{InputFrame, PlayerId, RollbackRing, SimTime, Simulation};
 
 /// A hot path, made ready outside the counted part.
 pub type Prepared = Box<dyn FnMut()>;
@@ -39,6 +41,7 @@ pub const TABLE: &[HotPath] = &[
     HotPath { name: "rollback/restore-1k", calls: 20, prepare: rollback_restore },
     HotPath { name: "gravity/1k wide", calls: 20, prepare: || gravity(Lanes::Wide) },
     HotPath { name: "gravity/1k baseline", calls: 20, prepare: || gravity(Lanes::Baseline) },
+    HotPath { name: "bodies/1-year", calls: 1, prepare: bodies_year },
     HotPath { name: "contact/1k cube", calls: 20, prepare: contact },
     HotPath { name: "recording/write-10s", calls: 2, prepare: recording_write },
     HotPath { name: "recording/read-10s", calls: 2, prepare: recording_read },
@@ -99,6 +102,14 @@ fn rollback_restore() -> Prepared {
     ring.save(&simulation);
     let tick = simulation.tick();
     Box::new(move || assert!(ring.restore(black_box(&mut simulation), tick)))
+}
+
+/// A year of the Solar System, all forces.
+fn bodies_year() -> Prepared {
+    let bodies = solar_system(2_451_545.0).expect("J2000 is in the fixture");
+    let all = Forces { post_newtonian: true, figures: true };
+    let year = SimTime((365.25 * 86_400.0 * 360.0) as i64);
+    Box::new(move || Ephemeris::new(&bodies, all, 90).advance_to(black_box(year), year))
 }
 
 /// Eleven bodies acting on 1,024 particles far from all of them.
