@@ -11,7 +11,6 @@ The rows are data, in ROWS below: a new benchmark is a new row. A row whose meas
 
 Where a value comes from:
     "tick/bench-1k"            criterion: median seconds per iteration of that benchmark
-    "rate:verify/hundred"      criterion: elements per second, for a benchmark that states Throughput::Elements
     "growth:A:B:RATIO"         exponent of the cost between two criterion benchmarks whose sizes differ by RATIO
     "FILE#key.key"             a number in MEASURED/FILE.json, such as "rebound#bodies_10_years_s"
 """
@@ -26,8 +25,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-
-TICK_RATE_HZ = 90.0
 
 
 @dataclass(frozen=True)
@@ -74,20 +71,15 @@ class Measurements:
     """Everything that was measured, looked up by source."""
 
     def __init__(self, criterion, measured):
-        self.seconds, self.elements = {}, {}
+        self.seconds = {}
         for file in sorted(pathlib.Path(criterion).glob("**/new/benchmark.json")):
             benchmark = json.loads(file.read_text())
             estimates = json.loads((file.parent / "estimates.json").read_text())
             self.seconds[benchmark["full_id"]] = estimates["median"]["point_estimate"] * 1e-9
-            if isinstance(benchmark.get("throughput"), dict) and "Elements" in benchmark["throughput"]:
-                self.elements[benchmark["full_id"]] = benchmark["throughput"]["Elements"]
         self.files = {file.stem: json.loads(file.read_text()) for file in pathlib.Path(measured).glob("*.json")}
 
     def get(self, source):
         """The number, or None where it was not measured."""
-        if source.startswith("rate:"):
-            name = source.removeprefix("rate:")
-            return self.elements[name] / self.seconds[name] if name in self.elements else None
         if source.startswith("growth:"):
             _, small, large, ratio = source.split(":")
             if small not in self.seconds or large not in self.seconds:
@@ -104,7 +96,7 @@ class Measurements:
 
 def is_time(row):
     """Whether the row's value is in seconds once scaled."""
-    return not (row.ours.startswith(("rate:", "growth:")) or row.target.endswith(("MB", "B/s", "real time")))
+    return not (row.ours.startswith("growth:") or row.target.endswith(("MB", "B/s", "real time")))
 
 
 def show(row, value):
@@ -211,19 +203,19 @@ def self_test():
     with tempfile.TemporaryDirectory() as folder:
         criterion = pathlib.Path(folder, "criterion", "any", "new")
         criterion.mkdir(parents=True)
-        def bench(name, ns, throughput=None):
+        def bench(name, ns):
             there = criterion.parent.parent / name.replace("/", "_") / "new"
             there.mkdir(parents=True)
-            (there / "benchmark.json").write_text(json.dumps({"full_id": name, "throughput": throughput}))
+            (there / "benchmark.json").write_text(json.dumps({"full_id": name}))
             (there / "estimates.json").write_text(json.dumps({"median": {"point_estimate": ns}}))
         bench("tick/bench-1k", 1e5)
         bench("tick/bench-10k", 1.3e6)
         bench("tick/bench-100k", 1.0e7)
         bench("gravity/10k leapfrog step", 5e4)
-        bench("verify/hundred", 1e9, {"Elements": 90 * 301})
         measured = pathlib.Path(folder, "measured")
         measured.mkdir()
         (measured / "rebound.json").write_text('{"gravity_10k_ms": 0.5}')
+        (measured / "verify-hundred.json").write_text('{"realtime_factor": 301}')
         (measured / "run-bench-100k.json").write_text('{"peak_memory_mb": 201, "tick_ms": {"p50": 10.0}}')
         m = Measurements(criterion.parent.parent, measured)
         cells = {row.ours: line(row, m) for row in ROWS}
@@ -233,7 +225,7 @@ def self_test():
         assert cells["growth:tick/bench-1k:tick/bench-100k:100"][1:] == ["1.00", "", "", "<= 1.1", "yes"]
         assert cells["gravity/10k leapfrog step"][1:] == ["50 us", "500 us", "10.0 x", ">= 8 x", "yes"]
         assert cells["contact_10k_cube/sim"][1:] == ["not measured", "not measured", "", ">= 8 x", "not measured"]
-        assert cells["rate:verify/hundred"][1:] == ["301 x real time", "", "", ">= 300 x real time", "yes"]
+        assert cells["verify-hundred#realtime_factor"][1:] == ["301 x real time", "", "", ">= 300 x real time", "yes"]
         assert cells["run-bench-100k#peak_memory_mb"][1:] == ["201 MB", "", "", "<= 200 MB", "**no**"]
         assert cells["run-bench-100k#tick_ms.p50"][1] == "10 ms"
         assert all(row.name in page(m) for row in ROWS)
