@@ -10,7 +10,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use benches::contact_scene::{Scene, Stepper};
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use glam::DVec3;
 use rapier3d::prelude::{ColliderBuilder, PhysicsWorld, RigidBodyBuilder, Vector};
 
@@ -22,8 +23,7 @@ const STEPS: u32 = 60;
 
 /// The scene in rapier's hands.
 fn rapier(scene: &Scene) -> PhysicsWorld {
-    let mut world = PhysicsWorld::default();
-    world.gravity = Vector::ZERO;
+    let mut world = PhysicsWorld { gravity: Vector::ZERO, ..Default::default() };
     world.integration_parameters.dt = DT_S as f32;
     for (position, velocity) in scene.positions.iter().zip(&scene.velocities_m_s) {
         let body = RigidBodyBuilder::dynamic()
@@ -73,23 +73,21 @@ fn ours(group: &mut BenchmarkGroup<WallTime>, name: &str, make: impl Fn() -> Sce
     });
 }
 
-fn single_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+/// The same with every step on one thread.
+fn ours_on_one_thread(group: &mut BenchmarkGroup<WallTime>, name: &str, make: impl Fn() -> Scene) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool of one thread");
-    pool.install(work)
+    let make = || Stepper::new(make(), DT_S);
+    measure(group, name, make, |world| {
+        black_box(pool.install(|| world.step()));
+    });
 }
 
-fn contact(criterion: &mut Criterion) {
-    let cube = |drift| move || Scene::cube(10_000, 150.0, 10.0, drift);
+fn against_rapier(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("contact_10k_cube");
     group.sample_size(20);
+    let cube = |drift| move || Scene::cube(10_000, 150.0, 10.0, drift);
     ours(&mut group, "sim", cube(DVec3::ZERO));
-    group.bench_function("sim_one_thread", |bencher| {
-        single_thread(|| {
-            let mut world = Stepper::new(cube(DVec3::ZERO)(), DT_S);
-            (0..SETTLE).for_each(|_| _ = world.step());
-            bencher.iter(|| world.step());
-        });
-    });
+    ours_on_one_thread(&mut group, "sim_one_thread", cube(DVec3::ZERO));
     measure(
         &mut group,
         "rapier3d",
@@ -98,8 +96,30 @@ fn contact(criterion: &mut Criterion) {
             world.step();
         },
     );
-    ours(&mut group, "sim_at_30_km_s", cube(DVec3::new(0.0, 30_000.0, 0.0)));
+    ours(&mut group, "sim_at_30_km_s", cube(DVec3::Y * 30_000.0));
     group.finish();
 }
-criterion_group!(benches, contact);
+
+/// Ten times the spheres in ten times the room, and ships with 1 km or 100 m between them: cost per thing.
+fn growth(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("contact_growth");
+    group.sample_size(10);
+    for count in [1_000, 10_000, 100_000] {
+        group.throughput(Throughput::Elements(count as u64));
+        let edge_m = 150.0 * (count as f64 / 10_000.0).cbrt();
+        ours(&mut group, &format!("cube_{count}"), || Scene::cube(count, edge_m, 10.0, DVec3::ZERO));
+        for spacing_m in [100.0, 1000.0] {
+            let make = || Scene::sparse(count, spacing_m);
+            ours(&mut group, &format!("ships_{spacing_m}_m_apart_{count}"), make);
+            ours_on_one_thread(&mut group, &format!("ships_{spacing_m}_m_apart_{count}_one_thread"), make);
+        }
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
+    targets = against_rapier, growth
+}
 criterion_main!(benches);

@@ -44,6 +44,7 @@ mod grid;
 mod narrow;
 mod resolve;
 mod respond;
+mod search;
 mod table;
 #[cfg(test)]
 mod tests;
