@@ -20,7 +20,7 @@ use super::table::{Node, PART_BITS, Part, for_each_cell, pairs_max, part_of};
 use super::{Collider, Shot, make_room};
 
 /// Colliders per piece of work. Fixed, so that nothing depends on the number of threads.
-const CHUNK: usize = 2048;
+const CHUNK: usize = 1024;
 /// With fewer colliders than this, splitting costs more than it gains.
 const PARALLEL_MIN: usize = 3072;
 const PARTS: usize = 1 << PART_BITS;
