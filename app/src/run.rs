@@ -109,8 +109,8 @@ pub fn joining(scenario: &Scenario) -> InputFrame {
 pub fn players(scenario: &Scenario) -> Vec<PlayerId> {
     let fleets = scenario.fleets.iter().filter(|fleet| fleet.first_player != 0);
     let mut players: Vec<PlayerId> = fleets
-        .flat_map(|fleet| (0..fleet.count).map_while(|slot| fleet.first_player.checked_add(slot)).map(PlayerId))
-        .take(10_000)
+        .flat_map(|fleet| (0..fleet.players.min(fleet.count)).map_while(|n| fleet.first_player.checked_add(n)))
+        .map(PlayerId)
         .collect();
     players.sort_unstable();
     players.dedup();

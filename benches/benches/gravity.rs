@@ -15,6 +15,7 @@ fn attractors() -> Vec<Attractor> {
             let angle = f64::from(i) * 0.7;
             Attractor {
                 position_m: DVec3::new(angle.cos(), angle.sin(), 0.01 * angle) * (f64::from(i) * 1.5e11),
+                velocity_m_s: DVec3::ZERO,
                 gm_m3_s2: if i == 0 { 1.327e20 } else { 3.9e14 * f64::from(i) },
                 core_m2: 4e13,
                 near_m2: 5e13,

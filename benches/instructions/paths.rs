@@ -116,6 +116,7 @@ fn bodies_year() -> Prepared {
 fn gravity(lanes: Lanes) -> Prepared {
     let body = |i: u32| Attractor {
         position_m: DVec3::new(f64::from(i) * 1.5e11, f64::from(i % 3) * 1e11, 1e9),
+        velocity_m_s: DVec3::ZERO,
         gm_m3_s2: if i == 0 { 1.327e20 } else { 3.9e14 * f64::from(i) },
         core_m2: 4e13,
         near_m2: 5e13,

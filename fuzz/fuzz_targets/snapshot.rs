@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use sim::{InputFrame, Scenario, Simulation};
+use sim::{Command, InputFrame, PlayerId, Scenario, Simulation};
 
 static WORLD: LazyLock<(Scenario, Vec<u8>)> = LazyLock::new(|| {
     let text = "name = \"fuzz\"\n[[body]]\nname = \"b\"\ngm_km3_s2 = 4e5\nradius_km = 6000\nposition_km = [0, 0, 0]\n\
@@ -27,7 +27,10 @@ fuzz_target!(|changes: &[u8]| {
     let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..body]);
     bytes[body..].copy_from_slice(&checksum.to_le_bytes());
     if let Ok(mut simulation) = Simulation::restore(scenario, &bytes) {
-        simulation.step(&InputFrame::default());
-        simulation.step(&InputFrame::default());
+        // A command that is refused, so that the counters move too.
+        let mut frame = InputFrame::default();
+        frame.push(PlayerId(1), &Command::Fire { ship: 1 });
+        simulation.step(&frame);
+        simulation.step(&frame);
     }
 });

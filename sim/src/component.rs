@@ -75,7 +75,7 @@ component! {
     2 Velocity {
         /// m/s; unbounded, while `v = u / sqrt(1 + u^2/c^2)` stays below c.
         proper_m_s: DVec3,
-    } |c| within(c.proper_m_s, 1e30)
+    } |c| within(c.proper_m_s, VELOCITY_MAX_M_S)
 }
 
 component! {
@@ -91,7 +91,7 @@ component! {
     4 Spin {
         /// rad/s about the body's own axes.
         body_rad_s: DVec3,
-    } |c| within(c.body_rad_s, 1e9)
+    } |c| within(c.body_rad_s, SPIN_MAX_RAD_S)
 }
 
 component! {
@@ -113,7 +113,7 @@ component! {
     6 Assist {
         /// Proper velocity of that frame, m/s, ICRF axes.
         reference_m_s: DVec3,
-    } |c| within(c.reference_m_s, 1e30)
+    } |c| within(c.reference_m_s, 2.0 * VELOCITY_MAX_M_S)
 }
 
 component! {
@@ -121,7 +121,7 @@ component! {
     7 Tank {
         /// kg, at least 0.
         fuel_kg: f64,
-    } |c| (0.0..=1e15).contains(&c.fuel_kg)
+    } |c| (0.0..=1e15).contains(&c.fuel_kg) && c.fuel_kg.is_sign_positive()
 }
 
 component! {
@@ -137,7 +137,7 @@ component! {
     9 Hull {
         /// Joules of impact it still withstands.
         health_j: f64,
-    } |c| (0.0..=1e60).contains(&c.health_j)
+    } |c| (0.0..=1e60).contains(&c.health_j) && c.health_j.is_sign_positive()
 }
 
 component! {
@@ -211,6 +211,31 @@ impl Kind {
             Self::Structure => "structure",
             Self::Projectile => "projectile",
         }
+    }
+}
+
+/// Most proper velocity along any axis, m/s: far beyond use, and its square and the square of that are finite.
+/// Motion and contact hold to it.
+pub const VELOCITY_MAX_M_S: f64 = 1e30;
+/// Most turn rate about any axis, rad/s. Contact and ground hold to it.
+pub const SPIN_MAX_RAD_S: f64 = 1e9;
+
+impl Velocity {
+    /// This velocity, held to what a state may have.
+    #[inline(always)]
+    #[must_use]
+    pub fn held(proper_m_s: DVec3) -> Self {
+        let most = DVec3::splat(VELOCITY_MAX_M_S);
+        Self { proper_m_s: proper_m_s.clamp(-most, most) }
+    }
+}
+
+impl Spin {
+    /// This turn rate, held to what a state may have.
+    #[must_use]
+    pub fn held(body_rad_s: DVec3) -> Self {
+        let most = DVec3::splat(SPIN_MAX_RAD_S);
+        Self { body_rad_s: body_rad_s.clamp(-most, most) }
     }
 }
 

@@ -16,7 +16,8 @@ pub struct TickReport {
     pub digest: Digest,
     /// Commands that were not applied, in the order of the frame.
     pub refused: Vec<RefusedCommand>,
-    /// What happened, in the order of the systems and, within one, by entity id.
+    /// What happened, in the order of the systems: commands in the frame's order, ground by entity id,
+    /// contacts in order of time and then ids.
     pub events: Vec<Event>,
 }
 
@@ -44,9 +45,9 @@ pub enum Event {
     },
     /// Two entities touched, or a round hit something.
     Impact {
-        /// The lower id.
+        /// Of two colliders the lower id; of a collider and a round the collider.
         a: u64,
-        /// The higher id.
+        /// The other.
         b: u64,
         /// Energy that the collision turned into damage, J.
         energy_j: f64,

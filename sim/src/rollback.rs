@@ -2,11 +2,13 @@
 //! confirmed. Must never hold less than the whole state.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::bodies::Ephemeris;
 use crate::columns::{Columns, RowOrder};
 use crate::input::{PlayerId, Role};
 use crate::refusal::Refusal;
+use crate::scenario::Scenario;
 use crate::simulation::Simulation;
 use crate::state::{State, Time};
 use crate::time::Tick;
@@ -80,6 +82,8 @@ pub struct RollbackRing {
     slots: Vec<SavedState>,
     /// Tick saved in each slot.
     ticks: Vec<Option<Tick>>,
+    /// Whose states these are.
+    scenario: Option<Arc<Scenario>>,
 }
 
 impl RollbackRing {
@@ -88,25 +92,33 @@ impl RollbackRing {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self { slots: (0..capacity).map(|_| SavedState::default()).collect(), ticks: vec![None; capacity] }
+        Self { slots: (0..capacity).map(|_| SavedState::default()).collect(), ticks: vec![None; capacity], scenario: None }
     }
 
-    /// Saves the present state over the oldest one.
+    /// Saves the present state over the oldest one. A ring that held another scenario's states forgets them.
     pub fn save(&mut self, simulation: &Simulation) {
+        if !self.scenario.as_ref().is_some_and(|scenario| simulation.is_of(scenario)) {
+            self.scenario = Some(simulation.shared_scenario());
+            self.ticks.fill(None);
+        }
         let tick = simulation.tick();
         let slot = (tick.0 % self.slots.len() as u64) as usize;
         self.slots[slot].save(&simulation.state);
         self.ticks[slot] = Some(tick);
     }
 
-    /// Puts the simulation back to `tick`; `false`, and nothing changed, if that tick is not in the ring.
+    /// Puts the simulation back to `tick` and forgets the ticks after it; `false`, and nothing changed, if that tick
+    /// is not in the ring or the ring holds another scenario's.
     #[must_use]
-    pub fn restore(&self, simulation: &mut Simulation, tick: Tick) -> bool {
+    pub fn restore(&mut self, simulation: &mut Simulation, tick: Tick) -> bool {
         let slot = (tick.0 % self.slots.len() as u64) as usize;
-        if self.ticks[slot] != Some(tick) {
+        let same_world = self.scenario.as_ref().is_some_and(|scenario| simulation.is_of(scenario));
+        if self.ticks[slot] != Some(tick) || !same_world {
             return false;
         }
         self.slots[slot].restore(&mut simulation.state);
+        // What came later was given up with this.
+        self.ticks.iter_mut().filter(|saved| saved.is_some_and(|saved| saved > tick)).for_each(|saved| *saved = None);
         true
     }
 

@@ -38,6 +38,9 @@ impl Simulation {
     #[must_use]
     pub fn with_lanes(mut self, lanes: Lanes) -> Self {
         self.workshop.lanes = lanes;
+        if lanes == Lanes::Baseline {
+            self.state.bodies = self.state.bodies.clone().scalar();
+        }
         self
     }
 
@@ -74,6 +77,15 @@ impl Simulation {
     #[must_use]
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
+    }
+
+    pub(crate) fn shared_scenario(&self) -> Arc<Scenario> {
+        Arc::clone(&self.scenario)
+    }
+
+    /// Whether this world was built from that scenario.
+    pub(crate) fn is_of(&self, scenario: &Arc<Scenario>) -> bool {
+        Arc::ptr_eq(&self.scenario, scenario) || self.scenario.text == scenario.text
     }
 
     /// Steps taken so far.

@@ -144,6 +144,9 @@ pub(crate) fn load(scenario: &Scenario, state: &mut State, bytes: &[u8]) -> Resu
         return Err(impossible("time"));
     }
     let refused: [u64; Refusal::COUNT] = resources.refused.try_into().map_err(|_| impossible("refusal count"))?;
+    if refused.iter().any(|&count| count > 1 << 60) {
+        return Err(impossible("refusal count"));
+    }
     let tuning =
         crate::tuning::Tuning::new(scenario).with_values(&resources.tuning).ok_or(impossible("tuning value"))?;
     // A copy is given the saved state: the present one stays as it is until all is known to be well.

@@ -1,6 +1,6 @@
 //! One step: the systems in their one visible order. Must stay readable from top to bottom.
 
-use crate::component::{Hull, Identity, Kind, Round};
+use crate::component::{Component, Hull, Identity, Kind, Round, Visitor, visit_components};
 use crate::contact::Rules;
 use crate::digest::Digest;
 use crate::input::InputFrame;
@@ -91,6 +91,7 @@ pub(crate) struct Workshop {
 #[derive(Default)]
 struct Scratch {
     attractors: Vec<Attractor>,
+    end: Vec<Attractor>,
     body_states: Vec<crate::bodies::BodyState>,
     table: coast::StageTable,
     contacts: collide::Contacts,
@@ -175,13 +176,33 @@ pub(crate) fn step(
     after(System::Lifecycle, state);
 
     state.time.tick.0 += 1;
+    debug_assert_eq!(unsound(&state.world), None, "a step must leave a state that a snapshot would take");
     report.tick = state.time.tick;
     report.digest = state.digest();
 }
 
+/// The name of a component type with a value that no state may hold.
+fn unsound(world: &World) -> Option<&'static str> {
+    struct Check<'a>(&'a World, Kind, Option<&'static str>);
+    impl Visitor for Check<'_> {
+        fn visit<C: Component>(&mut self) {
+            let column = self.0.archetype(self.1).and_then(|a| a.get::<&C>());
+            if column.is_some_and(|column| !column.iter().all(C::is_sound)) {
+                self.2 = Some(C::NAME);
+            }
+        }
+    }
+    let mut check = Check(world, Kind::Ship, None);
+    for kind in Kind::ALL {
+        check.1 = kind;
+        visit_components(kind, &mut check);
+    }
+    check.2
+}
+
 /// Motion: step by step at active factors, in one sub-stepped coast at higher ones.
 fn move_everything(scenario: &Scenario, state: &State, scratch: &mut Scratch, lanes: Lanes, start: SimTime, dt_s: f64) {
-    let Scratch { attractors: bodies, body_states, table, .. } = scratch;
+    let Scratch { attractors: bodies, end, body_states, table, .. } = scratch;
     let quarters = f64::from(state.time.factor.quarters());
     if state.time.factor.is_active() {
         state.bodies.states_at(start.0 as f64 + 0.5 * quarters, body_states);
@@ -196,7 +217,8 @@ fn move_everything(scenario: &Scenario, state: &State, scratch: &mut Scratch, la
     }
     state.bodies.states_at(start.0 as f64, body_states);
     attractors(&scenario.bodies, body_states, bodies);
-    let levels = coast::levels_needed(&state.world, bodies, dt_s);
+    let levels = coast::levels_needed(&state.world, bodies, state.light, dt_s);
+    attractors(&scenario.bodies, &state.body_states, end);
     for (level, stages) in table.stages.iter_mut().enumerate().filter(|(level, _)| levels & (1 << level) != 0) {
         let kicks = (1usize << level) * coast::SHARES.len();
         stages.resize_with(kicks, Vec::new);
@@ -209,7 +231,7 @@ fn move_everything(scenario: &Scenario, state: &State, scratch: &mut Scratch, la
             attractors(&scenario.bodies, body_states, stage);
         }
     }
-    coast::coast(&state.world, &coast::Step { start: bodies, table, light: state.light, dt_s });
+    coast::coast(&state.world, &coast::Step { start: bodies, end, table, light: state.light, dt_s });
 }
 
 /// Removes rounds that hit or ran out, and asteroids and structures that were destroyed.

@@ -26,6 +26,11 @@ fn allocations(simulation: &mut Simulation, mut work: impl FnMut(&mut Simulation
 fn a_warm_tick_allocates_nothing() {
     let frame = InputFrame::default();
     let mut report = sim::TickReport::default();
+    // Large enough for every system to go over its threshold for threads.
+    let mut simulation = shipped("bench-10k");
+    let steps = allocations(&mut simulation, |s| s.step_into(&frame, &mut report));
+    assert_eq!(steps, 0, "allocations in 100 ticks of 10,000 ships");
+
     let mut simulation = shipped("bench-1k");
     let steps = allocations(&mut simulation, |s| s.step_into(&frame, &mut report));
     assert_eq!(steps, 0, "allocations in 100 ticks");

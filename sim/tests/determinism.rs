@@ -80,12 +80,12 @@ fn saving_and_restoring_changes_nothing() {
 
 #[test]
 fn rolling_back_changes_nothing() {
-    let reference = run(shipped("busy"), 1500);
+    let reference = run(shipped("busy"), 3000);
     let mut simulation = shipped("busy");
     let mut ring = RollbackRing::new(16);
     let mut random = sim::random::RandomStream::new(8);
     let mut rolled_back = 0;
-    while simulation.tick().0 < 1500 {
+    while simulation.tick().0 < 3000 {
         ring.save(&simulation);
         let digest = step(&mut simulation);
         assert_eq!(digest, reference[simulation.tick().0 as usize - 1], "tick {}", simulation.tick());
@@ -107,7 +107,7 @@ fn storage_order_changes_nothing() {
     }
     // A restored world is stored by ascending id; this one has holes filled by later entities.
     let mut restored = Simulation::restore(simulation.scenario(), &simulation.snapshot()).expect("intact");
-    for _ in 0..600 {
+    for _ in 0..3000 {
         assert_eq!(step(&mut simulation), step(&mut restored), "tick {}", simulation.tick());
     }
 }

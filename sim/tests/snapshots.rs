@@ -56,6 +56,10 @@ fn a_forged_snapshot_is_refused_or_sound() {
             Ok(mut restored) => {
                 accepted += 1;
                 common::fly(&mut restored, 2);
+                // A refusal, so that the counters move too.
+                let mut frame = sim::InputFrame::default();
+                frame.push(sim::PlayerId(99), &sim::Command::Fire { ship: 1 });
+                restored.step(&frame);
                 assert!(Simulation::restore(simulation.scenario(), &restored.snapshot()).is_ok());
             }
         }

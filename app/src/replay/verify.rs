@@ -212,10 +212,20 @@ impl Interval {
                 _ => return self.gave_up(result, self.start, &failure.to_string()),
             },
         };
-        if self.start == 0 && recording.header().forked_from.is_none() {
-            // The first state is the scenario's, not whatever the file says.
+        if self.start == 0 {
+            // The first state is the scenario's, not whatever the file says, be it a fork's or not.
             result.divergence = keyframe_divergence(&simulation, &sim::Simulation::new(&recording.scenario));
             if result.divergence.is_some() {
+                return result;
+            }
+        }
+        if let Some(fork) = recording.header().forked_from.filter(|fork| fork.tick == self.start) {
+            let computed = simulation.digest().total;
+            if computed != fork.digest {
+                let (recorded, computed) = (hex(fork.digest), hex(computed));
+                let tick = self.start;
+                let divergence = Divergence { tick, found_by: "keyframe", recorded, computed, difference: None };
+                result.divergence = Some(divergence);
                 return result;
             }
         }

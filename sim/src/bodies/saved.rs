@@ -115,7 +115,7 @@ impl Ephemeris {
 
 /// Whether the steps follow one another up to the motion's time and cover `now`; all go forward.
 fn times_fit(motion: &Motion, steps: &[Span], now: i64, longest: i64) -> bool {
-    let lengths_fit = steps.iter().all(|s| s.length >= 1 && s.length <= longest && s.start.abs() <= i64::MAX / 4);
+    let lengths_fit = steps.iter().all(|s| s.length >= 1 && s.length <= longest && s.start.unsigned_abs() <= 1 << 61);
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
         return motion.time == now && motion.last == 0;
     };

@@ -12,7 +12,7 @@ pub(super) const LEVELS: usize = 64;
 /// Exponent of the edge of level 0.
 const MIN_EXPONENT: i32 = -3;
 /// A cell is at least this many times as wide as half of what it holds: a box lies in at most two cells per
-/// axis, and usually in one. Measured: 3 puts more boxes into more cells, 6 puts more boxes into one.
+/// axis, and mostly in one. A smaller number puts each box into more cells, a larger one more boxes into each.
 const EDGE_PER_HALF_EXTENT: f64 = 7.0;
 /// Units per edge, as a power of two.
 const UNIT_BITS: i32 = 10;

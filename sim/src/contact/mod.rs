@@ -32,7 +32,7 @@
 //!
 //! # Limits
 //! - A collider or shot that is not [valid](Collider::is_valid) is left out.
-//! - Where more than 512 boxes share a grid cell, or pairs are more than 16 for each box, colliders lie inside one
+//! - Where more than 1024 boxes share a grid cell, or pairs are more than 16 for each box, colliders lie inside one
 //!   another in heaps: boxes in the most crowded cells then find only some of their neighbours, chosen by id.
 //! - After a blow, a body is followed to the end of the tick among the bodies whose swept boxes overlapped its own
 //!   box at the start. What it would meet beyond that is found in the next tick, by overlap.
@@ -44,6 +44,7 @@ mod grid;
 mod narrow;
 mod resolve;
 mod respond;
+mod search;
 mod table;
 #[cfg(test)]
 mod tests;

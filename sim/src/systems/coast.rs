@@ -10,7 +10,7 @@
 use glam::DVec3;
 
 use super::flight;
-use super::gravity::{Attractor, field_at};
+use super::gravity::{Attractor, field_at, near_at};
 use crate::component::{Assist, Attitude, Clock, Kind, Spin, Velocity};
 use crate::relativity::Light;
 use crate::space::Position;
@@ -55,15 +55,20 @@ columns! {
 }
 
 columns! {
-    /// Where things are.
-    Places { position: Position }
+    /// Where things are and where they go.
+    Courses { position: Position, velocity: Velocity }
 }
 
-/// Which level a place needs: from the densest field there, so from the state alone.
-fn level(attractors: &[Attractor], place_m: DVec3, dt_s: f64) -> usize {
+/// Which level a way needs: from the densest field that a straight line through the tick would meet, so from the
+/// state alone. `velocity_m_s` is the coordinate velocity.
+fn level(attractors: &[Attractor], place_m: DVec3, velocity_m_s: DVec3, dt_s: f64) -> usize {
     let mut rate2 = 0.0f64;
     for body in attractors {
-        let r2 = (body.position_m - place_m).length_squared().max(body.core_m2);
+        let (away, v) = (body.position_m - place_m, velocity_m_s - body.velocity_m_s);
+        let v2 = v.length_squared();
+        let ahead = if v2 > 0.0 { away.dot(v) / v2 } else { 0.0 };
+        let nearest_s = if ahead > dt_s { dt_s } else if ahead > 0.0 { ahead } else { 0.0 };
+        let r2 = (away - v * nearest_s).length_squared().max(body.core_m2);
         rate2 = rate2.max(body.gm_m3_s2 / (r2 * r2.sqrt()));
     }
     let wanted = dt_s * rate2.sqrt() / RESOLUTION;
@@ -71,14 +76,17 @@ fn level(attractors: &[Attractor], place_m: DVec3, dt_s: f64) -> usize {
 }
 
 /// Levels that any entity needs this tick, one bit each; `attractors` are the bodies at its start.
-pub(crate) fn levels_needed(world: &World, attractors: &[Attractor], dt_s: f64) -> u32 {
+pub(crate) fn levels_needed(world: &World, attractors: &[Attractor], light: Light, dt_s: f64) -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering};
     // A union of bits is the same in any order.
     let levels = AtomicU32::new(0);
     for kind in Kind::ALL {
-        Places::with(world, kind, |rows| {
-            for_each_chunk(rows, &|rows: Places<'_>| {
-                let bits = rows.position.iter().fold(0, |bits, p| bits | 1 << level(attractors, p.to_metres(), dt_s));
+        Courses::with(world, kind, |rows| {
+            for_each_chunk(rows, &|rows: Courses<'_>| {
+                let courses = rows.position.iter().zip(rows.velocity.iter());
+                let bits = courses.fold(0, |bits, (p, u)| {
+                    bits | 1 << level(attractors, p.to_metres(), light.velocity(u.proper_m_s), dt_s)
+                });
                 levels.fetch_or(bits, Ordering::Relaxed);
             });
         });
@@ -90,6 +98,8 @@ pub(crate) fn levels_needed(world: &World, attractors: &[Attractor], dt_s: f64) 
 pub(crate) struct Step<'a> {
     /// Bodies at the start of the tick, for choosing levels.
     pub start: &'a [Attractor],
+    /// Bodies at its end, for meeting air and ground.
+    pub end: &'a [Attractor],
     pub table: &'a StageTable,
     pub light: Light,
     pub dt_s: f64,
@@ -104,7 +114,8 @@ pub(crate) fn coast(world: &World, step: &Step<'_>) {
                 let lag =
                     fall(step, &mut rows.position[i], &mut rows.velocity[i], &mut rows.moved[i], &mut rows.near[i]);
                 rows.clock[i].lag_s += lag;
-                rows.assist[i].reference_m_s += rows.velocity[i].proper_m_s - before;
+                let reference = rows.assist[i].reference_m_s + (rows.velocity[i].proper_m_s - before);
+                rows.assist[i].reference_m_s = Velocity::held(reference).proper_m_s;
                 turn(&mut rows.attitude[i], &rows.spin[i], step.dt_s - lag);
             }
         });
@@ -137,25 +148,24 @@ fn turn(attitude: &mut Attitude, spin: &Spin, dt_s: f64) {
 fn fall(step: &Step<'_>, position: &mut Position, velocity: &mut Velocity, moved: &mut Moved, near: &mut Near) -> f64 {
     let light = step.light;
     let origin = position.to_metres();
-    let level = level(step.start, origin, step.dt_s);
+    let level = level(step.start, origin, light.velocity(velocity.proper_m_s), step.dt_s);
     let sub_step = step.dt_s / (1u64 << level) as f64;
-    let (mut way, mut u, mut lag, mut met) = (DVec3::ZERO, velocity.proper_m_s, 0.0, 0.0);
+    let (mut way, mut u, mut lag) = (DVec3::ZERO, velocity.proper_m_s, 0.0);
     for (kick, attractors) in step.table.stages[level].iter().enumerate() {
         let h = SHARES[kick % SHARES.len()] * sub_step;
         let before = light.pace(u.length_squared());
         way += u * (0.5 * h * before.per_gamma);
-        let (acceleration, potential, at) = field_at(attractors, origin + way);
+        let (acceleration, potential, _) = field_at(attractors, origin + way);
         u += acceleration * (before.weight() * h);
         let after = light.pace(u.length_squared());
         let motion = 0.5 * (before.lag() + after.lag());
         lag += (motion + (1.0 - motion) * light.gravity_lag(potential)) * h;
         way += u * (0.5 * h * after.per_gamma);
-        met = at;
     }
     *position = position.plus(way);
-    velocity.proper_m_s = u;
+    *velocity = Velocity::held(u);
     *moved = Moved(way);
-    *near = Near(met as u64);
+    *near = Near(near_at(step.end, position.to_metres()));
     lag
 }
 

@@ -58,9 +58,9 @@ impl Contacts {
             let collider = &colliders[touch.index];
             let Some(attitude) = world.get::<Attitude>(collider.id) else { continue };
             world.set(collider.id, collider.position);
-            world.set(collider.id, Velocity { proper_m_s: touch.body.velocity_m_s });
+            world.set(collider.id, Velocity::held(touch.body.velocity_m_s));
             let body_rad_s = attitude.icrf_from_body.conjugate() * touch.body.spin_rad_s;
-            world.set(collider.id, Spin { body_rad_s });
+            world.set(collider.id, Spin::held(body_rad_s));
         }
         for impact in impacts.iter() {
             let energy_j = impact.energy_j;

@@ -8,7 +8,7 @@ use crate::component::{
     Assist, Attitude, Berth, COMPONENTS, Clock, Component, Controls, Hull, Kind, Round, Solid, Spin, Tank, Velocity,
     Visitor, Weapon, visit_components,
 };
-use crate::input::{FRAME_COMMANDS_MAX, InputFrame, Membership, PlayerId, Role};
+use crate::input::{FRAME_COMMANDS_MAX, FRAME_MEMBERSHIP_MAX, InputFrame, Membership, PlayerId, Role};
 use crate::refusal::Refusal;
 use crate::report::{Event, RefusedCommand};
 use crate::scenario::Scenario;
@@ -20,10 +20,13 @@ use crate::world::SolidRow;
 /// Most entities a world may hold; commands that would add more are refused.
 pub const ENTITIES_MAX: usize = 4_000_000;
 
-/// Applies the membership entries, in order.
+/// Applies the membership entries, in order. Entries for player 0, and those beyond [`FRAME_MEMBERSHIP_MAX`], are
+/// passed over.
 pub(crate) fn apply_membership(state: &mut State, frame: &InputFrame) {
-    for entry in &frame.membership {
+    for entry in frame.membership.iter().take(FRAME_MEMBERSHIP_MAX) {
         match *entry {
+            // Player 0 is nobody, and whoever were it would own every ship without an owner.
+            Membership::Join { player: PlayerId(0), .. } | Membership::Leave { player: PlayerId(0) } => {}
             Membership::Join { player, role } => {
                 state.members.insert(player, role);
             }
@@ -155,6 +158,9 @@ fn fire(state: &mut State, player: PlayerId, ship: u64, events: &mut Vec<Event>)
     let forward = attitude.icrf_from_body * DVec3::X;
     let mass = class.dry_mass_kg + tank.fuel_kg;
     let left = state.light.boost(velocity.proper_m_s, forward * class.muzzle_m_s);
+    if !(Velocity { proper_m_s: left }).is_sound() {
+        return Err(Refusal::OutOfRange);
+    }
     // The round's momentum comes from the ship; its mass is not taken from the tank.
     let recoil = (left - velocity.proper_m_s) * (class.round_mass_kg / mass);
     let muzzle = position.plus(forward * (class.radius_m + 1.0));
@@ -373,6 +379,9 @@ fn check_component(state: &State, field: &FieldPatch) -> Result<(), Refusal> {
     }
     let kind = state.world.kind(field.entity).ok_or(Refusal::NoSuchEntity)?;
     let sound = on_component(kind, &field.component, Check(state, field.entity, false)).2;
-    let fits = state.world.get::<Berth>(field.entity).is_none_or(|b| state.berth_is_sound(&b));
+    let berth_fits = state.world.get::<Berth>(field.entity).is_none_or(|b| state.berth_is_sound(&b));
+    // What has no hull left is gone, unless it is a ship: only an impact may do that.
+    let hull_fits = kind == Kind::Ship || state.world.get::<Hull>(field.entity).is_none_or(|h| h.health_j > 0.0);
+    let fits = berth_fits && hull_fits;
     if sound && fits { Ok(()) } else { Err(Refusal::OutOfRange) }
 }

@@ -7,7 +7,7 @@
 
 use super::flight::TickLength;
 use super::gravity::BLOCK;
-use crate::component::{Assist, Attitude, Controls, Spin, Tank};
+use crate::component::{VELOCITY_MAX_M_S, Assist, Attitude, Controls, Spin, Tank};
 use crate::relativity::{Light, Pace};
 use crate::scenario::ShipClass;
 
@@ -184,7 +184,8 @@ impl Crew {
             let follow = to_icrf(&m, along);
             for axis in 0..3 {
                 gained[axis][i] = gain[axis];
-                self.reference[axis][i] += follow[axis] * self.assist[i] + course.fallen[axis][i];
+                let reference = self.reference[axis][i] + follow[axis] * self.assist[i] + course.fallen[axis][i];
+                self.reference[axis][i] = limited(reference, VELOCITY_MAX_M_S);
             }
         }
     }
@@ -260,7 +261,7 @@ fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
 
 /// `value` held within plus or minus `most`.
 #[inline(always)]
-fn limited(value: f64, most: f64) -> f64 {
+pub fn limited(value: f64, most: f64) -> f64 {
     let below = if value > most { most } else { value };
     if below < -most { -most } else { below }
 }

@@ -16,6 +16,8 @@ pub const BLOCK: usize = 64;
 pub struct Attractor {
     /// Barycentric metres, ICRF.
     pub position_m: DVec3,
+    /// m/s, barycentric, ICRF.
+    pub velocity_m_s: DVec3,
     /// m^3/s^2.
     pub gm_m3_s2: f64,
     /// Square of the radius below which the field no longer grows, m^2.
@@ -77,13 +79,15 @@ pub(crate) fn attractors(bodies: &[Body], states: &[BodyState], out: &mut Vec<At
     out.extend(bodies.iter().zip(states).map(|(body, state)| attractor(body, state)));
 }
 
-/// How far beyond the ground, m, a thing is called near: more than any ship's radius and one tick's way.
+/// How far beyond air and ground, m, a thing is called near: more than a ship's radius and half a tick's way, up
+/// to 9,000 km/s at 4x real time and 90 ticks a second.
 const NEAR_MARGIN_M: f64 = 200_000.0;
 
 fn attractor(body: &Body, state: &BodyState) -> Attractor {
     let reach = body.radius_m + body.atmosphere.map_or(0.0, |a| a.top_m) + NEAR_MARGIN_M;
     Attractor {
         position_m: state.position_m,
+        velocity_m_s: state.velocity_m_s,
         gm_m3_s2: body.gm_m3_s2,
         core_m2: (body.radius_m * body.radius_m).max(1.0),
         near_m2: if body.radius_m > 0.0 { reach * reach } else { 0.0 },
@@ -161,6 +165,12 @@ pub fn field_at(attractors: &[Attractor], place_m: DVec3) -> (DVec3, f64, f64) {
     (acceleration, potential, near)
 }
 
+/// The near body at one place, as in [`Block`].
+pub(crate) fn near_at(attractors: &[Attractor], place_m: DVec3) -> u64 {
+    let near = |body: &Attractor| (body.position_m - place_m).length_squared() < body.near_m2;
+    attractors.iter().rposition(near).map_or(0, |index| index as u64 + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +189,7 @@ mod tests {
             let attractors: Vec<Attractor> = bodies
                 .iter()
                 .map(|&(x, y, z, gm_m3_s2, radius)| Attractor {
+                    velocity_m_s: DVec3::ZERO,
                     position_m: DVec3::new(x, y, z),
                     gm_m3_s2,
                     core_m2: (radius * radius).max(1.0),

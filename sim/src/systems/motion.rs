@@ -7,10 +7,10 @@
 
 use glam::DVec3;
 
-use super::crew::{Course, Crew, Lane, Lane3, ZERO, ZERO3, row};
+use super::crew::{Course, Crew, Lane, Lane3, ZERO, ZERO3, limited, row};
 use super::flight::{self, TickLength};
 use super::gravity::{Attractor, BLOCK, Block, Lanes, field, widest};
-use crate::component::{Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity};
+use crate::component::{VELOCITY_MAX_M_S, Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity};
 use crate::relativity::Light;
 use crate::scenario::ShipClass;
 use crate::space::Position;
@@ -199,7 +199,7 @@ impl Flow {
         for i in 0..BLOCK {
             let (mut end, mut middle) = ([0.0; 3], [0.0; 3]);
             for axis in 0..3 {
-                end[axis] = u[axis][i] + fallen[axis][i] + gained[axis][i];
+                end[axis] = limited(u[axis][i] + fallen[axis][i] + gained[axis][i], VELOCITY_MAX_M_S);
                 middle[axis] = 0.5 * (u[axis][i] + end[axis]);
             }
             let paces = [middle, end].map(

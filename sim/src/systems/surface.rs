@@ -4,7 +4,7 @@
 use glam::DVec3;
 
 use crate::bodies::BodyState;
-use crate::component::{Attitude, Berth, Hull, Identity, Kind, Solid, Spin, Tank, Velocity};
+use crate::component::{Attitude, Berth, Hull, Identity, Kind, Round, Solid, Spin, Tank, Velocity};
 use crate::report::Event;
 use crate::scenario::{Body, Rules, ShipClass};
 use crate::space::Position;
@@ -28,7 +28,7 @@ columns! {
 
 columns! {
     /// Rounds near a body.
-    RoundRows { identity: Identity, position: Position, near: Near }
+    RoundRows { identity: Identity, position: Position, velocity: Velocity, round: Round, near: Near }
 }
 
 /// What is the same for all rows in one tick.
@@ -113,9 +113,12 @@ pub(crate) fn touch(world: &World, ground: &Ground<'_>, events: &mut Vec<Event>,
                 continue;
             }
             let body = rows.near[i].0 as usize - 1;
-            let height = rows.position[i].minus(ground.states[body].position).length();
-            if height < ground.bodies[body].radius_m {
-                rounds_down.push(rows.identity[i].id);
+            let state = &ground.states[body];
+            if rows.position[i].minus(state.position).length() < ground.bodies[body].radius_m {
+                let (entity, speed) = (rows.identity[i].id, rows.velocity[i].proper_m_s - state.velocity_m_s);
+                let energy_j = 0.5 * rows.round[i].mass_kg * speed.length_squared();
+                events.push(Event::Landed { entity, body: body as u32, energy_j });
+                rounds_down.push(entity);
             }
         }
     });
@@ -130,7 +133,9 @@ pub(crate) fn touch(world: &World, ground: &Ground<'_>, events: &mut Vec<Event>,
 /// Takes `energy_j` from a hull; `true` if that is what destroyed it.
 pub(crate) fn damage(hull: &mut Hull, energy_j: f64) -> bool {
     let was_whole = hull.health_j > 0.0;
-    hull.health_j = (hull.health_j - energy_j).max(0.0);
+    let left = hull.health_j - energy_j;
+    // A choice, not `max`: that may give either zero, and the two differ in their bits.
+    hull.health_j = if left > 0.0 { left } else { 0.0 };
     was_whole && hull.health_j == 0.0
 }
 
@@ -181,8 +186,9 @@ fn meet(
     let most = ground.rules.friction * normal;
     let grip = if wanted > most { most } else { wanted };
     let friction = if wanted > 0.0 { sideways * (-grip / sideways.length()) } else { DVec3::ZERO };
-    velocity.proper_m_s += (up * normal + friction) / ball.mass_kg;
-    spin.body_rad_s += attitude.icrf_from_body.conjugate() * (arm.cross(friction) / ball.inertia);
+    *velocity = Velocity::held(velocity.proper_m_s + (up * normal + friction) / ball.mass_kg);
+    let kick = attitude.icrf_from_body.conjugate() * (arm.cross(friction) / ball.inertia);
+    *spin = Spin::held(spin.body_rad_s + kick);
     let lost = 0.5 * ball.mass_kg * (1.0 - restitution * restitution) * approach * approach;
     (approach >= REST_M_S).then_some(lost)
 }

@@ -1,8 +1,9 @@
 //! The inputs of a busy session: eight players who steer, fire and respawn, and an operator who changes time,
 //! tuning and the world. A pure function of the state's tick, shared by the determinism tests.
 
-use sim::command::{ControlInput, Spawn};
+use sim::command::{ControlInput, FieldPatch, Spawn};
 use sim::component::Kind;
+use sim::field::Value;
 use sim::random::RandomStream;
 use sim::{Command, InputFrame, Membership, PlayerId, Role, Simulation};
 
@@ -51,7 +52,7 @@ fn stick(random: &mut RandomStream) -> ControlInput {
 }
 
 fn operate(simulation: &Simulation, random: &mut RandomStream, frame: &mut InputFrame) {
-    let factors = [4, 2, 0, 16, 400, 4_000, 4];
+    let factors = [4, 2, 0, 16, 400, 400_000, 4_000];
     let quarters = factors[(simulation.tick().0 / 251) as usize % factors.len()];
     let ids = simulation.entity_ids();
     let entity = ids[(random.next_u64() % ids.len() as u64) as usize];
@@ -66,12 +67,25 @@ fn operate(simulation: &Simulation, random: &mut RandomStream, frame: &mut Input
         mass_kg: 1e5,
     };
     let thrust = random.range(5e4, 2e5);
+    let ship = simulation.ships_of(PlayerId(2)).first().copied().unwrap_or(1);
+    let patch = FieldPatch {
+        entity: ship,
+        component: "Tank".into(),
+        field: "fuel_kg".into(),
+        value: Value::F64(random.range(0.0, 4_000.0)),
+    };
+    // One player goes and comes back, and another's role changes.
+    let player = PlayerId(3 + (random.next_u64() % 6) as u32);
+    frame.membership.push(Membership::Leave { player });
+    frame.membership.push(Membership::Join { player, role: Role::Pilot });
+    frame.membership.push(Membership::Join { player: PlayerId(2), role: Role::Operator });
     for command in [
         Command::SetTimeFactor { quarters },
         Command::Spawn(rock),
         Command::Despawn { entity },
         Command::Tune { values: vec![("class.scout.main_thrust_n".into(), thrust)] },
         Command::Despawn { entity: u64::MAX },
+        Command::Patch { fields: vec![patch] },
     ] {
         frame.push(PlayerId(1), &command);
     }
