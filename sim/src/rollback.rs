@@ -92,7 +92,11 @@ impl RollbackRing {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self { slots: (0..capacity).map(|_| SavedState::default()).collect(), ticks: vec![None; capacity], scenario: None }
+        Self {
+            slots: (0..capacity).map(|_| SavedState::default()).collect(),
+            ticks: vec![None; capacity],
+            scenario: None,
+        }
     }
 
     /// Saves the present state over the oldest one. A ring that held another scenario's states forgets them.

@@ -319,3 +319,22 @@ proptest! {
         prop_assert_eq!(restored.map(|r| r.digest()), Ok(s.digest()), "after {:?}", commands);
     }
 }
+
+#[test]
+fn nobody_is_not_a_player() {
+    let mut s = three_ships();
+    command(&mut s, &[set(2, "Berth", "player", Value::U32(0))]);
+    let join = Membership::Join { player: PlayerId(0), role: Role::Operator };
+    s.step(&InputFrame { membership: vec![join], commands: vec![] });
+    assert!(s.members().all(|(player, _)| player != PlayerId(0)));
+    assert_eq!(attempt(&mut s, 0, &Command::Fire { ship: 2 }), Some(Refusal::NotAMember));
+}
+
+#[test]
+fn a_ship_at_the_fastest_speed_there_is_can_still_be_saved() {
+    let mut s = three_ships();
+    command(&mut s, &[set(1, "Velocity", "proper_m_s", Value::Vec3(DVec3::Z * 1e30))]);
+    assert_eq!(attempt(&mut s, 1, &Command::Fire { ship: 1 }), Some(Refusal::OutOfRange));
+    fly(&mut s, 3);
+    assert!(Simulation::restore(s.scenario(), &s.snapshot()).is_ok());
+}

@@ -197,3 +197,27 @@ fn a_commanded_spin_is_held_by_assist() {
     let spin = vec3(&simulation, 1, "Spin", "body_rad_s");
     close(spin.z, 0.8 * 16384.0 / 32767.0, 1e-9, "turn rate");
 }
+
+#[test]
+fn coasting_keeps_the_energy_of_long_orbits_and_fly_bys() {
+    let newton = format!("speed_of_light_m_s = 1e12\n{LONE_EARTH}");
+    let gm = EARTH.0;
+    // An orbit from 7,000 to 70,000 km, started at the top; and a fly-by at 10 km/s that comes within 9,000 km.
+    let (low, high) = (7.0e6f64, 7.0e7f64);
+    let top = (gm * (2.0 / high - 2.0 / (low + high))).sqrt();
+    for (name, place_m, velocity_m_s) in
+        [("ellipse", DVec3::X * high, DVec3::Y * top), ("fly-by", DVec3::new(2e8, 1.55e7, 0.0), DVec3::X * -1e4)]
+    {
+        for (factor, most) in [(100, 1e-10), (1_000, 1e-8), (100_000, 1e-3)] {
+            let mut simulation = world(&one_ship(&newton, place_m, velocity_m_s));
+            let energy = |s: &Simulation| 0.5 * velocity(s, 1).length_squared() - gm / place(s, 1).length();
+            let start = energy(&simulation);
+            set_factor(&mut simulation, factor);
+            // 40,000 s: past the bottom.
+            fly(&mut simulation, 40_000 * 90 / factor);
+            let drift = (energy(&simulation) / start - 1.0).abs();
+            println!("{name} at {factor}x: energy off by {drift:.1e}");
+            assert!(drift < most, "{name} at {factor}x: energy off by {drift:e}");
+        }
+    }
+}

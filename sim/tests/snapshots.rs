@@ -109,3 +109,17 @@ fn an_empty_world_is_saved_too() {
     let restored = Simulation::restore(simulation.scenario(), &simulation.snapshot()).expect("intact");
     assert_eq!(restored.digest(), simulation.digest());
 }
+
+#[test]
+fn a_roll_back_forgets_the_future_that_it_leaves() {
+    let mut simulation = shipped("hundred");
+    let mut ring = sim::RollbackRing::new(8);
+    for _ in 0..4 {
+        ring.save(&simulation);
+        simulation.step(&sim::InputFrame::default());
+    }
+    assert!(ring.restore(&mut simulation, sim::Tick(1)));
+    assert!(!ring.restore(&mut simulation, sim::Tick(3)), "that tick belongs to the future that was left");
+    let mut other = shipped("earth-orbit");
+    assert!(!ring.restore(&mut other, sim::Tick(1)), "the ring holds another world's states");
+}

@@ -219,7 +219,7 @@ impl Interval {
                 return result;
             }
         }
-        if let Some(fork) = recording.header().forked_from.filter(|fork| fork.tick == self.start) {
+        if let Some(fork) = recording.header().forked_from.clone().filter(|fork| fork.tick == self.start) {
             let computed = simulation.digest().total;
             if computed != fork.digest {
                 let (recorded, computed) = (hex(fork.digest), hex(computed));

@@ -67,7 +67,13 @@ fn level(attractors: &[Attractor], place_m: DVec3, velocity_m_s: DVec3, dt_s: f6
         let (away, v) = (body.position_m - place_m, velocity_m_s - body.velocity_m_s);
         let v2 = v.length_squared();
         let ahead = if v2 > 0.0 { away.dot(v) / v2 } else { 0.0 };
-        let nearest_s = if ahead > dt_s { dt_s } else if ahead > 0.0 { ahead } else { 0.0 };
+        let nearest_s = if ahead > dt_s {
+            dt_s
+        } else if ahead > 0.0 {
+            ahead
+        } else {
+            0.0
+        };
         let r2 = (away - v * nearest_s).length_squared().max(body.core_m2);
         rate2 = rate2.max(body.gm_m3_s2 / (r2 * r2.sqrt()));
     }

@@ -7,7 +7,7 @@
 
 use super::flight::TickLength;
 use super::gravity::BLOCK;
-use crate::component::{VELOCITY_MAX_M_S, Assist, Attitude, Controls, Spin, Tank};
+use crate::component::{Assist, Attitude, Controls, Spin, Tank, VELOCITY_MAX_M_S};
 use crate::relativity::{Light, Pace};
 use crate::scenario::ShipClass;
 

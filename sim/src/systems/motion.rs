@@ -10,7 +10,7 @@ use glam::DVec3;
 use super::crew::{Course, Crew, Lane, Lane3, ZERO, ZERO3, limited, row};
 use super::flight::{self, TickLength};
 use super::gravity::{Attractor, BLOCK, Block, Lanes, field, widest};
-use crate::component::{VELOCITY_MAX_M_S, Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, Velocity};
+use crate::component::{Assist, Attitude, Berth, Clock, Controls, Hull, Kind, Spin, Tank, VELOCITY_MAX_M_S, Velocity};
 use crate::relativity::Light;
 use crate::scenario::ShipClass;
 use crate::space::Position;
