@@ -3,14 +3,16 @@
 //!
 //! Both sides step the whole scene: they move the spheres, find and resolve their contacts, and store what
 //! changed; there is no gravity. Ours does continuous detection for every sphere. Rapier's is off, as is its
-//! default, which favours rapier; at 0.17 m a step nothing tunnels. Spheres fly out of the cube in the end, so
+//! default, which favours rapier; at 0.17 m a step nothing tunnels. Ours runs on all cores, and once on one; rapier
+//! runs on one, for its `parallel` feature is off. Spheres fly out of the cube in the end, so
 //! each side starts over after the same number of steps, off the clock.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use benches::contact_scene::{Scene, Stepper};
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use glam::DVec3;
 use rapier3d::prelude::{ColliderBuilder, PhysicsWorld, RigidBodyBuilder, Vector};
 
@@ -22,7 +24,7 @@ const STEPS: u32 = 60;
 
 /// The scene in rapier's hands.
 fn rapier(scene: &Scene) -> PhysicsWorld {
-    let mut world = PhysicsWorld { gravity: Vector::ZERO, ..PhysicsWorld::default() };
+    let mut world = PhysicsWorld { gravity: Vector::ZERO, ..Default::default() };
     world.integration_parameters.dt = DT_S as f32;
     for (position, velocity) in scene.positions.iter().zip(&scene.velocities_m_s) {
         let body = RigidBodyBuilder::dynamic()
@@ -40,65 +42,87 @@ fn vector(v: DVec3) -> Vector {
     Vector::new(v.x as f32, v.y as f32, v.z as f32)
 }
 
-/// Times `step` on a world from `make`, which starts over after [`STEPS`] steps.
-fn measure<W>(group: &mut BenchmarkGroup<WallTime>, name: &str, make: impl Fn() -> W, step: impl Fn(&mut W)) {
-    let fresh = || {
-        let mut world = make();
-        (0..SETTLE).for_each(|_| step(&mut world));
-        world
-    };
-    group.bench_function(name, |bencher| {
-        let (mut world, mut steps) = (fresh(), 0);
-        bencher.iter_custom(|count| {
-            let mut spent = Duration::ZERO;
-            for _ in 0..count {
-                if steps == STEPS {
-                    (world, steps) = (fresh(), 0);
-                }
-                let start = Instant::now();
-                step(&mut world);
-                spent += start.elapsed();
-                steps += 1;
+/// A world that starts over after [`STEPS`] steps.
+struct Rerun<W, M, S> {
+    world: W,
+    steps: u32,
+    make: M,
+    step: S,
+}
+
+impl<W, M: Fn() -> W, S: Fn(&mut W)> Rerun<W, M, S> {
+    fn new(make: M, step: S) -> Self {
+        let mut rerun = Self { world: make(), steps: 0, make, step };
+        rerun.start_over();
+        rerun
+    }
+
+    fn start_over(&mut self) {
+        self.world = (self.make)();
+        self.steps = 0;
+        (0..SETTLE).for_each(|_| (self.step)(&mut self.world));
+    }
+
+    /// Time for `count` steps.
+    fn time(&mut self, count: u64) -> Duration {
+        let mut spent = Duration::ZERO;
+        for _ in 0..count {
+            if self.steps == STEPS {
+                self.start_over();
             }
-            spent
-        });
-    });
+            let start = Instant::now();
+            (self.step)(&mut self.world);
+            spent += start.elapsed();
+            self.steps += 1;
+        }
+        spent
+    }
 }
 
-fn ours(group: &mut BenchmarkGroup<WallTime>, name: &str, make: impl Fn() -> Scene) {
-    let make = || Stepper::new(make(), DT_S);
-    measure(group, name, make, |world| {
-        black_box(world.step());
-    });
-}
-
-fn single_thread<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool of one thread");
-    pool.install(work)
-}
-
-fn contact(criterion: &mut Criterion) {
-    let cube = |drift| move || Scene::cube(10_000, 150.0, 10.0, drift);
-    let mut group = criterion.benchmark_group("contact_10k_cube");
-    group.sample_size(20);
-    ours(&mut group, "sim", cube(DVec3::ZERO));
-    group.bench_function("sim_one_thread", |bencher| {
-        single_thread(|| {
-            let mut world = Stepper::new(cube(DVec3::ZERO)(), DT_S);
-            (0..SETTLE).for_each(|_| _ = world.step());
-            bencher.iter(|| world.step());
-        });
-    });
-    measure(
-        &mut group,
-        "rapier3d",
-        || rapier(&cube(DVec3::ZERO)()),
+/// Times our steps inside a pool of `threads` threads, where the simulation runs them, too; 0 is one per core.
+fn ours(group: &mut BenchmarkGroup<WallTime>, name: &str, threads: usize, make: impl Fn() -> Scene + Send + Sync) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
+    let mut rerun = Rerun::new(
+        || Stepper::new(make(), DT_S),
         |world| {
-            world.step();
+            black_box(world.step());
         },
     );
-    ours(&mut group, "sim_at_30_km_s", cube(DVec3::new(0.0, 30_000.0, 0.0)));
+    group.bench_function(name, |bencher| bencher.iter_custom(|count| pool.install(|| rerun.time(count))));
+}
+
+fn against_rapier(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("contact_10k_cube");
+    group.sample_size(20);
+    let cube = |drift| move || Scene::cube(10_000, 150.0, 10.0, drift);
+    ours(&mut group, "sim", 0, cube(DVec3::ZERO));
+    ours(&mut group, "sim_one_thread", 1, cube(DVec3::ZERO));
+    let mut rerun = Rerun::new(|| rapier(&cube(DVec3::ZERO)()), PhysicsWorld::step);
+    group.bench_function("rapier3d", |bencher| bencher.iter_custom(|count| rerun.time(count)));
+    ours(&mut group, "sim_at_30_km_s", 0, cube(DVec3::Y * 30_000.0));
     group.finish();
 }
-criterion_group!(benches, contact);
+
+/// Ten times the spheres in ten times the room, and ships with 1 km or 100 m between them: cost per thing.
+fn growth(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("contact_growth");
+    group.sample_size(10);
+    for count in [1_000, 10_000, 100_000] {
+        group.throughput(Throughput::Elements(count as u64));
+        let edge_m = 150.0 * (count as f64 / 10_000.0).cbrt();
+        ours(&mut group, &format!("cube_{count}"), 0, || Scene::cube(count, edge_m, 10.0, DVec3::ZERO));
+        for spacing_m in [100.0, 1000.0] {
+            let make = || Scene::sparse(count, spacing_m);
+            ours(&mut group, &format!("ships_{spacing_m}_m_apart_{count}"), 0, make);
+            ours(&mut group, &format!("ships_{spacing_m}_m_apart_{count}_one_thread"), 1, make);
+        }
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
+    targets = against_rapier, growth
+}
 criterion_main!(benches);
