@@ -31,7 +31,7 @@ pub enum Cell {
 
 /// The columns, in order. `q` turns body axes into ICRF axes; `u` is proper velocity; a place is
 /// `cell * 1048576 m + offset` exactly, and `x_m` is that rounded.
-pub const COLUMNS: [&str; 37] = [
+pub const COLUMNS: [&str; 46] = [
     "tick",
     "time_s",
     "entity",
@@ -63,7 +63,16 @@ pub const COLUMNS: [&str; 37] = [
     "fleet",
     "slot",
     "main",
+    "translate_x",
+    "translate_y",
+    "translate_z",
+    "rotate_x",
+    "rotate_y",
+    "rotate_z",
     "assist",
+    "assist_ux_m_s",
+    "assist_uy_m_s",
+    "assist_uz_m_s",
     "ready_tick",
     "radius_m",
     "mass_kg",
@@ -171,6 +180,14 @@ fn row(simulation: &Simulation, rate_hz: u32, state: &EntityState) -> [Cell; COL
             _ => None,
         })
     };
+    let stick = |name, axis: usize| {
+        Cell::I64(match state.field("Controls", name) {
+            Some(Value::I16x3(v)) => Some(i64::from(v[axis])),
+            _ => None,
+        })
+    };
+    let reference = entity::vector(state, "Assist", "reference_m_s");
+    let held = |axis: usize| Cell::F64(reference.map(|v| v[axis]));
     let mass = entity::number(state, "Solid", "mass_kg").or_else(|| entity::number(state, "Round", "mass_kg"));
     [
         Cell::I64(i64::try_from(simulation.tick().0).ok()),
@@ -204,7 +221,16 @@ fn row(simulation: &Simulation, rate_hz: u32, state: &EntityState) -> [Cell; COL
         whole("Berth", "fleet"),
         whole("Berth", "slot"),
         whole("Controls", "main"),
+        stick("translate", 0),
+        stick("translate", 1),
+        stick("translate", 2),
+        stick("rotate", 0),
+        stick("rotate", 1),
+        stick("rotate", 2),
         whole("Controls", "assist"),
+        held(0),
+        held(1),
+        held(2),
         whole("Weapon", "ready_tick"),
         number("Solid", "radius_m"),
         Cell::F64(mass),

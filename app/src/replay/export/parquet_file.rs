@@ -110,7 +110,8 @@ impl Column {
         match name {
             "kind" => Self::Text(Vec::new(), Vec::new()),
             "tick" | "entity" | "cell_x" | "cell_y" | "cell_z" | "player" | "class" | "fleet" | "slot" | "main"
-            | "assist" | "ready_tick" | "shooter" | "expires_quarters" => Self::I64(Vec::new(), Vec::new()),
+            | "translate_x" | "translate_y" | "translate_z" | "rotate_x" | "rotate_y" | "rotate_z" | "assist"
+            | "ready_tick" | "shooter" | "expires_quarters" => Self::I64(Vec::new(), Vec::new()),
             _ => Self::F64(Vec::new(), Vec::new()),
         }
     }
