@@ -192,12 +192,6 @@ impl Clone for Simulation {
         let mut copy = crate::rollback::SavedState::default();
         copy.save(&self.state);
         copy.restore(&mut state);
-        #[allow(unused_mut, reason = "mutated where faults are injected")]
-        let mut clone = Self::from_state(Arc::clone(&self.scenario), state).with_lanes(self.workshop.lanes);
-        #[cfg(feature = "fault-injection")]
-        {
-            clone.workshop.fault = self.workshop.fault;
-        }
-        clone
+        Self { scenario: Arc::clone(&self.scenario), state, workshop: self.workshop.with_fresh_scratch() }
     }
 }

@@ -87,6 +87,18 @@ pub(crate) struct Workshop {
     pub fault: Option<crate::fault::Fault>,
 }
 
+impl Workshop {
+    /// The same choices, with buffers of its own.
+    pub fn with_fresh_scratch(&self) -> Self {
+        Self {
+            scratch: Scratch::default(),
+            lanes: self.lanes,
+            #[cfg(feature = "fault-injection")]
+            fault: self.fault,
+        }
+    }
+}
+
 /// Buffers that a step fills anew, kept so that a warm step allocates nothing.
 #[derive(Default)]
 struct Scratch {
