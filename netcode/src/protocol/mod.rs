@@ -1,0 +1,16 @@
+//! The protocol core: bytes, inputs and time go in, an ordered list of effects comes out. Must never read a clock,
+//! open a socket or draw a random number.
+
+mod config;
+mod core;
+mod effect;
+pub mod evidence;
+mod ids;
+mod input;
+pub mod wire;
+
+pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};
+pub use core::{Admission, Core, LinkStatus, Status, Wish};
+pub use effect::{Change, Departure, Effect, Event, Frame, Refusal};
+pub use ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
+pub use input::{INPUT_BYTES_MAX, Input};
