@@ -3,10 +3,16 @@
 
 mod config;
 mod core;
+#[allow(dead_code, reason = "the engine that uses it comes next")]
+mod delay;
 mod effect;
 pub mod evidence;
 mod ids;
 mod input;
+#[allow(dead_code, reason = "the engine that uses it comes next")]
+mod loss;
+#[allow(dead_code, reason = "the engine that uses it comes next")]
+mod pace;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};
