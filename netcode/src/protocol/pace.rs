@@ -343,7 +343,7 @@ mod tests {
             for _ in 0..span_ms {
                 self.now_us += 1000;
                 for from in 0..self.peers.len() {
-                    if (self.now_us / 1000 + from as u64 * 5) % 16 == 0 {
+                    if (self.now_us / 1000 + from as u64 * 5).is_multiple_of(16) {
                         self.send(from);
                     }
                 }
