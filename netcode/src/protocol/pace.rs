@@ -141,9 +141,13 @@ impl Pace {
         Turn(self.playhead(now) as u64)
     }
 
-    /// How long until `turn` is due at the present rate, microseconds; negative if it has been due for that long.
+    /// How long until `turn` is due at the present rate, microseconds; negative if it has been due for that long, or
+    /// if the log has been waiting for it for that long.
     #[must_use]
     pub fn until(&self, now: Time, turn: Turn) -> i64 {
+        if self.held == Some(turn) {
+            return -(self.stalled(now) as i64);
+        }
         (turn.0 as f64 * self.turn_us - self.position_at(now)) as i64
     }
 
@@ -448,6 +452,7 @@ mod tests {
         pace.hold(Time(12_500), Turn(8));
         assert_eq!((pace.playhead(Time(40_000)), pace.stalled(Time(15_500))), (8.0, 4000));
         assert_eq!(pace.next_turn_at(Time(15_000)), Time(u64::MAX));
+        assert_eq!((pace.until(Time(15_500), Turn(8)), pace.until(Time(15_500), Turn(9))), (-4000, 10_000));
         pace.release(Time(15_500));
         assert_eq!((pace.due(Time(15_500)), pace.until(Time(15_500), Turn(9))), (Turn(8), 6000));
         pace.hold(Time(21_500), Turn(9));

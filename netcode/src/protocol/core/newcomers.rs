@@ -192,7 +192,8 @@ impl<I: Input> Core<I> {
     }
 
     /// Answers [`Effect::SnapshotWanted`].
-    pub fn snapshot(&mut self, now: Time, turn: Turn, bytes: Arc<Vec<u8>>) {
+    pub fn snapshot(&mut self, turn: Turn, bytes: Arc<Vec<u8>>) {
+        let now = self.polled;
         if self.snapshot_for_comparison(now, turn, &bytes) {
             return;
         }
