@@ -7,6 +7,7 @@ mod effect;
 pub mod evidence;
 mod ids;
 mod input;
+pub mod transfer;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};
