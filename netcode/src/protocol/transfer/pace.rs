@@ -53,6 +53,8 @@ struct Sample {
     delay_us_min: i64,
     delay_us_max: i64,
     received: u32,
+    /// One more than the greatest chunk number that has arrived.
+    end: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ pub(super) struct Pace {
     last_at: Time,
     /// No step up before this.
     next_step: Time,
+    /// Steps up since a queue was last seen.
+    streak: u32,
     /// No step down before this.
     next_fall: Time,
     delivered: u64,
@@ -114,6 +118,7 @@ impl Pace {
             overtaken: 0,
             last_at: Time(0),
             next_step: Time(0),
+            streak: 0,
             next_fall: Time(0),
             delivered: 0,
             lost: 0,
@@ -163,8 +168,8 @@ impl Pace {
         i64::from(delay_us.wrapping_sub(origin) as i32)
     }
 
-    /// Takes in what an acknowledgement says. Answers whether it is newer than those before.
-    pub(super) fn on_arrival(&mut self, now: Time, arrival: &Arrival) -> bool {
+    /// Takes in what an acknowledgement says; `end`: one more than the greatest chunk number that has arrived. Answers whether it is newer than those before.
+    pub(super) fn on_arrival(&mut self, now: Time, arrival: &Arrival, end: u32) -> bool {
         let origin = *self.origin.get_or_insert(*arrival);
         let at_us = i64::from(arrival.at_us.wrapping_sub(origin.at_us) as i32);
         if self.samples.back().is_some_and(|last| at_us < last.at_us) {
@@ -176,6 +181,7 @@ impl Pace {
             delay_us_min: self.relative(arrival.delay_us_min),
             delay_us_max: self.relative(arrival.delay_us_max),
             received: arrival.received,
+            end,
         };
         if now.since(self.base_since) > BASE_US {
             self.base = [sample.delay_us_min, self.base[0]];
@@ -253,6 +259,8 @@ impl Pace {
         }
         let us = (last.at_us - first.at_us) as u64;
         let chunks = u64::from(last.received.wrapping_sub(first.received)).min(u64::from(u32::MAX / 2));
+        // Lost ones passed the bottleneck too, as a rule.
+        let chunks = u64::from(last.end.saturating_sub(first.end)).clamp(chunks, chunks + chunks / 6);
         if us < 2000 { 0 } else { chunks * self.packet_bytes * 1_000_000 / us }
     }
 
@@ -266,6 +274,7 @@ impl Pace {
             let chunks_per_s = INITIAL_CHUNKS * 1_000_000 / self.srtt_us.max(1000);
             self.set_rate(self.rate.max(chunks_per_s * self.packet_bytes));
             self.phase = Phase::Climb;
+            self.next_fall = now.plus(self.srtt_us);
             self.last_at = now;
         }
         if of_burst {
@@ -284,7 +293,9 @@ impl Pace {
                 self.next_step = now.plus(self.srtt_us);
                 self.next_fall = now.plus(self.srtt_us);
             }
-            Phase::Climb if queue_us >= QUEUE_LOW_US => self.fall(now, self.srtt_us * CLIMB_FALL / 1000),
+            Phase::Climb if queue_us >= QUEUE_LOW_US && now >= self.next_fall => {
+                self.fall(now, self.srtt_us * CLIMB_FALL / 1000)
+            }
             Phase::Climb => {
                 let us = now.since(self.last_at).min(self.srtt_us);
                 // Doubling each round trip, or half as fast where a queue shows late.
@@ -292,12 +303,13 @@ impl Pace {
                 self.set_rate(self.rate + self.rate * us * 7 / (self.srtt_us.max(1) * share));
             }
             _ if queue_us >= QUEUE_HIGH_US && now >= self.next_fall => self.fall(now, queue_us),
-            Phase::Cruise if now >= self.next_step && queue_us < QUEUE_LOW_US => {
-                let step = if self.rate < self.capacity { 20 } else { 40 };
-                self.set_rate(self.rate + self.rate / step);
-                self.next_step = now.plus(self.srtt_us);
-                if self.rate > self.capacity + self.capacity / 4 {
-                    self.phase = Phase::Climb; // The path carries more than it did.
+            Phase::Cruise if now >= self.next_step => {
+                self.next_step = now.plus(self.srtt_us + self.srtt_us / 4);
+                if queue_us < QUEUE_LOW_US {
+                    self.set_rate(self.rate + (self.rate >> (5 - (self.streak / 2).min(4))));
+                    self.streak += 1;
+                } else {
+                    self.streak = 0;
                 }
             }
             _ => {}
@@ -317,7 +329,7 @@ impl Pace {
             self.set_rate(initial * LEAP_MAX);
             return;
         }
-        self.set_rate(arriving - arriving / 16);
+        self.set_rate(arriving - arriving / 32);
         self.phase = Phase::Cruise;
         self.next_step = now.plus(2 * self.srtt_us);
         self.next_fall = now.plus(self.srtt_us / 2);
@@ -342,6 +354,7 @@ impl Pace {
         let drain = (queue_us * 1000 / rtt_us).clamp(30, 500);
         self.set_rate(self.capacity - self.capacity * drain / 1000);
         self.phase = Phase::Drain(now.plus(rtt_us));
+        self.streak = 0;
         (self.delivered, self.lost) = (0, 0);
     }
 }

@@ -112,7 +112,7 @@ impl Sender {
         let horizon = self.mark(ack);
         let delivered = u64::from(self.arrived.count() - before);
         let lost = match &ack.arrival {
-            Some(arrival) if self.pace.on_arrival(now, arrival) => self.find_lost(arrival, horizon),
+            Some(arrival) if self.pace.on_arrival(now, arrival, self.arrived.end()) => self.find_lost(arrival, horizon),
             _ => 0,
         };
         self.lost_count += lost;
