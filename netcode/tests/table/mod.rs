@@ -229,7 +229,8 @@ impl Table {
     pub fn report(&mut self) -> Report {
         let all: Vec<_> = self.seats.iter().filter_map(|s| s.core.as_ref()).map(Core::status).collect();
         self.latencies.sort_unstable();
-        let at = |share: f64| self.latencies.get((self.latencies.len() as f64 * share) as usize).map_or(0, |us| us / 1000);
+        let at =
+            |share: f64| self.latencies.get((self.latencies.len() as f64 * share) as usize).map_or(0, |us| us / 1000);
         let links = (all.len() * (all.len() - 1)).max(1) as f64;
         let turns = all.iter().map(|s| s.next_turn.0).max().unwrap_or(1).max(1);
         Report {
