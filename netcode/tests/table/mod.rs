@@ -173,6 +173,12 @@ impl Table {
                 Effect::Send { to, bytes } => {
                     assert!(bytes.len() <= netcode::protocol::wire::DATAGRAM_BYTES_MAX, "{}", bytes.len());
                     self.bytes += bytes.len() as u64;
+                    if std::env::var("TABLE_MESSAGES").is_ok() {
+                        let datagram = netcode::protocol::wire::Datagram::decode(&bytes).expect("own datagram");
+                        for message in &datagram.messages {
+                            println!("{:>9} seat {i} says {message:?}", self.now);
+                        }
+                    }
                     let to = (0..self.seats.len()).find(|i| key(*i) == to).expect("a seat");
                     if self.draw() >= self.link.loss {
                         let jitter = (self.draw() * 2.0 - 1.0) * self.link.jitter_us as f64;

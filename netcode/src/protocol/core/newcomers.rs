@@ -61,6 +61,8 @@ struct Serving {
     attestations: Vec<Attestation>,
     sender: Sender,
     offered: Option<Time>,
+    /// The guest knows the offer: what it is sent is not thrown away.
+    accepted: bool,
 }
 
 /// The state after a turn, ready to be sent.
@@ -299,6 +301,7 @@ impl<I: Input> Core<I> {
                 attestations: blob.attestations.values().cloned().collect(),
                 sender: Sender::new(transfer, Arc::clone(bytes), offer.chunk_bytes),
                 offered: None,
+                accepted: false,
             });
         }
     }
@@ -311,11 +314,18 @@ impl<I: Input> Core<I> {
             if serving.offered.is_none_or(|at| now.since(at) >= REPEAT_US) && !guest.follows {
                 serving.offered = Some(now);
                 let (transfer, turn, offer) = (serving.transfer, serving.turn, serving.offer);
-                link.outbox.push(Message::Offer { transfer, turn, offer });
-                link.outbox.extend(serving.attestations.iter().cloned().map(Message::Attest));
+                if !serving.accepted {
+                    link.outbox.push(Message::Offer { transfer, turn, offer });
+                }
+                // Signatures may have got lost on their own.
+                if !serving.accepted || serving.sender.is_done() {
+                    link.outbox.extend(serving.attestations.iter().cloned().map(Message::Attest));
+                }
             }
             let mut chunks = Vec::new();
-            serving.sender.poll(now, &mut chunks);
+            if serving.accepted {
+                serving.sender.poll(now, &mut chunks);
+            }
             for chunk in chunks {
                 let mut bytes = vec![0];
                 bytes.extend(encode_message(&Message::Chunk(chunk)));
@@ -327,6 +337,7 @@ impl<I: Input> Core<I> {
     pub(super) fn on_chunk_ack(&mut self, now: Time, from: PeerKey, ack: &Ack) {
         let Some(guest) = self.newcomers.guests.get_mut(&from) else { return };
         if let Some(serving) = guest.serving.as_mut().filter(|s| s.transfer == ack.transfer) {
+            serving.accepted = true;
             serving.sender.on_ack(now, ack);
         }
     }
