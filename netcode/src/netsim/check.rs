@@ -65,6 +65,14 @@ impl Checker {
         self.views[node].next()
     }
 
+    /// Confirmed frames of a machine from this turn on, those that it executed itself.
+    pub fn frames(&self, node: usize, from: u64) -> impl Iterator<Item = &Arc<Frame<Ops>>> {
+        let view = &self.views[node];
+        let to = (view.confirmed.max(view.base) - view.base) as usize;
+        let from = (from.max(view.base) - view.base) as usize;
+        view.log[from.min(to)..to].iter().map(|(frame, _)| frame)
+    }
+
     /// A process starts, with nothing.
     pub fn started(&mut self, node: usize) {
         self.views[node] = View::default();
@@ -83,7 +91,10 @@ impl Checker {
         let base = turn.map_or(0, |turn| turn.0 + 1);
         let view = &mut self.views[node];
         if base < view.confirmed {
-            return Err(format!("a state before turn {base} is installed, confirmed are all before {}", view.confirmed));
+            return Err(format!(
+                "a state before turn {base} is installed, confirmed are all before {}",
+                view.confirmed
+            ));
         }
         if let Some(theirs) = turn.and_then(|turn| self.truth.digest(turn.0))
             && theirs != digest
@@ -123,11 +134,11 @@ impl Checker {
         Ok(())
     }
 
-    /// Executed turns were undone, `digest` is the world's digest now.
+    /// Executed turns were undone, `digest` is the world's digest now; `None` where it does not keep that state.
     ///
     /// # Errors
     /// One of them was confirmed, or the world is not what it was then.
-    pub fn rolled_back(&mut self, node: usize, to: Option<Turn>, digest: u64) -> Verdict {
+    pub fn rolled_back(&mut self, node: usize, to: Option<Turn>, digest: Option<u64>) -> Verdict {
         let view = &mut self.views[node];
         let next = to.map_or(0, |turn| turn.0 + 1);
         if next < view.confirmed {
@@ -138,10 +149,11 @@ impl Checker {
         }
         view.log.truncate((next - view.base) as usize);
         let was = view.digest_before(next);
-        if was != digest {
-            return Err(format!("rolled back to before turn {next}, the world is {digest:016x} and was {was:016x}"));
+        match digest {
+            Some(now) if now == was => Ok(()),
+            Some(now) => Err(format!("rolled back to before turn {next}, the world is {now:016x} and was {was:016x}")),
+            None => Err(format!("rolled back to before turn {next}, a state that is not kept, nor need it be")),
         }
-        Ok(())
     }
 
     /// Turns were confirmed.

@@ -3,12 +3,94 @@
 //!
 //! Must never open a socket, read a clock for anything but the cost of the cores, or draw a number that is not the seed's.
 
+mod apply;
 mod check;
 mod network;
+mod node;
 mod ops;
 mod peer;
 mod plan;
 mod queue;
 mod random;
+mod recovery;
+mod report;
+mod simulation;
 mod toy;
+mod trouble;
 mod truth;
+
+pub use node::Want;
+pub use ops::{Op, Ops};
+pub use peer::Peer;
+pub use plan::{Fault, NODES_MAX, Plan};
+pub use report::{Failure, Figures, Outcome, Report, Spread};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+
+use crate::protocol::Core;
+use random::Fold;
+use report::Tally;
+use simulation::Simulation;
+
+/// Runs all seeds of a plan. The report is the same for any number of threads. `progress` is told how many seeds are
+/// done, in no particular order of seeds.
+///
+/// # Errors
+/// A sentence that says what is wrong with the plan.
+pub fn run(plan: &Plan, threads: usize, mut progress: impl FnMut(u64)) -> Result<Report, String> {
+    plan.check()?;
+    let last = plan.seed.checked_add(plan.seeds).ok_or("the last seed is too large")?;
+    let next = AtomicU64::new(plan.seed);
+    let mut outcomes = std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..threads.max(1) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= last || sender.send((seed, run_seed(plan, seed))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut outcomes = Vec::new();
+        for outcome in receiver {
+            outcomes.push(outcome);
+            progress(outcomes.len() as u64);
+        }
+        outcomes
+    });
+    outcomes.sort_by_key(|(seed, _)| *seed);
+    let (mut tally, mut hash) = (Tally::default(), Fold::default());
+    for (_, outcome) in &outcomes {
+        tally.join(&outcome.tally);
+        hash.number(outcome.hash);
+    }
+    Ok(Report {
+        plan: plan.clone(),
+        seeds: outcomes.len() as u64,
+        figures: tally.figures(plan.measure_cpu),
+        hash: format!("{:016x}", hash.0),
+        failures: outcomes.into_iter().filter_map(|(_, outcome)| outcome.failure).collect(),
+    })
+}
+
+/// Runs one seed of a plan.
+#[must_use]
+pub fn run_seed(plan: &Plan, seed: u64) -> Outcome {
+    run_seed_with::<Core<Ops>>(plan, seed)
+}
+
+/// As [`run_seed`], with something else in the core's place: for tests of the checker.
+#[must_use]
+pub fn run_seed_with<P: Peer>(plan: &Plan, seed: u64) -> Outcome {
+    Simulation::<P>::new(plan, seed).run()
+}
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;

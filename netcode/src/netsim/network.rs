@@ -174,8 +174,7 @@ mod tests {
 
     #[test]
     fn loss_delay_and_duplicates_are_as_planned() {
-        let plan =
-            Plan { delay_ms: 80, jitter_ms: 20, loss: 0.05, corrupt: 0.05, duplicate: 0.1, ..Plan::default() };
+        let plan = Plan { delay_ms: 80, jitter_ms: 20, loss: 0.05, corrupt: 0.05, duplicate: 0.1, ..Plan::default() };
         let mut network = network(&plan);
         let sent: Vec<Arrivals> = (0..20_000).map(|_| network.send(1000, 0, 1, 100)).collect();
         let arrived: Vec<u64> = sent.iter().filter_map(|a| a.first_us).collect();

@@ -9,6 +9,9 @@ use super::ops::{Op, Ops};
 use super::toy;
 use crate::protocol::{Change, Departure, Frame, Hash, Player};
 
+/// Turns at the end of an epoch that a cut may confirm at once, at most.
+const CUT_TURNS_MAX: u64 = 100;
+
 /// Nothing, or what is wrong, as a sentence.
 pub type Verdict = Result<(), String>;
 
@@ -290,11 +293,13 @@ impl Truth {
     /// # Errors
     /// One was not.
     pub fn quorums(&self) -> Verdict {
-        for early in &self.early {
-            // A cut that is decided but not yet followed by a frame cannot be told here.
-            let end = self.epochs.iter().find(|(from, _)| *from > early.turn);
-            if let Some((_, false)) = end {
-                let Early { turn, by } = early;
+        for Early { turn, by } in &self.early {
+            let right = match self.epochs.iter().find(|(from, _)| from > turn) {
+                Some((_, by_cut)) => *by_cut,
+                // A cut that is decided but not yet followed by a frame.
+                None => turn + CUT_TURNS_MAX >= self.folded as u64,
+            };
+            if !right {
                 return Err(format!("turn {turn} was confirmed at {by} before a quorum had executed it"));
             }
         }
