@@ -95,16 +95,17 @@ impl Network {
     /// Sends a datagram of so many bytes.
     pub fn send(&mut self, now_us: u64, from: usize, to: usize, bytes: usize) -> Arrivals {
         let link = &mut self.links[from * self.nodes + to];
-        let mut left_us = now_us;
-        if link.bandwidth_bit_s > 0 {
+        let start_us = link.free_us.max(now_us);
+        let bits = (bytes as u64 + WIRE_BYTES) * 8_000_000;
+        let left_us = match bits.checked_div(link.bandwidth_bit_s) {
+            None => now_us,
+            Some(_) if start_us - now_us > QUEUE_US_MAX => return Arrivals::default(),
             // A cut or a loss is somewhere on the way: the sender's line is used all the same.
-            let start_us = link.free_us.max(now_us);
-            if start_us - now_us > QUEUE_US_MAX {
-                return Arrivals::default();
+            Some(takes_us) => {
+                link.free_us = start_us + takes_us;
+                link.free_us
             }
-            left_us = start_us + (bytes as u64 + WIRE_BYTES) * 8_000_000 / link.bandwidth_bit_s;
-            link.free_us = left_us;
-        }
+        };
         let (cut, loss, delay_us) = (link.cut, link.loss, link.delay_us);
         if cut || self.random.chance(loss) {
             return Arrivals::default();

@@ -144,6 +144,8 @@ pub struct Plan {
     pub seed: u64,
     /// How many seeds.
     pub seeds: u64,
+    /// Each seed has a plan of its own, [`Plan::of_seed`]; of this one only the seeds count.
+    pub vary: bool,
     /// Measure the processor time of the cores. The figure differs from run to run; nothing else may.
     pub measure_cpu: bool,
 }
@@ -169,6 +171,7 @@ impl Default for Plan {
             intensity: 1.0,
             seed: 1,
             seeds: 1,
+            vary: false,
             measure_cpu: false,
         }
     }

@@ -99,12 +99,6 @@ impl Truth {
         self.epochs.len() as u64
     }
 
-    /// Members at the last confirmed turn.
-    #[must_use]
-    pub fn members(&self) -> &[Player] {
-        &self.members
-    }
-
     /// The digest after a turn, if it is confirmed.
     #[must_use]
     pub fn digest(&self, turn: u64) -> Option<u64> {
