@@ -80,6 +80,8 @@ pub struct Founder {
     pub key: PeerKey,
     /// What it may do; the world knows what the number means.
     pub role: u8,
+    /// How others reach it, as its transport writes it; may be empty.
+    pub address: Vec<u8>,
 }
 
 /// How a session began. Its hash starts the chain hash, so that sessions cannot be confused.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Proof;
-use super::ids::{Hash, PeerKey, Player, Time, Turn};
+use super::ids::{Hash, PeerKey, Player, Turn};
 
 /// A change of the membership, effective before the inputs of its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,7 +221,3 @@ pub enum Refusal {
     #[error("the snapshot is not what the session's members signed")]
     BadSnapshot,
 }
-
-/// When the core wants to be polled next, at the latest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wake(pub Time);

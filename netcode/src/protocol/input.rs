@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 /// Most bytes one member's input for one turn may have, encoded.
-pub const INPUT_BYTES_MAX: usize = 4096;
+/// With its entry's other fields it has to fit into one datagram.
+pub const INPUT_BYTES_MAX: usize = 1040;
 
 /// One member's input for one turn.
 ///

@@ -3,10 +3,19 @@
 
 mod config;
 mod core;
+mod cut;
+mod delay;
 mod effect;
+mod entry;
 pub mod evidence;
 mod ids;
 mod input;
+mod ledger;
+mod link;
+mod loss;
+mod pace;
+mod roster;
+pub mod transfer;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};

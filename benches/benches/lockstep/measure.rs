@@ -1,0 +1,109 @@
+//! What is counted while a session runs, the same for everyone, and the figures made of it.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::link::Network;
+
+/// Input frames per second, and their length.
+pub const FRAMES_PER_S: u32 = 60;
+pub const FRAME_US: u64 = 1_000_000 / FRAMES_PER_S as u64;
+/// Input delay in frames: 133 ms.
+pub const DELAY_FRAMES: u32 = 8;
+
+/// One frame's input of one player, random so that it can be told from every other.
+pub type InputBytes = [u8; 8];
+
+/// Counters of one session.
+#[derive(Default)]
+pub struct Tally {
+    /// Frames executed, by all peers together, and those that could not be executed when they were due.
+    pub frames: u64,
+    pub stalled: u64,
+    /// When each input was submitted, and by whom.
+    submitted: BTreeMap<InputBytes, (u64, usize)>,
+    /// From submission to execution at another peer, microseconds.
+    executed_us: Vec<u64>,
+    /// Time spent in the protocol since the second began, by all peers, and the means per frame of the seconds before.
+    spent_ns: u128,
+    second: (u64, u64),
+    spent_per_frame_us: Vec<f64>,
+    /// Hash of what each peer executed, by frame; a difference is a failure of the measurement.
+    logs: BTreeMap<u64, u64>,
+    /// What was sent before the measuring began.
+    before: (u64, u64),
+}
+
+impl Tally {
+    /// Forgets what was counted, but not what is under way.
+    pub fn restart(&mut self, now_us: u64, network: &Network) {
+        (self.frames, self.stalled, self.spent_ns, self.second) = (0, 0, 0, (now_us, 0));
+        self.executed_us.clear();
+        self.spent_per_frame_us.clear();
+        self.before = (network.datagrams, network.bytes);
+    }
+
+    /// Runs a piece of the protocol and adds the time it took.
+    pub fn timed<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let value = work();
+        self.spent_ns += began.elapsed().as_nanos();
+        value
+    }
+
+    pub fn submit(&mut self, now_us: u64, by: usize, input: InputBytes) {
+        self.submitted.insert(input, (now_us, by));
+    }
+
+    /// `peer` executes a frame with these inputs.
+    ///
+    /// # Panics
+    /// Where another peer executed the same frame with other inputs: then there is nothing to compare.
+    pub fn execute(&mut self, now_us: u64, peer: usize, frame: u64, inputs: &[InputBytes]) {
+        self.frames += 1;
+        for (when_us, by) in inputs.iter().filter_map(|input| self.submitted.get(input)) {
+            if *by != peer {
+                self.executed_us.push(now_us - when_us);
+            }
+        }
+        let all = inputs.iter().fold(frame, |hash, input| {
+            (hash ^ u64::from_le_bytes(*input)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+        });
+        assert_eq!(*self.logs.entry(frame).or_insert(all), all, "two peers differ in frame {frame}");
+        self.close_second(now_us);
+    }
+
+    fn close_second(&mut self, now_us: u64) {
+        let (began_us, frames) = self.second;
+        if now_us >= began_us + 1_000_000 && self.frames > frames {
+            self.spent_per_frame_us.push(self.spent_ns as f64 / 1000.0 / (self.frames - frames) as f64);
+            (self.spent_ns, self.second) = (0, (now_us, self.frames));
+        }
+    }
+
+    /// The figures. CPU is per frame and peer, the median over the seconds, so that a busy machine disturbs it less.
+    pub fn figures(&mut self, peers: usize, network: &Network, virtual_us: u64) -> Value {
+        self.executed_us.sort_unstable();
+        self.spent_per_frame_us.sort_by(f64::total_cmp);
+        let frames = self.frames.max(1) as f64;
+        // Each peer's frames go out over its links to the others.
+        let link_frames = frames * (peers - 1) as f64;
+        let quantile = |share: f64| {
+            let at = (self.executed_us.len() as f64 * share) as usize;
+            self.executed_us.get(at).map(|us| *us as f64 / 1000.0)
+        };
+        json!({
+            "peers": peers,
+            "frames_per_peer": self.frames / peers as u64,
+            "frames_per_s": frames / peers as f64 / (virtual_us as f64 * 1e-6),
+            "stalled_percent": 100.0 * self.stalled as f64 / frames,
+            "bytes_per_frame_link": (network.bytes - self.before.1) as f64 / link_frames,
+            "datagrams_per_frame_link": (network.datagrams - self.before.0) as f64 / link_frames,
+            "executed_ms_p50": quantile(0.5),
+            "executed_ms_p99": quantile(0.99),
+            "cpu_us_per_frame": self.spent_per_frame_us.get(self.spent_per_frame_us.len() / 2),
+        })
+    }
+}

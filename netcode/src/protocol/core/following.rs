@@ -1,0 +1,339 @@
+//! A peer that is no member: it asks a sponsor to be let in, takes an exact snapshot whose hash a quorum has signed,
+//! follows the log from there, and asks to become a member once it keeps step. Spectators stop before that.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::config::Genesis;
+use crate::protocol::effect::{Effect, Event, Refusal};
+use crate::protocol::evidence::verify;
+use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
+use crate::protocol::input::Input;
+use crate::protocol::link::Link;
+use crate::protocol::roster::Roster;
+use crate::protocol::transfer::{Ack, Chunk, Offer, Receiver};
+use crate::protocol::wire::{Attestation, Message};
+
+use super::{Core, Session, Wish};
+
+/// Time between repetitions of what was not answered, microseconds.
+const REPEAT_US: u64 = 150_000;
+/// How long a sponsor may be silent before another one is asked, microseconds.
+const SPONSOR_SILENCE_US: u64 = 2_000_000;
+/// Most bytes of a snapshot that is taken.
+const BLOB_BYTES_MAX: u64 = 512 << 20;
+/// Turns whose cost is measured before a judgement of the machine's speed.
+const COST_TURNS: u64 = 60;
+
+/// What a newcomer gets besides the world: the session's own state after a turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct BlobHead {
+    pub genesis: Genesis,
+    /// Last turn that the state contains.
+    pub turn: Turn,
+    /// Chain hash after it.
+    pub chain: Hash,
+    /// Membership as settled after it.
+    pub roster: Roster,
+    /// Author chains after it, of the members in the roster.
+    pub authors: Vec<(Player, u32, Hash)>,
+}
+
+impl BlobHead {
+    /// The blob: the head with its length before it, then the world.
+    pub fn with_world(&self, world: &[u8]) -> Vec<u8> {
+        // Plain structs of integers and vectors always encode.
+        let head = postcard::to_stdvec(self).unwrap_or_default();
+        [&(head.len() as u64).to_le_bytes()[..], &head, world].concat()
+    }
+
+    /// Takes a blob apart.
+    pub fn split(blob: &[u8]) -> Option<(Self, &[u8])> {
+        let (length, rest) = blob.split_first_chunk::<8>()?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        let (head, world) = rest.split_at_checked(length)?;
+        Some((postcard::from_bytes(head).ok()?, world))
+    }
+}
+
+/// A blob that is on its way.
+#[derive(Debug)]
+struct Download {
+    turn: Turn,
+    receiver: Receiver,
+    attestations: BTreeMap<Player, Attestation>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// No answer yet.
+    Asking,
+    /// The blob comes.
+    Downloading(Box<Download>),
+    /// The log is followed.
+    Tail,
+}
+
+/// How far a follower has come.
+#[derive(Debug)]
+pub(super) struct Following {
+    wish: Wish,
+    stage: Stage,
+    asked: Option<Time>,
+    /// What turns cost here: how many, microseconds.
+    cost: (u64, u64),
+}
+
+impl Following {
+    pub fn new(_now: Time, wish: Wish) -> Self {
+        Self { wish, stage: Stage::Asking, asked: None, cost: (0, 0) }
+    }
+
+    /// Whom it follows.
+    pub fn sponsor(&self) -> &PeerKey {
+        &self.wish.sponsor
+    }
+
+    pub fn wake_at(&self) -> Time {
+        match &self.stage {
+            Stage::Downloading(download) => download.receiver.wake_at(),
+            _ => Time(u64::MAX),
+        }
+    }
+
+    /// Notes what a turn has cost.
+    pub fn note_cost(&mut self, took_us: u64) {
+        self.cost = (self.cost.0 + 1, self.cost.1 + took_us);
+    }
+
+    fn is_due(&mut self, now: Time) -> bool {
+        let due = self.asked.is_none_or(|asked| now.since(asked) >= REPEAT_US);
+        if due {
+            self.asked = Some(now);
+        }
+        due
+    }
+}
+
+impl<I: Input> Core<I> {
+    /// Asks, downloads, installs and reports ready, whatever is due.
+    pub(super) fn follow(&mut self, now: Time) {
+        self.change_sponsor(now);
+        let Some(following) = &mut self.following else { return };
+        match &mut following.stage {
+            Stage::Asking => self.ask(now),
+            Stage::Downloading(download) => {
+                if let Some(ack) = download.receiver.poll(now) {
+                    let sponsor = following.wish.sponsor;
+                    self.post_to(sponsor, Message::ChunkAck(ack));
+                }
+                self.install(now);
+            }
+            Stage::Tail => self.report_ready(now),
+        }
+    }
+
+    fn ask(&mut self, now: Time) {
+        let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor != self.key) else { return };
+        if !following.is_due(now) {
+            return;
+        }
+        let wish = following.wish.clone();
+        let have =
+            self.session.as_ref().map(|s| (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()));
+        let message = Message::Ask {
+            life: wish.life,
+            spectator: wish.spectator,
+            revision: wish.simulation_revision,
+            address: self.config.address.clone(),
+            have,
+        };
+        self.post_to(wish.sponsor, message);
+    }
+
+    pub(super) fn on_refuse(&mut self, _now: Time, from: PeerKey, why: Refusal) {
+        let Some(following) = self.following.as_ref().filter(|f| f.wish.sponsor == from) else { return };
+        // A sponsor that is busy may be free a moment later.
+        let asking = !matches!(following.stage, Stage::Downloading(_));
+        if asking && why != Refusal::Busy {
+            self.effects.push(Effect::Event(Event::Refused(why)));
+            self.stopped = true;
+        }
+    }
+
+    pub(super) fn on_follow(&mut self, _now: Time, from: PeerKey) {
+        if let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from && self.session.is_some())
+            && matches!(following.stage, Stage::Asking)
+        {
+            following.stage = Stage::Tail;
+        }
+    }
+
+    pub(super) fn on_offer(&mut self, _now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
+        let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
+        let ack = match &mut following.stage {
+            Stage::Tail => return,
+            Stage::Downloading(download) if download.turn == turn => download.receiver.resume(transfer, &offer).ok(),
+            Stage::Asking | Stage::Downloading(_) => {
+                Receiver::new(transfer, offer, BLOB_BYTES_MAX).ok().map(|receiver| {
+                    let ack = receiver.resume_state();
+                    let attestations = BTreeMap::new();
+                    following.stage = Stage::Downloading(Box::new(Download { turn, receiver, attestations }));
+                    ack
+                })
+            }
+        };
+        if let Some(ack) = ack {
+            self.post_to(from, Message::ChunkAck(ack));
+        }
+    }
+
+    pub(super) fn on_chunk(&mut self, now: Time, from: PeerKey, chunk: &Chunk) {
+        let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
+        if let Stage::Downloading(download) = &mut following.stage
+            && let Some(ack) = download.receiver.on_chunk(now, chunk)
+        {
+            self.post_ack(from, ack);
+        }
+    }
+
+    fn post_ack(&mut self, to: PeerKey, ack: Ack) {
+        if let Some(link) = self.links.get_mut(&to) {
+            // A newer acknowledgement says all that an older one did, but for its times.
+            link.outbox.push(Message::ChunkAck(ack));
+        }
+    }
+
+    /// A signature for the blob that is on its way.
+    pub(super) fn on_attest_as_follower(&mut self, attestation: Attestation) {
+        if let Some(Following { stage: Stage::Downloading(download), .. }) = &mut self.following
+            && attestation.turn == download.turn
+            && attestation.blob == download.receiver.offer().id
+            && download.attestations.len() < crate::protocol::config::MEMBERS_MAX
+        {
+            download.attestations.insert(attestation.player, attestation);
+        }
+    }
+
+    /// Installs the blob once it is whole and a quorum of the members it names has signed it.
+    fn install(&mut self, now: Time) {
+        let Some(Following { stage: Stage::Downloading(download), wish, .. }) = &mut self.following else { return };
+        if !download.receiver.is_complete() {
+            return;
+        }
+        let blob = download.receiver.finish().ok();
+        let parts = blob.as_deref().and_then(BlobHead::split);
+        let Some((head, world)) = parts.filter(|(head, _)| head.turn == download.turn) else {
+            self.effects.push(Effect::Event(Event::Refused(Refusal::BadSnapshot)));
+            self.stopped = true;
+            return;
+        };
+        let session = head.genesis.rules.session;
+        let message = Attestation::message(session, head.turn, &download.receiver.offer().id);
+        let signed = |player: Player| {
+            let member = head.roster.member(player);
+            let attestation = download.attestations.get(&player);
+            attestation.zip(member).is_some_and(|(a, member)| verify(&member.key, &message, &a.r, &a.s))
+        };
+        // Without a quorum yet, the signatures may still be on their way.
+        if !head.roster.is_quorum(signed) {
+            return;
+        }
+        let ours = wish.simulation_revision;
+        let theirs = head.genesis.rules.simulation_revision;
+        if ours != theirs {
+            self.effects.push(Effect::Event(Event::Refused(Refusal::Revision { theirs, ours })));
+            self.stopped = true;
+            return;
+        }
+        let world = Arc::new(world.to_vec());
+        self.install_parts(now, head, world);
+    }
+
+    fn install_parts(&mut self, now: Time, head: BlobHead, world: Arc<Vec<u8>>) {
+        let scenario = Arc::new(head.genesis.scenario.clone());
+        let next = head.turn.plus(1);
+        let roster = Arc::new(head.roster);
+        let mut session = Session::new(now, Arc::new(head.genesis), next, head.chain, Arc::clone(&roster));
+        for (player, incarnation, chain) in head.authors {
+            session.ledger.reopen((player, incarnation), next, chain);
+        }
+        let spectator = self.following.as_ref().is_some_and(|f| f.wish.spectator);
+        for member in roster.members.iter().filter(|_| !spectator) {
+            self.connect(now, member.key, &member.address);
+        }
+        self.session = Some(session);
+        self.effects.push(Effect::Install { turn: Some(head.turn), scenario, snapshot: world });
+        if let Some(following) = &mut self.following {
+            following.stage = Stage::Tail;
+            following.asked = None;
+        }
+    }
+
+    /// Keeps a link to a peer.
+    pub(super) fn connect(&mut self, now: Time, key: PeerKey, address: &[u8]) {
+        if key != self.key && !self.links.contains_key(&key) {
+            self.links.insert(key, Link::new(now));
+            self.effects.push(Effect::Connect { to: key, address: address.to_vec() });
+        }
+    }
+
+    /// Says that this peer keeps step, once it does.
+    fn report_ready(&mut self, now: Time) {
+        let Some(following) = self.following.as_mut().filter(|f| !f.wish.spectator) else { return };
+        let Some(session) = &self.session else { return };
+        let turn_us = session.genesis.rules.turn_us();
+        let (turns, us) = following.cost;
+        if turns >= COST_TURNS && us > turns * turn_us / 2 {
+            self.effects.push(Effect::Event(Event::Refused(Refusal::TooSlow)));
+            let sponsor = following.wish.sponsor;
+            self.post_to(sponsor, Message::Farewell);
+            self.stopped = true;
+            return;
+        }
+        let Some(link) = self.links.get(&following.wish.sponsor) else { return };
+        let Some(said) = link.said else { return };
+        let joined = session.front.roster.joining().any(|(m, _)| m.key == self.key && m.life == self.life);
+        let near = session.front.next.plus(u64::from(session.front.roster.delay) + 2) >= said.next;
+        if near && !joined && self.leaving.is_none() && following.is_due(now) {
+            let (sponsor, life) = (following.wish.sponsor, following.wish.life);
+            self.post_to(sponsor, Message::Ready { life });
+        }
+    }
+
+    /// Follows another member if the sponsor is not heard any more.
+    fn change_sponsor(&mut self, now: Time) {
+        let Some(following) = &mut self.following else { return };
+        let Some(session) = &self.session else { return };
+        let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
+        let is_member = session.front.roster.member_by_key(&following.wish.sponsor).is_some();
+        let silent = now.since(heard(&following.wish.sponsor)) > SPONSOR_SILENCE_US;
+        if is_member && !silent {
+            return;
+        }
+        let others =
+            session.front.roster.members.iter().filter(|m| m.key != self.key && self.links.contains_key(&m.key));
+        let best = others.map(|m| m.key).max_by_key(|key| heard(key));
+        if let Some(key) =
+            best.filter(|key| *key != following.wish.sponsor && now.since(heard(key)) <= SPONSOR_SILENCE_US)
+        {
+            following.wish.sponsor = key;
+            following.stage = Stage::Asking;
+            following.asked = None;
+        }
+    }
+
+    /// Goes on as a spectator after a removal, or asks to come back in a new life.
+    pub(super) fn follow_after_removal(&mut self, now: Time, comes_back: bool) {
+        let Some(session) = &self.session else { return };
+        let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
+        let others = session.front.roster.members.iter().map(|m| m.key).filter(|key| *key != self.key);
+        let Some(sponsor) = others.max_by_key(|key| heard(key)) else { return };
+        self.life = self.life.wrapping_add(1);
+        let simulation_revision = session.genesis.rules.simulation_revision;
+        let wish = Wish { sponsor, spectator: !comes_back, life: self.life, simulation_revision };
+        self.following = Some(Following::new(now, wish));
+    }
+}

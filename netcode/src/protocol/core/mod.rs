@@ -1,0 +1,287 @@
+//! The core as its driver sees it: what it holds, and the calls that go in. The work is done in the submodules, one
+//! concern each; `poll` runs them in order.
+
+mod cutting;
+mod digests;
+mod divergence;
+mod following;
+mod newcomers;
+mod receive;
+mod send;
+mod status;
+mod turns;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::config::{Config, Genesis};
+use super::cut::{Cut, Instance};
+use super::delay::Delay;
+use super::effect::{Change, Effect, Event, Frame};
+use super::entry::Proposal;
+use super::evidence::Proof;
+use super::ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
+use super::input::Input;
+use super::ledger::Ledger;
+use super::link::Link;
+use super::pace::Pace;
+use super::roster::Roster;
+
+use digests::Digests;
+use divergence::Divergence;
+use following::Following;
+pub use newcomers::Admission;
+use newcomers::Newcomers;
+use status::Counters;
+pub use status::{LinkStatus, Status};
+
+/// How a peer wants to come in.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Whom to ask: a member that a link exists to.
+    pub sponsor: PeerKey,
+    /// Only to watch.
+    pub spectator: bool,
+    /// A number drawn at random at start, so that a restarted process is told from a repeated request.
+    pub life: u64,
+    /// [`super::Rules::simulation_revision`] of this build.
+    pub simulation_revision: u64,
+}
+
+/// An executed turn.
+#[derive(Clone, Debug)]
+struct Record {
+    turn: Turn,
+    /// Chain hash before it.
+    before: Hash,
+    /// Membership in force during it.
+    during: Arc<Roster>,
+    /// The same with what the turn has settled.
+    after: Arc<Roster>,
+    /// Digest after it, once the world has told.
+    digest: Option<u64>,
+}
+
+/// What is settled before the next turn, and what is in force in it.
+#[derive(Clone, Debug)]
+struct Front {
+    /// First turn that is not executed.
+    next: Turn,
+    /// Chain hash before it.
+    chain: Hash,
+    /// Membership that the log up to there has settled.
+    settled: Arc<Roster>,
+    /// Membership in force in `next`.
+    roster: Arc<Roster>,
+    /// What changes with `next`.
+    changes: Vec<Change>,
+}
+
+/// The session as far as it is known here: nothing before a snapshot has come.
+#[derive(Debug)]
+struct Session<I: Input> {
+    genesis: Arc<Genesis>,
+    /// Membership that was settled before the oldest record.
+    base: Arc<Roster>,
+    front: Front,
+    /// Executed turns, the last one before `front.next`; the confirmed ones among them are kept for a while.
+    records: VecDeque<Record>,
+    /// First turn that is not confirmed.
+    confirmed: Turn,
+    ledger: Ledger<I>,
+    /// Frames as executed and not yet old.
+    frames: VecDeque<Arc<Frame<I>>>,
+    /// Decided cuts by epoch.
+    cuts: BTreeMap<u32, Cut>,
+    instance: Option<Instance>,
+    pace: Pace,
+    delay: Delay,
+    /// The input delay that we wished for last.
+    wished: u32,
+    /// First turn without an entry of ours.
+    entered: Turn,
+    digests: Digests,
+    divergence: Divergence,
+    convicted: BTreeMap<Player, Proof>,
+    /// Since when the log waits, if it does.
+    waiting: Option<Waiting>,
+}
+
+/// A stand-still.
+#[derive(Clone, Debug)]
+struct Waiting {
+    since: Time,
+    players: Vec<Player>,
+    told: bool,
+    paused: bool,
+}
+
+/// The lockstep protocol of one peer.
+pub struct Core<I: Input> {
+    config: Config,
+    key: PeerKey,
+    life: u64,
+    session: Option<Session<I>>,
+    following: Option<Following>,
+    newcomers: Newcomers,
+    links: BTreeMap<PeerKey, Link>,
+    /// Submitted, not yet entered.
+    inputs: VecDeque<I>,
+    proposals: Vec<Proposal>,
+    effects: Vec<Effect<I>>,
+    counters: Counters,
+    /// Something new is there to be sent to everybody.
+    fresh: bool,
+    leaving: Option<Time>,
+    stopped: bool,
+    polled: Time,
+}
+
+impl<I: Input> Core<I> {
+    /// A founding member of a session. `start`: the world at turn 0 where it is not the scenario's first state.
+    #[must_use]
+    pub fn found(now: Time, config: Config, genesis: Arc<Genesis>, start: Option<Arc<Vec<u8>>>) -> Self {
+        let mut core = Self::empty(config, 0);
+        let roster = Arc::new(Roster::new(&genesis));
+        let chain = start_chain(&genesis);
+        let (scenario, snapshot) = (Arc::new(genesis.scenario.clone()), start.unwrap_or_default());
+        core.effects.push(Effect::Install { turn: None, scenario, snapshot });
+        for member in roster.members.iter().filter(|m| m.key != core.key) {
+            core.links.insert(member.key, Link::new(now));
+            core.effects.push(Effect::Connect { to: member.key, address: Vec::new() });
+        }
+        core.session = Some(Session::new(now, genesis, Turn(0), chain, roster));
+        core.become_active(now);
+        core
+    }
+
+    /// A peer that wants to come into a running session.
+    #[must_use]
+    pub fn join(now: Time, config: Config, wish: Wish) -> Self {
+        let mut core = Self::empty(config, wish.life);
+        core.links.insert(wish.sponsor, Link::new(now));
+        core.following = Some(Following::new(now, wish));
+        core
+    }
+
+    fn empty(config: Config, life: u64) -> Self {
+        Self {
+            key: PeerKey(config.identity.verifying_key().to_bytes()),
+            config,
+            life,
+            session: None,
+            following: None,
+            newcomers: Newcomers::default(),
+            links: BTreeMap::new(),
+            inputs: VecDeque::new(),
+            proposals: Vec::new(),
+            effects: Vec::new(),
+            counters: Counters::default(),
+            fresh: false,
+            leaving: None,
+            stopped: false,
+            polled: Time(0),
+        }
+    }
+
+    /// Takes an input for the next turn that is entered; more than one are merged.
+    pub fn submit(&mut self, _now: Time, input: I) {
+        self.inputs.push_back(input);
+    }
+
+    /// Does what is due and appends what is to be done, in order.
+    pub fn poll(&mut self, now: Time, effects: &mut Vec<Effect<I>>) {
+        self.polled = now;
+        if !self.stopped {
+            self.follow(now);
+            self.advance(now);
+            self.cut(now);
+            self.resolve_divergence(now);
+            self.compare_digests(now);
+            self.serve_newcomers(now);
+            self.finish_leaving(now);
+        }
+        self.send(now);
+        effects.append(&mut self.effects);
+    }
+
+    /// When to poll next at the latest.
+    #[must_use]
+    pub fn wake_at(&self) -> Time {
+        let now = self.polled;
+        let turn = self.session.as_ref().map_or(Time(u64::MAX), |s| s.pace.next_turn_at(now));
+        let transfers =
+            self.newcomers.wake_at().min(self.following.as_ref().map_or(Time(u64::MAX), Following::wake_at));
+        let links = self.links.values().map(|link| link.send_at).min().unwrap_or(Time(u64::MAX));
+        // Time-outs need no exact time.
+        turn.min(transfers).min(links).min(now.plus(20_000)).max(now)
+    }
+
+    /// Asks to leave in good order; [`super::Event::Gone`] says when it is done.
+    pub fn leave(&mut self, now: Time) {
+        if self.leaving.is_none() {
+            self.leaving = Some(now);
+            self.proposals.push(Proposal::Leave);
+        }
+    }
+
+    /// Votes to remove a player for good.
+    pub fn kick(&mut self, player: Player) {
+        self.proposals.push(Proposal::Kick { player });
+    }
+
+    /// A person's decision after [`super::Event::Paused`]: a new session from the last confirmed turn, with this peer as
+    /// its only member. Nothing happens while no session is known.
+    pub fn fork(&mut self, now: Time, session: SessionId) {
+        let Some(old) = &mut self.session else { return };
+        let confirmed = old.confirmed;
+        if old.front.next > confirmed {
+            old.roll_back(now, confirmed, &mut self.effects);
+            self.counters.roll_backs += 1;
+        }
+        let Some(me) = old.front.settled.player_of(&self.key) else { return };
+        let mut genesis = (*old.genesis).clone();
+        genesis.rules.session = session;
+        let roster = Arc::new(old.front.settled.forked(me));
+        let chain = super::entry::chain_entry(&start_chain(&genesis), confirmed, &old.front.chain.0);
+        let events = old.front.settled.members.iter().filter(|m| m.player != me).map(|m| m.key).collect::<Vec<_>>();
+        self.effects.extend(events.into_iter().map(|to| Effect::Disconnect { to }));
+        self.session = Some(Session::new(now, Arc::new(genesis), confirmed, chain, roster));
+        self.links.clear();
+        self.newcomers = Newcomers::default();
+        self.following = None;
+        self.become_active(now);
+    }
+
+    fn finish_leaving(&mut self, now: Time) {
+        let Some(since) = self.leaving else { return };
+        let gone = match &self.session {
+            None => true,
+            Some(session) => {
+                let member = session.front.roster.member_by_key(&self.key);
+                let alone = session.front.roster.members.len() == 1;
+                let settled = session.front.roster.first;
+                let heard = |link: &Link| link.agreed >= settled || now.since(link.heard) > 1_000_000;
+                match member {
+                    Some(_) => alone || now.since(since) > 5_000_000,
+                    None => session.confirmed >= settled && self.links.values().all(heard),
+                }
+            }
+        };
+        if gone {
+            self.effects.push(Effect::Event(Event::Gone));
+            for link in self.links.values_mut() {
+                link.outbox.push(super::wire::Message::Farewell);
+                link.send_at = now;
+            }
+            self.leaving = None;
+            self.stopped = true;
+        }
+    }
+}
+
+/// The chain hash before turn 0: the hash of the genesis.
+fn start_chain(genesis: &Genesis) -> Hash {
+    // Plain structs of integers and vectors always encode.
+    Hash(blake3::hash(&postcard::to_stdvec(genesis).unwrap_or_default()).into())
+}

@@ -1,0 +1,378 @@
+//! The sponsor's side of joining: who may come in, the snapshot that every member signs, serving it, and proposing
+//! those who keep step as members.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::protocol::effect::{Effect, Refusal};
+use crate::protocol::entry::{ADDRESS_BYTES_MAX, Proposal};
+use crate::protocol::evidence::{halves, verify};
+use crate::protocol::ids::{PeerKey, Player, Time, Turn};
+use crate::protocol::input::Input;
+use crate::protocol::link::Link;
+use crate::protocol::roster::{Rejected, Roster};
+use crate::protocol::transfer::{Ack, CHUNK_BYTES, Offer, Packed, Sender};
+use crate::protocol::wire::{Attestation, Message, encode_message};
+
+use super::Core;
+use super::following::BlobHead;
+
+/// Most peers that are served at once.
+const GUESTS_MAX: usize = 64;
+/// Most keys that the transport may have admitted and that have not asked yet.
+const ADMITTED_MAX: usize = 4096;
+/// Time between repetitions, microseconds.
+const REPEAT_US: u64 = 150_000;
+/// How long a guest may be silent, microseconds.
+const SILENCE_US: u64 = 5_000_000;
+/// How old a blob may be for another guest, microseconds.
+const BLOB_AGE_US: u64 = 3_000_000;
+
+/// What the transport found out about a peer that may ask to join.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// What it may do.
+    pub role: u8,
+    /// The one-time invite it came with, if it is one: the join entry spends it.
+    pub invite: Option<[u8; 16]>,
+    /// How others can reach it, as the transport writes it.
+    pub address: Vec<u8>,
+}
+
+/// A peer that asked.
+#[derive(Debug)]
+struct Guest {
+    life: u64,
+    spectator: bool,
+    address: Vec<u8>,
+    /// The blob as it is sent to it.
+    serving: Option<Serving>,
+    /// It has what it needs and follows the log.
+    follows: bool,
+    proposed: Option<Time>,
+    asked: Time,
+}
+
+#[derive(Debug)]
+struct Serving {
+    turn: Turn,
+    transfer: u32,
+    offer: Offer,
+    attestations: Vec<Attestation>,
+    sender: Sender,
+    offered: Option<Time>,
+}
+
+/// The state after a turn, ready to be sent.
+#[derive(Debug)]
+struct Blob {
+    turn: Turn,
+    packed: Packed,
+    attestations: BTreeMap<Player, Attestation>,
+    made: Time,
+}
+
+/// Everybody who is not a member yet, as far as this peer sponsors them.
+#[derive(Debug, Default)]
+pub(super) struct Newcomers {
+    admitted: BTreeMap<PeerKey, Admission>,
+    guests: BTreeMap<PeerKey, Guest>,
+    blob: Option<Blob>,
+    /// Snapshots that members have asked for: after which turn, for whom.
+    wanted: Vec<(Turn, Vec<Player>)>,
+    requested: Option<Time>,
+    transfers: u32,
+}
+
+impl Newcomers {
+    /// The turn from which on the log has to be kept for guests.
+    pub fn keep_from(&self) -> Turn {
+        let serving = self.guests.values().filter_map(|g| g.serving.as_ref()).map(|s| s.turn);
+        serving.chain(self.blob.as_ref().map(|b| b.turn)).min().unwrap_or(Turn(u64::MAX))
+    }
+
+    pub fn wake_at(&self) -> Time {
+        let senders = self.guests.values().filter_map(|g| g.serving.as_ref()).map(|s| s.sender.wake_at());
+        senders.min().unwrap_or(Time(u64::MAX))
+    }
+
+    pub fn forget(&mut self, key: &PeerKey) {
+        self.guests.remove(key);
+    }
+}
+
+impl<I: Input> Core<I> {
+    /// The transport lets this peer ask to join or watch.
+    pub fn admit(&mut self, key: PeerKey, admission: Admission) {
+        if self.newcomers.admitted.len() < ADMITTED_MAX || self.newcomers.admitted.contains_key(&key) {
+            self.newcomers.admitted.insert(key, admission);
+        }
+    }
+
+    pub(super) fn on_ask(&mut self, now: Time, from: PeerKey, message: &Message) {
+        let Message::Ask { life, spectator, revision, address, have } = message else { return };
+        let Some(session) = &self.session else { return };
+        let roster = &session.front.roster;
+        if roster.member_by_key(&from).is_some_and(|m| m.life == *life) {
+            return;
+        }
+        let known = self.newcomers.guests.get(&from).is_some_and(|guest| guest.life == *life);
+        if !known {
+            if !self.links.contains_key(&from) && self.links.len() >= GUESTS_MAX + roster.members.len() {
+                return;
+            }
+            // A new run of the process: nothing of the old link holds.
+            self.links.insert(from, Link::new(now));
+        }
+        if let Some(why) = self.refusal(roster, &from, *revision) {
+            return self.post_to(from, Message::Refuse(why));
+        }
+        let continues = have.is_some_and(|(next, chain)| {
+            let kept = session.front.roster.members.iter().all(|m| {
+                session
+                    .ledger
+                    .author((m.player, m.incarnation))
+                    .is_some_and(|a| a.chain_before(next.max(m.first)).is_some())
+            });
+            kept && session.chain_before(next).is_some_and(|ours| ours.short() == chain)
+        });
+        let address: Vec<u8> = address.iter().copied().take(ADDRESS_BYTES_MAX).collect();
+        let guest = self.newcomers.guests.entry(from).or_insert_with(|| Guest {
+            life: *life,
+            spectator: *spectator,
+            address: address.clone(),
+            serving: None,
+            follows: false,
+            proposed: None,
+            asked: now,
+        });
+        if guest.life != *life {
+            (guest.serving, guest.follows, guest.proposed) = (None, false, None);
+        }
+        (guest.life, guest.spectator, guest.address, guest.asked) = (*life, *spectator, address, now);
+        if continues {
+            (guest.serving, guest.follows) = (None, true);
+            self.post_to(from, Message::Follow);
+        }
+    }
+
+    /// Why a peer that asks is not let in, if so.
+    fn refusal(&self, roster: &Roster, key: &PeerKey, revision: u64) -> Option<Refusal> {
+        let session = self.session.as_ref()?;
+        let theirs = session.genesis.rules.simulation_revision;
+        let admission = self.newcomers.admitted.get(key);
+        if roster.is_banned(key) {
+            Some(Refusal::Banned)
+        } else if theirs != revision {
+            Some(Refusal::Revision { theirs, ours: revision })
+        } else if admission.is_none() && roster.player_of(key).is_none() {
+            Some(Refusal::NotInvited)
+        } else if roster.player_of(key).is_none()
+            && admission.and_then(|a| a.invite).is_some_and(|invite| roster.is_spent(&invite))
+        {
+            Some(Refusal::InviteSpent)
+        } else if roster.member_by_key(&self.key).is_none()
+            || (!self.newcomers.guests.contains_key(key) && self.newcomers.guests.len() >= GUESTS_MAX)
+        {
+            Some(Refusal::Busy)
+        } else {
+            None
+        }
+    }
+
+    /// Members want the state after an executed turn.
+    pub(super) fn note_snapshot_wanted(&mut self, turn: Turn, players: &[Player]) {
+        let Some(session) = &self.session else { return };
+        let member = session.front.roster.member_by_key(&self.key).is_some();
+        if member && !players.is_empty() {
+            self.newcomers.wanted.retain(|(t, _)| t.0 + 256 > turn.0);
+            self.newcomers.wanted.push((turn, players.to_vec()));
+            self.effects.push(Effect::SnapshotWanted { turn });
+        }
+    }
+
+    /// Answers [`Effect::SnapshotWanted`].
+    pub fn snapshot(&mut self, turn: Turn, bytes: Arc<Vec<u8>>) {
+        let now = self.polled;
+        if self.snapshot_for_comparison(now, turn, &bytes) {
+            return;
+        }
+        let Some(at) = self.newcomers.wanted.iter().position(|(t, _)| *t == turn) else { return };
+        let (_, players) = self.newcomers.wanted.swap_remove(at);
+        let Some(session) = &self.session else { return };
+        let Some(record) = session.record(turn) else { return };
+        let Some(me) = record.during.member_by_key(&self.key).map(|m| m.player) else { return };
+        let Some(chain) = session.chain_before(turn.plus(1)) else { return };
+        let started = record.after.members.iter().filter(|m| m.first <= turn);
+        let authors = started.filter_map(|m| {
+            let author = session.ledger.author((m.player, m.incarnation))?;
+            Some((m.player, m.incarnation, author.chain_after(turn)?))
+        });
+        let head = BlobHead {
+            genesis: (*session.genesis).clone(),
+            turn,
+            chain,
+            roster: (*record.after).clone(),
+            authors: authors.collect(),
+        };
+        let blob = head.with_world(&bytes);
+        let hash = crate::protocol::ids::Hash(blake3::hash(&blob).into());
+        let message = Attestation::message(session.genesis.rules.session, turn, &hash);
+        let (r, s) = halves(&ed25519_dalek::Signer::sign(&self.config.identity, &message));
+        let attestation = Attestation { player: me, turn, blob: hash, r, s };
+        let keys: Vec<PeerKey> = players.iter().filter_map(|p| record.during.member(*p)).map(|m| m.key).collect();
+        let own = self.key;
+        for key in keys.into_iter().filter(|key| *key != own) {
+            self.post_to(key, Message::Attest(attestation.clone()));
+        }
+        if players.contains(&me)
+            && let Ok(packed) = Packed::new(&blob, CHUNK_BYTES)
+        {
+            let attestations = BTreeMap::from([(me, attestation)]);
+            self.newcomers.blob = Some(Blob { turn, packed, attestations, made: now });
+        }
+    }
+
+    pub(super) fn on_attest(&mut self, _now: Time, _from: PeerKey, attestation: Attestation) {
+        if self.following.is_some() {
+            return self.on_attest_as_follower(attestation);
+        }
+        let Some(session) = &self.session else { return };
+        let Some(blob) = &mut self.newcomers.blob else { return };
+        let Some(record) = session.record(blob.turn) else { return };
+        let Some(member) = record.after.member(attestation.player) else { return };
+        let same = attestation.turn == blob.turn && attestation.blob == blob.packed.offer.id;
+        let message = Attestation::message(session.genesis.rules.session, blob.turn, &attestation.blob);
+        if same && verify(&member.key, &message, &attestation.r, &attestation.s) {
+            blob.attestations.insert(attestation.player, attestation);
+        }
+    }
+
+    /// Serves everybody who asked, as far as it is time.
+    pub(super) fn serve_newcomers(&mut self, now: Time) {
+        let Some(session) = &self.session else { return };
+        if self.newcomers.guests.is_empty() {
+            self.newcomers.blob = None;
+            return;
+        }
+        let roster = Arc::clone(&session.front.roster);
+        let links = &self.links;
+        self.newcomers.guests.retain(|key, guest| {
+            let heard = links.get(key).map_or(Time(0), |link| link.heard).max(guest.asked);
+            let member = roster.member_by_key(key).is_some_and(|m| m.life == guest.life);
+            !member && now.since(heard) < SILENCE_US
+        });
+        self.request_blob(now);
+        self.start_serving(now);
+        self.send_chunks(now);
+    }
+
+    /// Proposes a snapshot if somebody waits for one and the last is too old.
+    fn request_blob(&mut self, now: Time) {
+        let waiting = self.newcomers.guests.values().any(|g| g.serving.is_none() && !g.follows);
+        let fresh = self.newcomers.blob.as_ref().is_some_and(|b| now.since(b.made) < BLOB_AGE_US);
+        let requested = self.newcomers.requested.is_some_and(|at| now.since(at) < 1_000_000);
+        if waiting && !fresh && !requested {
+            self.newcomers.requested = Some(now);
+            self.proposals.push(Proposal::Snapshot);
+        }
+    }
+
+    /// Begins to serve those who wait, once the blob is signed by a quorum and its turn is confirmed.
+    fn start_serving(&mut self, now: Time) {
+        let Some(session) = &self.session else { return };
+        let Some(blob) = &self.newcomers.blob else { return };
+        let Some(record) = session.record(blob.turn) else { return };
+        let signed = record.after.is_quorum(|player| blob.attestations.contains_key(&player));
+        let fresh = now.since(blob.made) < BLOB_AGE_US;
+        if !signed || blob.turn >= session.confirmed || !fresh {
+            return;
+        }
+        for guest in self.newcomers.guests.values_mut().filter(|g| g.serving.is_none() && !g.follows) {
+            self.newcomers.transfers = self.newcomers.transfers.wrapping_add(1);
+            let transfer = self.newcomers.transfers;
+            let Packed { offer, bytes } = &blob.packed;
+            guest.serving = Some(Serving {
+                turn: blob.turn,
+                transfer,
+                offer: *offer,
+                attestations: blob.attestations.values().cloned().collect(),
+                sender: Sender::new(transfer, Arc::clone(bytes), offer.chunk_bytes),
+                offered: None,
+            });
+        }
+    }
+
+    /// Sends offers with their signatures until they are acknowledged, and chunks as fast as the way to the guest allows.
+    fn send_chunks(&mut self, now: Time) {
+        for (key, guest) in &mut self.newcomers.guests {
+            let Some(serving) = &mut guest.serving else { continue };
+            let Some(link) = self.links.get_mut(key) else { continue };
+            if serving.offered.is_none_or(|at| now.since(at) >= REPEAT_US) && !guest.follows {
+                serving.offered = Some(now);
+                let (transfer, turn, offer) = (serving.transfer, serving.turn, serving.offer);
+                link.outbox.push(Message::Offer { transfer, turn, offer });
+                link.outbox.extend(serving.attestations.iter().cloned().map(Message::Attest));
+            }
+            let mut chunks = Vec::new();
+            serving.sender.poll(now, &mut chunks);
+            for chunk in chunks {
+                let mut bytes = vec![0];
+                bytes.extend(encode_message(&Message::Chunk(chunk)));
+                self.effects.push(Effect::Send { to: *key, bytes });
+            }
+        }
+    }
+
+    pub(super) fn on_chunk_ack(&mut self, now: Time, from: PeerKey, ack: &Ack) {
+        let Some(guest) = self.newcomers.guests.get_mut(&from) else { return };
+        if let Some(serving) = guest.serving.as_mut().filter(|s| s.transfer == ack.transfer) {
+            serving.sender.on_ack(now, ack);
+        }
+    }
+
+    /// A guest keeps step: it is proposed as a member.
+    pub(super) fn on_ready(&mut self, now: Time, from: PeerKey, life: u64) {
+        let Some(session) = &self.session else { return };
+        let roster = &session.front.roster;
+        let Some(guest) = self.newcomers.guests.get_mut(&from).filter(|g| g.life == life && !g.spectator) else {
+            return;
+        };
+        guest.follows = true;
+        let joining = roster.joining().any(|(m, _)| m.key == from);
+        if joining || guest.proposed.is_some_and(|at| now.since(at) < 1_000_000) {
+            return;
+        }
+        guest.proposed = Some(now);
+        let admission = self.newcomers.admitted.get(&from);
+        let role = admission.map(|a| a.role).or_else(|| roster.role_of(&from)).unwrap_or(0);
+        let address = match admission.map(|a| &a.address) {
+            Some(address) if !address.is_empty() && address.len() <= ADDRESS_BYTES_MAX => address.clone(),
+            _ => guest.address.clone(),
+        };
+        let invite = admission.and_then(|a| a.invite);
+        self.proposals.push(Proposal::Join { key: from, life, role, invite, address });
+    }
+
+    /// Tells guests whose join was not taken.
+    pub(super) fn note_rejected(&mut self, _now: Time, rejected: &[Rejected]) {
+        for Rejected { key, why } in rejected {
+            if self.newcomers.guests.remove(key).is_some() {
+                self.post_to(*key, Message::Refuse(*why));
+            }
+        }
+    }
+
+    /// Keeps links between the members and those who will be.
+    pub(super) fn connect_to_joining(&mut self, now: Time, roster: &Roster) {
+        let joining: Vec<_> = roster.joining().map(|(m, _)| (m.key, m.life, m.address.clone())).collect();
+        for (key, life, address) in joining {
+            if key == self.key && life == self.life {
+                let members: Vec<_> = roster.members.iter().map(|m| (m.key, m.address.clone())).collect();
+                members.into_iter().for_each(|(key, address)| self.connect(now, key, &address));
+            } else {
+                self.connect(now, key, &address);
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What comes in: a datagram is taken apart, and each part goes to whom it concerns. Bytes that are no datagram, and
+//! parts that make no sense at present, are dropped.
+
+use crate::protocol::effect::Effect;
+use crate::protocol::entry::Entry;
+use crate::protocol::ids::{PeerKey, Time, Turn};
+use crate::protocol::input::Input;
+use crate::protocol::link::{Claim, Link};
+use crate::protocol::roster::Roster;
+use crate::protocol::wire::{Datagram, Message, Run, TurnPart};
+
+use super::Core;
+
+impl<I: Input> Core<I> {
+    /// Takes a datagram whose sender the transport has authenticated. Any bytes may come.
+    pub fn handle(&mut self, now: Time, from: PeerKey, bytes: &[u8]) {
+        if self.stopped {
+            return;
+        }
+        let Some(datagram) = Datagram::decode(bytes) else {
+            self.counters.garbage += 1;
+            return;
+        };
+        for message in datagram.messages.iter().filter(|m| matches!(m, Message::Ask { .. })) {
+            self.on_ask(now, from, message);
+        }
+        let Some(link) = self.links.get_mut(&from) else { return };
+        link.heard = now;
+        if let Some(part) = &datagram.turn {
+            self.on_turn(now, from, part);
+        }
+        for message in datagram.messages {
+            self.on_message(now, from, message);
+        }
+    }
+
+    fn on_message(&mut self, now: Time, from: PeerKey, message: Message) {
+        match message {
+            Message::Ask { .. } => {}
+            Message::Refuse(why) => self.on_refuse(now, from, why),
+            Message::Follow => self.on_follow(now, from),
+            Message::Offer { transfer, turn, offer } => self.on_offer(now, from, transfer, turn, offer),
+            Message::Chunk(chunk) => self.on_chunk(now, from, &chunk),
+            Message::ChunkAck(ack) => self.on_chunk_ack(now, from, &ack),
+            Message::Ready { life } => self.on_ready(now, from, life),
+            Message::Attest(attestation) => self.on_attest(now, from, attestation),
+            Message::Prepare { epoch, ballot } => self.on_prepare(now, from, epoch, ballot),
+            Message::Promise { epoch, ballot, next, chain, ends, accepted } => {
+                let promise = crate::protocol::cut::Promise { next, chain, ends, accepted };
+                self.on_promise(from, epoch, ballot, promise);
+            }
+            Message::Overtaken { epoch, ballot } => self.on_overtaken(epoch, ballot),
+            Message::Accept { epoch, ballot, cut } => self.on_accept(now, from, epoch, ballot, cut),
+            Message::Accepted { epoch, ballot } => self.on_accepted(now, from, epoch, ballot),
+            Message::Decided { epoch, cut } => self.on_decided(now, from, epoch, cut),
+            Message::Head(head) => self.on_head(now, from, head),
+            Message::Audit { turn, chains } => self.on_audit(now, from, turn, &chains),
+            Message::HeadWanted { turn } => self.on_head_wanted(from, turn),
+            Message::Expose(proof) => self.on_expose(now, *proof),
+            Message::StateWanted { turn } => self.on_state_wanted(from, turn),
+            Message::Farewell => self.on_farewell(from),
+        }
+    }
+
+    fn on_farewell(&mut self, from: PeerKey) {
+        let member = self.session.as_ref().is_some_and(|s| s.front.roster.member_by_key(&from).is_some());
+        if !member {
+            self.drop_link(from);
+        }
+    }
+
+    /// Ends a link that is needed no more.
+    pub(super) fn drop_link(&mut self, key: PeerKey) {
+        if self.links.remove(&key).is_some() {
+            self.effects.push(Effect::Disconnect { to: key });
+        }
+        self.newcomers.forget(&key);
+        if let Some(session) = &mut self.session {
+            session.pace.forget(&key);
+        }
+    }
+
+    fn on_turn(&mut self, now: Time, from: PeerKey, part: &TurnPart) {
+        let Some(link) = self.links.get_mut(&from) else { return };
+        let (newest, rtt_us) = link.on_turn(now, part);
+        let Some(session) = &mut self.session else { return };
+        let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
+        let member = session.front.roster.member_by_key(&from).is_some();
+        for run in &part.runs {
+            take_run(now, session, run, &self.key);
+        }
+        if !newest {
+            return;
+        }
+        let claim = Claim { next: part.next, epoch: part.epoch, chain: part.chain };
+        link.claim(claim);
+        if let Some((back, digest)) = part.digest
+            && let Some(turn) = part.next.0.checked_sub(back)
+        {
+            link.digests.insert(Turn(turn), digest);
+            while link.digests.len() > 256 {
+                link.digests.pop_first();
+            }
+        }
+        if member || sponsor == Some(&from) {
+            let rtt_us = rtt_us.unwrap_or_else(|| link.rtt.smooth_us());
+            let playhead = part.next.0 as f64 + part.playhead as f64 / 64.0;
+            if link.rtt.is_known() {
+                session.pace.observe(now, from, playhead, rtt_us);
+            }
+        }
+        // Whoever is an epoch behind learns how that epoch ended.
+        if part.epoch < session.front.roster.epoch
+            && let Some(cut) = session.cuts.get(&part.epoch)
+            && !link.outbox.iter().any(|m| matches!(m, Message::Decided { .. }))
+        {
+            link.outbox.push(Message::Decided { epoch: part.epoch, cut: cut.clone() });
+        }
+    }
+
+    /// Compares what peers said of their logs with ours, as far as ours goes by now.
+    pub(super) fn judge_claims(&mut self, now: Time) {
+        let Some(session) = &mut self.session else { return };
+        for (key, link) in &mut self.links {
+            while let Some(claim) = link.claims.front().copied().filter(|claim| claim.next <= session.front.next) {
+                link.claims.pop_front();
+                if session.epoch_of(claim.next) != Some(claim.epoch) {
+                    continue;
+                }
+                match session.chain_before(claim.next) {
+                    Some(chain) if chain.short() == claim.chain => link.agreed = link.agreed.max(claim.next),
+                    Some(_) => session.divergence.note(now, *key, claim.next),
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// Keeps the entries of a run that are expected, and watches how early they come.
+fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run, key: &PeerKey) {
+    let life = (run.player, run.incarnation);
+    let own = session.front.roster.member_by_key(key).is_some_and(|m| m.player == run.player);
+    if own {
+        return;
+    }
+    let Some(author) = session.ledger.author_mut(life) else { return };
+    for (i, bytes) in run.entries.iter().enumerate() {
+        let turn = run.first.plus(i as u64);
+        if author.get(turn).is_some() || turn < author.missing() {
+            continue;
+        }
+        let Some(entry) = Entry::decode(bytes) else { return };
+        if author.insert(turn, entry) {
+            let (margin_us, delay) = (session.pace.until(now, turn), session.front.roster.delay);
+            // What an outage held back says nothing about the way.
+            let most_us = i64::from(session.genesis.rules.delay_turns_max) * session.genesis.rules.turn_us() as i64;
+            if margin_us > -most_us {
+                session.delay.observe(now, margin_us, delay);
+            }
+        }
+    }
+}
+
+/// Whether a link is still needed: to members, to those who will be, and to those who have just ceased to be.
+pub(super) fn is_needed(roster: &Roster, key: &PeerKey, link: &Link, now: Time) -> bool {
+    let member = roster.member_by_key(key).is_some() || roster.joining().any(|(m, _)| m.key == *key);
+    member || now.since(link.heard) < 5_000_000
+}

@@ -1,0 +1,267 @@
+//! What goes out: to every peer that needs it, a datagram each turn with acknowledgements and entries, and whatever
+//! messages wait. Nothing is sent twice in a poll, and no datagram is longer than the wire allows.
+
+use std::sync::Arc;
+
+use crate::protocol::effect::Effect;
+use crate::protocol::ids::{PeerKey, Player, Time, Turn};
+use crate::protocol::input::Input;
+use crate::protocol::ledger::Life;
+use crate::protocol::link::Link;
+use crate::protocol::wire::{DATAGRAM_BYTES_MAX, Message, RUN_ENTRIES_MAX, RUNS_MAX, Run, TurnPart, encode_message};
+
+use super::receive::is_needed;
+use super::{Core, Session};
+
+/// Bytes of a turn part before its runs, at most.
+const HEAD_BYTES: usize = 64;
+/// Datagrams to one peer in one poll at most.
+const BURST_DATAGRAMS: usize = 8;
+/// How long a peer is not heard before we write to it less often, microseconds.
+const QUIET_US: u64 = 3_000_000;
+/// Time between datagrams to a quiet peer, microseconds.
+const QUIET_EVERY_US: u64 = 100_000;
+
+impl<I: Input> Core<I> {
+    /// Sends what is due to every peer.
+    pub(super) fn send(&mut self, now: Time) {
+        self.drop_unneeded(now);
+        let needs = self.needs(now);
+        let fresh = std::mem::take(&mut self.fresh);
+        let me = self.own_life();
+        for (key, link) in &mut self.links {
+            let sponsor = self.following.as_ref().is_some_and(|f| f.sponsor() == key);
+            let wants_turns =
+                self.session.is_some() && (link.said.is_some() || needs_turns(&self.session, key) || sponsor);
+            let due = now >= link.send_at;
+            let quiet = now.since(link.heard) > QUIET_US;
+            if !(due || (fresh && wants_turns && !quiet) || !link.outbox.is_empty()) {
+                continue;
+            }
+            let mut asked: &[(Player, Turn)] = &[];
+            if let Some((relay, wanted)) = &needs
+                && relay == key
+            {
+                asked = wanted;
+            }
+            let session = self.session.as_mut().filter(|_| wants_turns && (due || fresh));
+            send_to(now, *key, link, session, me, asked, &mut self.effects);
+            let turn_us = self.session.as_ref().map_or(50_000, |s| s.genesis.rules.turn_us());
+            // The next entry goes out with its turn; this is for when there is none.
+            let every = if quiet { QUIET_EVERY_US } else { (turn_us + turn_us / 4).max(10_000) };
+            link.send_at = now.plus(every);
+        }
+    }
+
+    fn own_life(&self) -> Option<Life> {
+        let roster = &self.session.as_ref()?.front.roster;
+        let joining = roster.joining().map(|(m, _)| m);
+        let own = roster.members.iter().chain(joining).filter(|m| m.key == self.key && m.life == self.life);
+        own.map(|m| (m.player, m.incarnation)).last()
+    }
+
+    /// Which entries somebody else shall pass on to us, and who. A follower wants all; a member those of members that
+    /// it has not heard for a while.
+    fn needs(&mut self, now: Time) -> Option<(PeerKey, Vec<(Player, Turn)>)> {
+        let session = self.session.as_ref()?;
+        let roster = &session.front.roster;
+        let joining = || roster.joining().map(|(m, _)| m).filter(|m| roster.member(m.player).is_none());
+        let next = session.front.next;
+        let first_missing = |life: Life| {
+            let missing = session.ledger.missing(life);
+            (life.0, missing.max(next))
+        };
+        if let Some(following) = &self.following {
+            let all = roster.members.iter().chain(joining()).filter(|m| m.key != self.key || m.life != self.life);
+            let all = all.map(|m| first_missing((m.player, m.incarnation))).take(RUNS_MAX).collect();
+            return Some((*following.sponsor(), all));
+        }
+        // An entry that is late although its author should have been heard by now.
+        let patience_us = 4 * session.genesis.rules.turn_us().max(25_000);
+        let silent = |key: &PeerKey| self.links.get(key).is_none_or(|l| now.since(l.heard) > patience_us);
+        let stalled = session.waiting.as_ref().is_some_and(|w| now.since(w.since) > patience_us);
+        let others = roster.members.iter().filter(|m| m.key != self.key);
+        let wanted: Vec<_> = others
+            .filter(|m| silent(&m.key) || (stalled && session.ledger.get((m.player, m.incarnation), next).is_none()))
+            .map(|m| first_missing((m.player, m.incarnation)))
+            .take(RUNS_MAX)
+            .collect();
+        if wanted.is_empty() {
+            return None;
+        }
+        // Ask whoever is heard best; while it does not help, another one each quarter of a second.
+        let heard = |key: &PeerKey| self.links.get(key).is_some_and(|l| now.since(l.heard) <= patience_us);
+        let mut relays: Vec<&PeerKey> = roster.members.iter().map(|m| &m.key).filter(|key| heard(key)).collect();
+        relays.sort_by_key(|key| self.links.get(key).map_or(u64::MAX, |l| l.rtt.smooth_us()));
+        let stalled_us = session.waiting.as_ref().map_or(0, |w| now.since(w.since));
+        let relay = **relays.get((stalled_us / 250_000) as usize % relays.len().max(1))?;
+        Some((relay, wanted))
+    }
+
+    fn drop_unneeded(&mut self, now: Time) {
+        let Some(session) = &self.session else { return };
+        let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
+        let gone: Vec<PeerKey> = self
+            .links
+            .iter()
+            .filter(|(key, link)| sponsor != Some(key) && !is_needed(&session.front.roster, key, link, now))
+            .map(|(key, _)| *key)
+            .collect();
+        gone.into_iter().for_each(|key| self.drop_link(key));
+    }
+}
+
+fn needs_turns<I: Input>(session: &Option<Session<I>>, key: &PeerKey) -> bool {
+    let Some(session) = session else { return false };
+    let roster = &session.front.roster;
+    roster.member_by_key(key).is_some() || roster.joining().any(|(m, _)| m.key == *key)
+}
+
+/// Sends a turn part, if there is a session, and the messages that wait, in as few datagrams as they need.
+fn send_to<I: Input>(
+    now: Time,
+    to: PeerKey,
+    link: &mut Link,
+    mut session: Option<&mut Session<I>>,
+    me: Option<Life>,
+    asked: &[(Player, Turn)],
+    effects: &mut Vec<Effect<I>>,
+) {
+    let mut waiting: std::collections::VecDeque<Vec<u8>> =
+        std::mem::take(&mut link.outbox).iter().map(encode_message).collect();
+    for round in 0..BURST_DATAGRAMS {
+        let mut bytes = vec![0];
+        let mut more = false;
+        if let Some(session) = session.as_deref_mut() {
+            let room = DATAGRAM_BYTES_MAX - HEAD_BYTES - 16 * asked.len();
+            let (runs, full) = runs_for(now, link, session, me, room);
+            more = full;
+            if round > 0 && runs.is_empty() && waiting.is_empty() {
+                break;
+            }
+            bytes[0] = 1;
+            turn_part(now, to, link, session, asked, runs).write(&mut bytes);
+        }
+        while let Some(message) = waiting.front() {
+            if bytes.len() + message.len() > DATAGRAM_BYTES_MAX {
+                more = true;
+                break;
+            }
+            bytes.extend_from_slice(message);
+            waiting.pop_front();
+        }
+        if bytes.len() > 1 {
+            effects.push(Effect::Send { to, bytes });
+        }
+        if !more {
+            break;
+        }
+    }
+}
+
+fn turn_part<I: Input>(
+    now: Time,
+    to: PeerKey,
+    link: &mut Link,
+    session: &Session<I>,
+    asked: &[(Player, Turn)],
+    runs: Vec<Run>,
+) -> TurnPart {
+    let (number, echo) = link.stamp(now);
+    let front = &session.front;
+    let theirs = session.life_of(&to);
+    let lacks =
+        theirs.and_then(|life| session.ledger.author(life)).map_or((front.next, 0), |a| (a.missing(), a.mask()));
+    let digest = session.digests.newest().filter(|(turn, _)| *turn < front.next);
+    TurnPart {
+        number,
+        epoch: front.roster.epoch,
+        next: front.next,
+        chain: front.chain.short(),
+        unconfirmed: front.next.0.saturating_sub(session.confirmed.0),
+        playhead: ((session.pace.playhead(now) - front.next.0 as f64) * 64.0) as i64,
+        loss: link.arrivals.report(),
+        echo,
+        ack: (lacks.0.0.wrapping_sub(front.next.0) as i64, lacks.1),
+        digest: digest.map(|(turn, digest)| (front.next.0 - turn.0, digest)),
+        needs: asked.to_vec(),
+        runs,
+    }
+}
+
+/// The entries for one datagram: ours that the peer lacks, then what it wants passed on. Also whether there are more.
+fn runs_for<I: Input>(
+    now: Time,
+    link: &mut Link,
+    session: &Session<I>,
+    me: Option<Life>,
+    mut room: usize,
+) -> (Vec<Run>, bool) {
+    let mut runs = Vec::new();
+    let turn_us = session.genesis.rules.turn_us();
+    let mut full = false;
+    if let Some(author) = me.and_then(|life| session.ledger.author(life))
+        && let Some(life) = me
+    {
+        let first = Turn(author.end().0.saturating_sub(crate::protocol::ledger::AHEAD_TURNS_MAX));
+        let due = link.due_entries(now, first, author.end(), turn_us);
+        let mut sent = Vec::new();
+        for turn in due {
+            let Some(entry) = author.get(turn) else { continue };
+            if !push_entry(&mut runs, &mut room, life, turn, &entry.bytes) {
+                full = true;
+                break;
+            }
+            sent.push(turn);
+        }
+        link.note_sent(now, &sent);
+    }
+    for (player, from) in link.needs.clone() {
+        let Some((life, author)) = session.ledger.life_at(player, from) else { continue };
+        if Some(life) == me {
+            continue;
+        }
+        let Some(first) = link.due_relay(now, player, from, author.end(), turn_us) else { continue };
+        let mut upto = first;
+        for turn in (first.0..author.end().0).map(Turn) {
+            let Some(entry) = author.get(turn) else { continue };
+            if !push_entry(&mut runs, &mut room, life, turn, &entry.bytes) {
+                full = true;
+                break;
+            }
+            upto = turn.plus(1);
+        }
+        if upto > first {
+            link.note_relayed(now, player, first, upto);
+        }
+    }
+    (runs, full)
+}
+
+/// Adds an entry to the last run or a new one; `false` where there is no room.
+fn push_entry(runs: &mut Vec<Run>, room: &mut usize, life: Life, turn: Turn, bytes: &Arc<[u8]>) -> bool {
+    let follows = runs.last().is_some_and(|run| {
+        let next = run.first.plus(run.entries.len() as u64);
+        (run.player, run.incarnation) == life && next == turn && run.entries.len() < RUN_ENTRIES_MAX
+    });
+    let same = follows && runs.last().and_then(|run| run.entries.last()).is_some_and(|last| last == bytes);
+    let cost = if follows { 0 } else { 18 } + if same { 1 } else { bytes.len() + 3 };
+    if cost > *room || (!follows && runs.len() == RUNS_MAX) {
+        return false;
+    }
+    *room -= cost;
+    if !follows {
+        runs.push(Run { player: life.0, incarnation: life.1, first: turn, entries: Vec::new() });
+    }
+    if let Some(run) = runs.last_mut() {
+        run.entries.push(Arc::clone(bytes));
+    }
+    true
+}
+
+/// Queues a message, unless the same one waits already.
+pub(super) fn post(link: &mut Link, message: Message) {
+    if !link.outbox.contains(&message) {
+        link.outbox.push(message);
+    }
+}

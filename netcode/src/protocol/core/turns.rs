@@ -1,0 +1,450 @@
+//! The log moves: entries are submitted when their time has come, turns are executed once all entries are here,
+//! confirmed once a quorum has acknowledged them, and rolled back where the others went another way.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::protocol::config::Genesis;
+use crate::protocol::delay::Delay;
+use crate::protocol::effect::{Change, Departure, Effect, Event, Frame};
+use crate::protocol::entry::{Entry, Proposal};
+use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
+use crate::protocol::input::Input;
+use crate::protocol::ledger::{Ledger, Life};
+use crate::protocol::link::Link;
+use crate::protocol::pace::Pace;
+use crate::protocol::roster::{Rejected, Roster};
+
+use super::digests::Digests;
+use super::divergence::Divergence;
+use super::following::Following;
+use super::{Core, Front, Record, Session, Waiting};
+
+/// Confirmed turns whose chain hashes are kept, for acknowledgements that come late.
+const RECORDS_KEPT: usize = 1024;
+/// How long entries are kept for peers that come back, microseconds.
+const RETENTION_US: u64 = 30_000_000;
+/// Turns executed in one poll at most, so that a peer that catches up still answers.
+const BURST_TURNS: usize = 32;
+
+impl<I: Input> Session<I> {
+    /// A session from a turn on, where the log up to there gave `roster`.
+    pub(super) fn new(now: Time, genesis: Arc<Genesis>, next: Turn, chain: Hash, roster: Arc<Roster>) -> Self {
+        let rules = &genesis.rules;
+        let pace = Pace::new(now, next, rules.turn_us());
+        let delay = Delay::new(now, rules.delay_turns_min, rules.delay_turns_max, rules.turn_us());
+        let wished = roster.delay;
+        let mut session = Self {
+            base: Arc::clone(&roster),
+            front: Front { next, chain, settled: Arc::clone(&roster), roster, changes: Vec::new() },
+            records: VecDeque::new(),
+            confirmed: next,
+            ledger: Ledger::default(),
+            frames: VecDeque::new(),
+            cuts: BTreeMap::new(),
+            instance: None,
+            pace,
+            delay,
+            wished,
+            entered: next,
+            digests: Digests::default(),
+            divergence: Divergence::default(),
+            convicted: BTreeMap::new(),
+            waiting: None,
+            genesis,
+        };
+        session.refresh();
+        session
+    }
+
+    /// Works out what is in force in the next turn, and opens the lives that write in it or will soon.
+    pub(super) fn refresh(&mut self) {
+        let front = &mut self.front;
+        let cut = self.cuts.get(&front.settled.epoch);
+        (front.roster, front.changes) = match front.settled.start_turn(front.next, cut) {
+            Some((roster, changes)) => (Arc::new(roster), changes),
+            None => (Arc::clone(&front.settled), Vec::new()),
+        };
+        for member in &front.roster.members {
+            self.ledger.open((member.player, member.incarnation), member.first, Hash::default());
+        }
+        for (member, at) in front.roster.joining() {
+            self.ledger.open((member.player, member.incarnation), at, Hash::default());
+        }
+    }
+
+    /// Chain hash before a turn, as far as it is remembered.
+    pub(super) fn chain_before(&self, turn: Turn) -> Option<Hash> {
+        if turn == self.front.next { Some(self.front.chain) } else { self.record(turn).map(|r| r.before) }
+    }
+
+    /// Epoch of a turn that is executed or next.
+    pub(super) fn epoch_of(&self, turn: Turn) -> Option<u32> {
+        if turn == self.front.next { Some(self.front.roster.epoch) } else { self.record(turn).map(|r| r.during.epoch) }
+    }
+
+    pub(super) fn record(&self, turn: Turn) -> Option<&Record> {
+        let back = usize::try_from(self.front.next.0.checked_sub(turn.0)?).ok()?;
+        self.records.len().checked_sub(back).and_then(|at| self.records.get(at))
+    }
+
+    pub(super) fn record_mut(&mut self, turn: Turn) -> Option<&mut Record> {
+        let back = usize::try_from(self.front.next.0.checked_sub(turn.0)?).ok()?;
+        self.records.len().checked_sub(back).and_then(|at| self.records.get_mut(at))
+    }
+
+    /// Membership in force in the first unconfirmed turn: whose quorum decides what comes next.
+    pub(super) fn deciding_roster(&self) -> &Arc<Roster> {
+        self.record(self.confirmed).map_or(&self.front.roster, |record| &record.during)
+    }
+
+    /// The life in which a peer writes or will write.
+    pub(super) fn life_of(&self, key: &PeerKey) -> Option<Life> {
+        let roster = &self.front.roster;
+        let joining = roster.joining().map(|(m, _)| m);
+        roster.members.iter().chain(joining).filter(|m| m.key == *key).map(|m| (m.player, m.incarnation)).last()
+    }
+
+    /// The members whose entries for the next turn are missing.
+    pub(super) fn missing(&self) -> Vec<Player> {
+        let next = self.front.next;
+        let members = self.front.roster.members.iter();
+        let lacks = members.filter(|m| self.ledger.get((m.player, m.incarnation), next).is_none());
+        lacks.map(|m| m.player).collect()
+    }
+
+    /// Whether the next turn may be executed once its entries are here.
+    pub(super) fn is_open(&self) -> bool {
+        let sealed = self.instance.as_ref().is_some_and(|i| i.is_sealed());
+        // What the log has settled is acted upon only when it cannot be rolled back any more.
+        let settled = self.front.settled.next_change();
+        let waits = settled.is_some_and(|(settled, at)| at <= self.front.next && settled >= self.confirmed);
+        !sealed && !waits && !self.divergence.holds()
+    }
+
+    /// The frame of the next turn, if all its entries are here.
+    fn next_frame(&self) -> Option<(Frame<I>, Vec<(Player, Arc<Entry<I>>)>)> {
+        let front = &self.front;
+        let entries: Option<Vec<_>> = front
+            .roster
+            .members
+            .iter()
+            .map(|m| Some((m.player, Arc::clone(self.ledger.get((m.player, m.incarnation), front.next)?))))
+            .collect();
+        let entries = entries?;
+        let chain = chain_frame(&front.chain, front.next, &front.changes, &front.roster, &entries);
+        let inputs = entries.iter().map(|(player, entry)| (*player, entry.input.clone())).collect();
+        Some((Frame { turn: front.next, changes: front.changes.clone(), inputs, chain }, entries))
+    }
+
+    /// Takes the next turn into the log, if its entries are here. Returns the joins that were not taken.
+    pub(super) fn execute_next(&mut self) -> Option<(Arc<Frame<I>>, Executed)> {
+        let (frame, entries) = self.next_frame()?;
+        let turn = frame.turn;
+        let mut executed = Executed::default();
+        let proposals = || entries.iter().flat_map(|(player, entry)| entry.proposals.iter().map(move |p| (*player, p)));
+        let mut after = Arc::clone(&self.front.roster);
+        if self.front.roster.is_touched_by(proposals().map(|(_, p)| p)) {
+            let mut roster = (*after).clone();
+            for (author, proposal) in proposals() {
+                executed.rejected.extend(roster.settle(&self.genesis.rules, turn, author, proposal));
+            }
+            after = Arc::new(roster);
+        }
+        executed.snapshot_for = proposals().filter(|(_, p)| matches!(p, Proposal::Snapshot)).map(|(a, _)| a).collect();
+        let frame = Arc::new(frame);
+        self.records.push_back(Record {
+            turn,
+            before: self.front.chain,
+            during: Arc::clone(&self.front.roster),
+            after: Arc::clone(&after),
+            digest: None,
+        });
+        self.frames.push_back(Arc::clone(&frame));
+        self.front.next = turn.plus(1);
+        self.front.chain = frame.chain;
+        self.front.settled = after;
+        self.refresh();
+        Some((frame, executed))
+    }
+
+    /// Confirms what quorums have acknowledged; whether anything was.
+    pub(super) fn confirm(
+        &mut self,
+        key: &PeerKey,
+        links: &BTreeMap<PeerKey, Link>,
+        sponsor: Option<&PeerKey>,
+    ) -> bool {
+        let before = self.confirmed;
+        // Whoever agrees with us up to a turn and has seen it confirmed, has seen a quorum.
+        let trusted = |link: &Link| link.confirmed.min(link.agreed);
+        let told = links
+            .iter()
+            .filter(|(peer, _)| sponsor == Some(peer) || self.deciding_roster().member_by_key(peer).is_some());
+        let told = told.map(|(_, link)| trusted(link)).max().unwrap_or(Turn(0)).min(self.front.next);
+        self.confirmed = self.confirmed.max(told);
+        // A decided cut is held by a quorum: it confirms what is executed up to it.
+        if let Some(cut) = self.cuts.get(&self.deciding_roster().epoch)
+            && self.chain_before(cut.next) == Some(cut.chain)
+        {
+            self.confirmed = self.confirmed.max(cut.next);
+        }
+        while self.confirmed < self.front.next {
+            let roster = self.deciding_roster();
+            let acked = |player: Player| {
+                let Some(member) = roster.member(player) else { return false };
+                member.key == *key || links.get(&member.key).is_some_and(|link| link.agreed > self.confirmed)
+            };
+            if !roster.is_quorum(acked) {
+                break;
+            }
+            self.confirmed = self.confirmed.plus(1);
+        }
+        self.confirmed > before
+    }
+
+    /// Takes back every executed turn from `next` on.
+    pub(super) fn roll_back(&mut self, now: Time, next: Turn, effects: &mut Vec<Effect<I>>) {
+        debug_assert!(next >= self.confirmed, "a confirmed turn was to be rolled back");
+        let mut first = None;
+        while self.records.back().is_some_and(|record| record.turn >= next) {
+            first = self.records.pop_back();
+            self.frames.pop_back();
+        }
+        let Some(first) = first else { return };
+        self.front.next = first.turn;
+        self.front.chain = first.before;
+        self.front.settled = match self.records.back() {
+            Some(record) => Arc::clone(&record.after),
+            None => Arc::clone(&self.base),
+        };
+        self.refresh();
+        self.digests.roll_back(first.turn);
+        self.pace.hold(now, first.turn);
+        effects.push(Effect::RollBack { to: first.turn.0.checked_sub(1).map(Turn) });
+    }
+
+    /// Forgets what nobody can ask for any more.
+    fn prune(&mut self, keep_from: Turn) {
+        let old = |turn: Turn, confirmed: Turn| turn.0 + (RECORDS_KEPT as u64) < confirmed.0;
+        while self.records.front().is_some_and(|r| old(r.turn, self.confirmed)) {
+            self.base = self.records.pop_front().map_or_else(|| Arc::clone(&self.base), |r| r.after);
+        }
+        while self.frames.front().is_some_and(|f| f.turn < self.confirmed) {
+            self.frames.pop_front();
+        }
+        let turns = RETENTION_US / self.genesis.rules.turn_us();
+        let from = Turn(self.confirmed.0.saturating_sub(turns)).min(keep_from);
+        let roster = Arc::clone(&self.front.roster);
+        let writes = |(player, incarnation): Life| {
+            let is = |m: &crate::protocol::roster::Member| (m.player, m.incarnation) == (player, incarnation);
+            roster.members.iter().any(is) || roster.joining().any(|(m, _)| is(m))
+        };
+        self.ledger.prune(from, |life| !writes(life));
+        while self.cuts.len() > 64 {
+            self.cuts.pop_first();
+        }
+    }
+}
+
+/// What the execution of a turn has brought.
+#[derive(Debug, Default)]
+pub(super) struct Executed {
+    /// Joins that were not taken.
+    pub rejected: Vec<Rejected>,
+    /// Members that want a snapshot after the turn.
+    pub snapshot_for: Vec<Player>,
+}
+
+impl<I: Input> Core<I> {
+    /// Submits, executes and confirms what is due.
+    pub(super) fn advance(&mut self, now: Time) {
+        self.enter(now);
+        for _ in 0..BURST_TURNS {
+            let Some(session) = &mut self.session else { return };
+            // Whoever only follows takes each turn as it comes; the playhead is for those who write.
+            let due = self.following.is_some() || session.pace.due(now) >= session.front.next;
+            if !due || !session.is_open() || !self.execute_one(now) {
+                break;
+            }
+            self.enter(now);
+        }
+        self.note_waiting(now);
+        self.confirm_turns(now);
+    }
+
+    /// Enters our inputs for the turns that the input delay allows by now.
+    fn enter(&mut self, now: Time) {
+        let Some(session) = &mut self.session else { return };
+        let roster = &session.front.roster;
+        let member = roster.member_by_key(&self.key).map(|m| (m.player, m.incarnation, m.first, m.life));
+        let joining = || roster.joining().map(|(m, at)| (m.player, m.incarnation, at, m.life, m.key));
+        let joining = joining().find(|j| j.4 == self.key).map(|j| (j.0, j.1, j.2, j.3));
+        let Some((player, incarnation, first, life)) = member.or(joining) else { return };
+        if life != self.life {
+            return;
+        }
+        session.entered = session.entered.max(first);
+        // A turn's entry is made when the playhead is the input delay away from it, whether or not the log waits.
+        let due = session.pace.due(now);
+        let head = if self.following.is_some() { due } else { due.min(session.front.next) };
+        let end = head.plus(u64::from(session.front.roster.delay) + 1);
+        if member.is_some()
+            && session.entered < end
+            && let Some(wish) = session.delay.wish(now, session.wished)
+        {
+            session.wished = wish;
+            self.proposals.retain(|p| !matches!(p, Proposal::Delay { .. }));
+            self.proposals.push(Proposal::Delay { turns: wish });
+        }
+        while session.entered < end {
+            let mut input = self.inputs.pop_front().unwrap_or_else(I::neutral);
+            while let Some(later) = self.inputs.pop_front() {
+                if let Some(rest) = input.merge(later) {
+                    self.inputs.push_front(rest);
+                    break;
+                }
+            }
+            let entry = Entry::new(input, &mut self.proposals);
+            if let Some(author) = session.ledger.author_mut((player, incarnation)) {
+                author.insert(session.entered, entry);
+            }
+            session.entered = session.entered.plus(1);
+            self.fresh = true;
+        }
+    }
+
+    /// Executes the next turn, if its entries are here.
+    fn execute_one(&mut self, now: Time) -> bool {
+        let Some(session) = &mut self.session else { return false };
+        let before = Arc::clone(&session.front.roster);
+        let changes = session.front.changes.clone();
+        let Some((frame, executed)) = session.execute_next() else { return false };
+        let turn = frame.turn;
+        if let Some(waiting) = session.waiting.take() {
+            let stalled_us = now.since(waiting.since);
+            self.counters.note_stall(stalled_us);
+            if waiting.told {
+                self.effects.push(Effect::Event(Event::Resumed { after_ms: stalled_us / 1000 }));
+            }
+        }
+        session.pace.release(now);
+        self.effects.push(Effect::Execute(frame));
+        let after = Arc::clone(&session.front.roster);
+        self.note_changes(now, turn, &changes, &before);
+        if before.delay != after.delay {
+            self.effects.push(Effect::Event(Event::Delay { turns: after.delay, turn: turn.plus(1) }));
+        }
+        self.note_snapshot_wanted(turn, &executed.snapshot_for);
+        self.note_rejected(now, &executed.rejected);
+        self.connect_to_joining(now, &after);
+        true
+    }
+
+    /// Tells what changed with an executed turn, as far as it concerns this peer.
+    fn note_changes(&mut self, now: Time, turn: Turn, changes: &[Change], roster: &Roster) {
+        for change in changes {
+            self.effects.push(Effect::Event(Event::Changed { change: change.clone(), turn }));
+        }
+        let me = roster.player_of(&self.key);
+        let mine = |player: Player| Some(player) == me;
+        for change in changes {
+            match change {
+                Change::Leave { player, why } if mine(*player) && roster.member_by_key(&self.key).is_none() => {
+                    self.note_removed(now, *why);
+                }
+                Change::Join { player, .. } if mine(*player) => {
+                    if roster.member_by_key(&self.key).is_some_and(|m| m.life == self.life) {
+                        self.effects.push(Effect::Event(Event::Active { player: *player, from: turn }));
+                        self.following = None;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent.
+    pub(super) fn note_removed(&mut self, now: Time, why: Departure) {
+        self.effects.push(Effect::Event(Event::Removed { why }));
+        if self.leaving.is_some() {
+            return;
+        }
+        let comes_back = matches!(why, Departure::Silent | Departure::Replaced);
+        self.follow_after_removal(now, comes_back);
+    }
+
+    /// A founder, or the only member of a fork, is active from the first turn.
+    pub(super) fn become_active(&mut self, _now: Time) {
+        let Some(session) = &self.session else { return };
+        if let Some(member) = session.front.roster.member_by_key(&self.key) {
+            self.life = member.life;
+            let (player, from) = (member.player, member.first);
+            self.effects.push(Effect::Event(Event::Active { player, from }));
+        }
+    }
+
+    /// Starts or continues to note that the log waits.
+    fn note_waiting(&mut self, now: Time) {
+        let Some(session) = &mut self.session else { return };
+        let next = session.front.next;
+        let follows = self.following.is_some();
+        if follows || session.pace.due(now) < next || (session.is_open() && session.missing().is_empty()) {
+            return;
+        }
+        session.pace.hold(now, next);
+        let players = session.missing();
+        let waiting = session.waiting.get_or_insert_with(|| Waiting {
+            since: now,
+            players: Vec::new(),
+            told: false,
+            paused: false,
+        });
+        if waiting.players.is_empty() {
+            self.counters.stalled_turns += 1;
+        }
+        waiting.players.clone_from(&players);
+        if !waiting.told && now.since(waiting.since) > 250_000 {
+            waiting.told = true;
+            self.effects.push(Effect::Event(Event::Waiting { players }));
+        }
+    }
+
+    /// Judges acknowledgements, confirms and forgets.
+    pub(super) fn confirm_turns(&mut self, now: Time) {
+        self.judge_claims(now);
+        let sponsor = self.following.as_ref().map(Following::sponsor);
+        let keep_from = self.newcomers.keep_from();
+        let Some(session) = &mut self.session else { return };
+        if !session.confirm(&self.key, &self.links, sponsor) {
+            return;
+        }
+        if session.instance.as_ref().is_some_and(|i| i.epoch < session.deciding_roster().epoch) {
+            session.instance = None;
+        }
+        let turn = session.confirmed.before();
+        let chain = session.chain_before(session.confirmed).unwrap_or_default();
+        self.effects.push(Effect::Confirm { turn, chain });
+        session.prune(keep_from);
+    }
+}
+
+/// Chain hash after one more frame.
+pub(super) fn chain_frame<I>(
+    before: &Hash,
+    turn: Turn,
+    changes: &[Change],
+    roster: &Roster,
+    entries: &[(Player, Arc<Entry<I>>)],
+) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&before.0).update(&turn.0.to_le_bytes());
+    // Plain enums of integers always encode.
+    let changes = postcard::to_stdvec(changes).unwrap_or_default();
+    hasher.update(&(changes.len() as u32).to_le_bytes()).update(&changes);
+    for (member, (player, entry)) in roster.members.iter().zip(entries) {
+        hasher.update(&player.0.to_le_bytes()).update(&member.incarnation.to_le_bytes());
+        hasher.update(&(entry.bytes.len() as u32).to_le_bytes()).update(&entry.bytes);
+    }
+    Hash(hasher.finalize().into())
+}

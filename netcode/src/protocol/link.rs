@@ -1,0 +1,199 @@
+//! What is known of one other peer: when it was heard, how good the way to it is, what it has of our entries, and
+//! which logs it has acknowledged.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::ids::{Player, Time, Turn};
+use super::loss::{Arrival, Arrivals, Redundancy, Rtt};
+use super::wire::{Message, TurnPart};
+
+/// Datagrams whose echo may still come.
+const ECHOES_MAX: usize = 256;
+/// Acknowledgements of turns that are not executed here yet.
+const CLAIMS_MAX: usize = 1024;
+
+/// What a peer said of its log: that before `next`, in `epoch`, it has this short chain hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// First turn that it has not executed.
+    pub next: Turn,
+    /// Epoch of that turn.
+    pub epoch: u32,
+    /// Short chain hash before it.
+    pub chain: u64,
+}
+
+/// One other peer.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// When anything came from it.
+    pub heard: Time,
+    /// When the next datagram is due although there is nothing new.
+    pub send_at: Time,
+    /// Messages to send with the next datagrams.
+    pub outbox: Vec<Message>,
+    /// What the peer said of its log, newest datagram.
+    pub said: Option<Claim>,
+    /// First turn that the peer has not confirmed.
+    pub confirmed: Turn,
+    /// First turn up to which its log is known to be ours.
+    pub agreed: Turn,
+    /// Acknowledgements that cannot be judged yet.
+    pub claims: VecDeque<Claim>,
+    /// Entries that it wants passed on.
+    pub needs: Vec<(Player, Turn)>,
+    /// Digests that it told, by turn.
+    pub digests: BTreeMap<Turn, u64>,
+    /// Round-trip times.
+    pub rtt: Rtt,
+    /// How often each entry is sent.
+    pub redundancy: Redundancy,
+    /// Datagrams that came.
+    pub arrivals: Arrivals,
+    /// First of our entries that it lacks, and which later ones it has.
+    acked: Option<(Turn, u32)>,
+    /// Our entries on the way: how often sent, when last.
+    sent: BTreeMap<Turn, (u32, Time)>,
+    /// Others' entries on the way: up to which turn, since when.
+    relayed: BTreeMap<Player, (Turn, Time)>,
+    number: u16,
+    sent_at: VecDeque<(u16, Time)>,
+    echo: Option<(u16, Time)>,
+}
+
+impl Link {
+    /// A link on which nothing has happened.
+    pub fn new(now: Time) -> Self {
+        Self {
+            heard: now,
+            send_at: now,
+            outbox: Vec::new(),
+            said: None,
+            confirmed: Turn(0),
+            agreed: Turn(0),
+            claims: VecDeque::new(),
+            needs: Vec::new(),
+            digests: BTreeMap::new(),
+            rtt: Rtt::default(),
+            redundancy: Redundancy::default(),
+            arrivals: Arrivals::default(),
+            acked: None,
+            sent: BTreeMap::new(),
+            relayed: BTreeMap::new(),
+            number: 0,
+            sent_at: VecDeque::new(),
+            echo: None,
+        }
+    }
+
+    /// Takes the head of a turn part: numbers, times, acknowledgements. Returns whether it is the newest so far, and the
+    /// round-trip time that it shows.
+    pub fn on_turn(&mut self, now: Time, part: &TurnPart) -> (bool, Option<u64>) {
+        let newest = self.arrivals.observe(part.number) == Arrival::Newest;
+        let rtt_us = part.echo.and_then(|(number, held)| {
+            let (_, sent) = self.sent_at.iter().find(|(n, _)| *n == number)?;
+            Some(now.since(*sent).saturating_sub(u64::from(held) * 64))
+        });
+        if let Some(sample) = rtt_us {
+            self.rtt.observe(now, sample);
+        }
+        if !newest {
+            return (false, rtt_us);
+        }
+        self.redundancy.observe(now, part.loss);
+        self.echo = Some((part.number, now));
+        self.said = Some(Claim { next: part.next, epoch: part.epoch, chain: part.chain });
+        self.confirmed = self.confirmed.max(Turn(part.next.0.saturating_sub(part.unconfirmed)));
+        self.needs.clone_from(&part.needs);
+        if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
+            self.acked = Some((Turn(first), part.ack.1));
+            self.sent.retain(|turn, _| turn.0 >= first);
+        }
+        (true, rtt_us)
+    }
+
+    /// Remembers an acknowledgement until its turn is executed here.
+    pub fn claim(&mut self, claim: Claim) {
+        if self.claims.back().is_none_or(|last| last.next < claim.next) {
+            self.claims.push_back(claim);
+        }
+        if self.claims.len() > CLAIMS_MAX {
+            self.claims.pop_front();
+        }
+    }
+
+    /// The number of the datagram that is sent now, and the echo that rides in it.
+    pub fn stamp(&mut self, now: Time) -> (u16, Option<(u16, u16)>) {
+        let number = self.number;
+        self.number = number.wrapping_add(1);
+        self.sent_at.push_back((number, now));
+        if self.sent_at.len() > ECHOES_MAX {
+            self.sent_at.pop_front();
+        }
+        let echo = self.echo.map(|(number, at)| (number, (now.since(at) / 64).min(u64::from(u16::MAX)) as u16));
+        (number, echo)
+    }
+
+    /// First of our entries that the peer is known to lack; `None` before it has told.
+    pub fn lacks(&self) -> Option<Turn> {
+        self.acked.map(|(turn, _)| turn)
+    }
+
+    /// Which of our entries, of those in `first..end`, shall be in the datagram that is sent now.
+    pub fn due_entries(&self, now: Time, first: Turn, end: Turn, turn_us: u64) -> Vec<Turn> {
+        let count = u64::from(self.redundancy.count());
+        let (lacks, mask) = self.acked.unwrap_or((Turn(end.0.saturating_sub(count)), 0));
+        let patience_us = if self.rtt.is_known() { self.rtt.overdue_us(turn_us) } else { 250_000 };
+        let has = |turn: u64| {
+            let behind = turn - lacks.0;
+            (1..=32).contains(&behind) && mask >> (behind - 1) & 1 == 1
+        };
+        let from = lacks.max(first).0;
+        (from..end.0)
+            .filter(|turn| !has(*turn))
+            .map(Turn)
+            .filter(|turn| match self.sent.get(turn) {
+                Some((times, last)) => u64::from(*times) < count || now.since(*last) >= patience_us,
+                None => true,
+            })
+            .collect()
+    }
+
+    /// Notes that these entries of ours are in a datagram sent now.
+    pub fn note_sent(&mut self, now: Time, turns: &[Turn]) {
+        for turn in turns {
+            let (times, last) = self.sent.entry(*turn).or_insert((0, now));
+            *times += 1;
+            *last = now;
+        }
+    }
+
+    /// From which turn on a relayed author's entries shall be in the datagram that is sent now, when `from` is needed
+    /// and entries before `end` are here.
+    pub fn due_relay(&mut self, now: Time, player: Player, from: Turn, end: Turn, turn_us: u64) -> Option<Turn> {
+        let patience_us = if self.rtt.is_known() { self.rtt.overdue_us(turn_us) } else { 250_000 };
+        let overlap = u64::from(self.redundancy.count()).saturating_sub(1);
+        let first = match self.relayed.get(&player) {
+            Some((upto, since)) if *upto > from && now.since(*since) < patience_us => {
+                Turn(upto.0.saturating_sub(overlap)).max(from)
+            }
+            _ => from,
+        };
+        (first < end).then_some(first)
+    }
+
+    /// Notes up to where a relayed author's entries are in a datagram sent now.
+    pub fn note_relayed(&mut self, now: Time, player: Player, from: Turn, upto: Turn) {
+        let entry = self.relayed.entry(player).or_insert((upto, now));
+        // The wait for an acknowledgement begins anew when it is repeated from what the peer lacks.
+        if from == self.needs.iter().find(|(p, _)| *p == player).map_or(from, |(_, from)| *from) {
+            entry.1 = now;
+        }
+        entry.0 = upto;
+    }
+
+    /// What was agreed beyond `next` is not any more: the log was rolled back to there.
+    pub fn roll_back(&mut self, next: Turn) {
+        self.agreed = self.agreed.min(next);
+    }
+}

@@ -1,0 +1,497 @@
+//! Who is a member from which turn on: a small state machine that every peer runs over the same log. What it decides
+//! depends on the log and on decided cuts alone.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::{Founder, Genesis, Rules};
+use super::cut::Cut;
+use super::effect::{Change, Departure, Refusal};
+use super::entry::Proposal;
+use super::ids::{PeerKey, Player, Turn};
+
+/// Most one-time invites that are remembered as spent.
+const SPENT_MAX: usize = 4096;
+/// Most players that a session ever knows.
+const KNOWN_MAX: usize = 4096;
+
+/// A member of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Number in the session.
+    pub player: Player,
+    /// Identity.
+    pub key: PeerKey,
+    /// Which life.
+    pub incarnation: u32,
+    /// Which run of the process; 0 for founders.
+    pub life: u64,
+    /// What it may do.
+    pub role: u8,
+    /// First turn with an entry of this life.
+    pub first: Turn,
+    /// Input delay it wishes for, turns.
+    pub wish: u32,
+    /// Where others reach it.
+    pub address: Vec<u8>,
+}
+
+/// A player that was or is a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    key: PeerKey,
+    player: Player,
+    incarnation: u32,
+    role: u8,
+    banned: bool,
+}
+
+/// A change that is settled and not yet in effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Turn that settled it.
+    pub settled: Turn,
+    /// First turn of the epoch that it starts.
+    pub at: Turn,
+    /// What it is.
+    pub what: PendingChange,
+}
+
+/// What will change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PendingChange {
+    /// A new member, or a member's new life.
+    Join(Member),
+    /// One less.
+    Leave {
+        /// Who.
+        player: Player,
+        /// Why.
+        why: Departure,
+    },
+}
+
+/// Membership before a turn, and what the log has settled so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roster {
+    /// Number of the epoch.
+    pub epoch: u32,
+    /// Its first turn.
+    pub first: Turn,
+    /// Its members, by player id.
+    pub members: Vec<Member>,
+    /// Settled changes, by turn.
+    pub pending: Vec<Pending>,
+    /// Input delay in force, turns.
+    pub delay: u32,
+    known: Vec<Known>,
+    last_player: u32,
+    spent: Vec<[u8; 16]>,
+    /// Votes that are not settled: by whom, about whom, whether to remove for good.
+    votes: Vec<(Player, Player, bool)>,
+}
+
+/// What became of a join that was proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Whose.
+    pub key: PeerKey,
+    /// Why not.
+    pub why: Refusal,
+}
+
+impl Roster {
+    /// The first epoch of a session.
+    pub fn new(genesis: &Genesis) -> Self {
+        let mut founders = genesis.founders.clone();
+        founders.sort_by_key(|founder| founder.player);
+        let wish = genesis.rules.delay_turns;
+        let members: Vec<Member> = founders
+            .into_iter()
+            .map(|Founder { player, key, role, address }| Member {
+                player,
+                key,
+                incarnation: 1,
+                life: 0,
+                role,
+                first: Turn(0),
+                wish,
+                address,
+            })
+            .collect();
+        let mut known: Vec<Known> = members
+            .iter()
+            .map(|m| Known { key: m.key, player: m.player, incarnation: 1, role: m.role, banned: false })
+            .collect();
+        for (key, player) in &genesis.known {
+            if !known.iter().any(|k| k.key == *key || k.player == *player) {
+                known.push(Known { key: *key, player: *player, incarnation: 0, role: 1, banned: false });
+            }
+        }
+        let last_player = known.iter().map(|k| k.player.0).max().unwrap_or(0);
+        Self {
+            epoch: 0,
+            first: Turn(0),
+            members,
+            pending: Vec::new(),
+            delay: wish,
+            known,
+            last_player,
+            spent: Vec::new(),
+            votes: Vec::new(),
+        }
+    }
+
+    /// The member with this number.
+    pub fn member(&self, player: Player) -> Option<&Member> {
+        self.members.iter().find(|m| m.player == player)
+    }
+
+    /// The member with this key.
+    pub fn member_by_key(&self, key: &PeerKey) -> Option<&Member> {
+        self.members.iter().find(|m| m.key == *key)
+    }
+
+    /// Members that a settled change will add.
+    pub fn joining(&self) -> impl Iterator<Item = (&Member, Turn)> {
+        self.pending.iter().filter_map(|p| match &p.what {
+            PendingChange::Join(member) => Some((member, p.at)),
+            PendingChange::Leave { .. } => None,
+        })
+    }
+
+    /// Whether these members are a quorum: more than half, or half with the lowest player id.
+    pub fn is_quorum(&self, has: impl Fn(Player) -> bool) -> bool {
+        let count = self.members.iter().filter(|m| has(m.player)).count();
+        let lowest = self.members.first().is_some_and(|m| has(m.player));
+        count * 2 > self.members.len() || (count * 2 == self.members.len() && lowest)
+    }
+
+    /// The earliest settled change: when it was settled and when it takes effect.
+    pub fn next_change(&self) -> Option<(Turn, Turn)> {
+        self.pending.iter().map(|p| (p.at, p.settled)).min().map(|(at, settled)| (settled, at))
+    }
+
+    /// Puts into effect what starts at this turn: the cut that ended the epoch one turn before, and settled changes. A
+    /// new epoch begins if there is any. Returns `None` if nothing changes.
+    pub fn start_turn(&self, turn: Turn, cut: Option<&Cut>) -> Option<(Self, Vec<Change>)> {
+        let ends = cut.is_some_and(|cut| cut.next == turn);
+        if !ends && !self.pending.iter().any(|p| p.at <= turn) {
+            return None;
+        }
+        let mut next = self.clone();
+        let mut changes = Vec::new();
+        for (player, why) in cut.filter(|_| ends).iter().flat_map(|cut| &cut.removed) {
+            next.remove(*player, *why, &mut changes);
+        }
+        let due: Vec<Pending> = next.pending.extract_if(.., |p| p.at <= turn).collect();
+        for pending in due {
+            match pending.what {
+                PendingChange::Leave { player, why } => next.remove(player, why, &mut changes),
+                PendingChange::Join(member) => {
+                    next.remove(member.player, Departure::Replaced, &mut changes);
+                    changes.push(Change::Join { player: member.player, role: member.role });
+                    let at = next.members.partition_point(|m| m.player < member.player);
+                    next.members.insert(at, Member { first: turn, wish: next.delay, ..member });
+                }
+            }
+        }
+        next.epoch += 1;
+        next.first = turn;
+        let there = next.members.iter().map(|m| m.player).collect::<Vec<_>>();
+        next.votes.retain(|(by, about, _)| there.contains(by) && there.contains(about));
+        next.refresh_delay();
+        Some((next, changes))
+    }
+
+    fn remove(&mut self, player: Player, why: Departure, changes: &mut Vec<Change>) {
+        let before = self.members.len();
+        self.members.retain(|m| m.player != player);
+        if self.members.len() == before {
+            return;
+        }
+        if matches!(why, Departure::Kicked | Departure::Exposed) {
+            self.known.iter_mut().filter(|k| k.player == player).for_each(|k| k.banned = true);
+        }
+        // Whatever else was settled about this life is void.
+        self.pending.retain(|p| !matches!(&p.what, PendingChange::Leave { player: other, .. } if *other == player));
+        changes.push(Change::Leave { player, why });
+    }
+
+    /// Whether [`Self::end_turn`] would change anything.
+    pub fn is_touched_by<'a>(&self, mut proposals: impl Iterator<Item = &'a Proposal>) -> bool {
+        proposals.any(|proposal| !matches!(proposal, Proposal::Snapshot))
+    }
+
+    /// Settles what a member proposed in a turn.
+    pub fn settle(&mut self, rules: &Rules, turn: Turn, author: Player, proposal: &Proposal) -> Option<Rejected> {
+        let at = turn.plus(u64::from(rules.window_turns.max(1)));
+        match proposal {
+            Proposal::Join { key, life, role, invite, address } => {
+                let wish = Wanted { key: *key, life: *life, role: *role, invite: *invite, address };
+                let rejected = self.settle_join(rules, turn, at, wish);
+                return rejected.map(|why| Rejected { key: *key, why });
+            }
+            Proposal::Leave => self.settle_leave(turn, at, author, Departure::Left),
+            Proposal::Delay { turns } => {
+                let wish = (*turns).clamp(rules.delay_turns_min, rules.delay_turns_max.max(rules.delay_turns_min));
+                self.members.iter_mut().filter(|m| m.player == author).for_each(|m| m.wish = wish);
+                self.refresh_delay();
+            }
+            Proposal::Kick { player } => self.vote(turn, at, author, *player, true),
+            Proposal::Demote { player } => self.vote(turn, at, author, *player, false),
+            Proposal::Snapshot => {}
+        }
+        None
+    }
+
+    fn settle_join(&mut self, rules: &Rules, turn: Turn, at: Turn, wanted: Wanted<'_>) -> Option<Refusal> {
+        let same_life = |m: &Member| m.key == wanted.key && m.life == wanted.life;
+        if self.members.iter().any(same_life) || self.joining().any(|(m, _)| m.key == wanted.key) {
+            return None;
+        }
+        let known = self.known.iter().position(|k| k.key == wanted.key);
+        if known.is_some_and(|k| self.known[k].banned) {
+            return Some(Refusal::Banned);
+        }
+        // A player that comes back needs no second invite.
+        if let Some(invite) = wanted.invite.filter(|_| known.is_none()) {
+            if self.spent.contains(&invite) {
+                return Some(Refusal::InviteSpent);
+            }
+            if self.spent.len() >= SPENT_MAX {
+                return Some(Refusal::Busy);
+            }
+        }
+        let coming = self.joining().filter(|(m, _)| self.member(m.player).is_none()).count();
+        let replaces = self.member_by_key(&wanted.key).is_some();
+        if !replaces && self.members.len() + coming >= rules.members_max as usize {
+            return Some(Refusal::Full);
+        }
+        let known = match known {
+            Some(known) => known,
+            None if self.known.len() >= KNOWN_MAX => return Some(Refusal::Full),
+            None => {
+                self.spent.extend(wanted.invite);
+                self.last_player += 1;
+                let player = Player(self.last_player);
+                self.known.push(Known { key: wanted.key, player, incarnation: 0, role: wanted.role, banned: false });
+                self.known.len() - 1
+            }
+        };
+        let known = &mut self.known[known];
+        known.incarnation += 1;
+        known.role = wanted.role;
+        let member = Member {
+            player: known.player,
+            key: wanted.key,
+            incarnation: known.incarnation,
+            life: wanted.life,
+            role: wanted.role,
+            first: at,
+            wish: self.delay,
+            address: wanted.address.to_vec(),
+        };
+        self.pending.push(Pending { settled: turn, at, what: PendingChange::Join(member) });
+        None
+    }
+
+    fn settle_leave(&mut self, turn: Turn, at: Turn, player: Player, why: Departure) {
+        let leaving = |p: &Pending| matches!(&p.what, PendingChange::Leave { player: other, .. } if *other == player);
+        if self.member(player).is_some() && !self.pending.iter().any(leaving) {
+            self.pending.push(Pending { settled: turn, at, what: PendingChange::Leave { player, why } });
+        }
+    }
+
+    fn vote(&mut self, turn: Turn, at: Turn, by: Player, about: Player, for_good: bool) {
+        let vote = (by, about, for_good);
+        if self.member(about).is_none() || self.votes.contains(&vote) {
+            return;
+        }
+        self.votes.push(vote);
+        if self.is_quorum(|player| self.votes.contains(&(player, about, for_good))) {
+            self.votes.retain(|(_, other, kind)| *other != about || *kind != for_good);
+            let why = if for_good { Departure::Kicked } else { Departure::Demoted };
+            self.settle_leave(turn, at, about, why);
+        }
+    }
+
+    fn refresh_delay(&mut self) {
+        if let Some(most) = self.members.iter().map(|m| m.wish).max() {
+            self.delay = most;
+        }
+    }
+
+    /// The number this key has or had.
+    pub fn player_of(&self, key: &PeerKey) -> Option<Player> {
+        self.known.iter().find(|k| k.key == *key).map(|k| k.player)
+    }
+
+    /// What this key may do or might do when it was last a member.
+    pub fn role_of(&self, key: &PeerKey) -> Option<u8> {
+        self.known.iter().find(|k| k.key == *key).map(|k| k.role)
+    }
+
+    /// Whether this key was removed for good.
+    pub fn is_banned(&self, key: &PeerKey) -> bool {
+        self.known.iter().any(|k| k.key == *key && k.banned)
+    }
+
+    /// The roster of a session that goes on with one of these players alone.
+    pub fn forked(&self, player: Player) -> Self {
+        let mut next = self.clone();
+        next.epoch += 1;
+        next.members.retain(|m| m.player == player);
+        next.pending.clear();
+        next.votes.clear();
+        if next.members.is_empty() {
+            // It was removed before it decided to go on alone.
+            for known in next.known.iter_mut().filter(|k| k.player == player) {
+                known.incarnation += 1;
+                next.members.push(Member {
+                    player,
+                    key: known.key,
+                    incarnation: known.incarnation,
+                    life: 0,
+                    role: known.role,
+                    first: self.first,
+                    wish: self.delay,
+                    address: Vec::new(),
+                });
+            }
+        }
+        next
+    }
+
+    /// Every key that the session knows, with its player.
+    pub fn known(&self) -> impl Iterator<Item = (PeerKey, Player)> {
+        self.known.iter().map(|k| (k.key, k.player))
+    }
+
+    /// Whether a one-time invite is spent.
+    pub fn is_spent(&self, invite: &[u8; 16]) -> bool {
+        self.spent.contains(invite)
+    }
+}
+
+/// A join as proposed.
+struct Wanted<'a> {
+    key: PeerKey,
+    life: u64,
+    role: u8,
+    invite: Option<[u8; 16]>,
+    address: &'a [u8],
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::protocol::ids::SessionId;
+
+    /// Members 1 to `count` in epoch 0.
+    pub fn roster_of(count: u32) -> Roster {
+        Roster::new(&genesis(count))
+    }
+
+    fn genesis(count: u32) -> Genesis {
+        let founder =
+            |player| Founder { player: Player(player), key: PeerKey([player as u8; 32]), role: 1, address: vec![] };
+        Genesis {
+            rules: Rules::usual(SessionId([0; 16]), 90, 3),
+            founders: (1..=count).map(founder).collect(),
+            known: Vec::new(),
+            scenario: Vec::new(),
+            start: None,
+        }
+    }
+
+    fn join(key: u8, life: u64, invite: Option<u8>) -> Proposal {
+        Proposal::Join { key: PeerKey([key; 32]), life, role: 1, invite: invite.map(|i| [i; 16]), address: vec![] }
+    }
+
+    fn players(roster: &Roster) -> Vec<u32> {
+        roster.members.iter().map(|m| m.player.0).collect()
+    }
+
+    #[test]
+    fn a_join_takes_effect_after_the_window_and_keeps_its_number() {
+        let rules = genesis(2).rules;
+        let window = u64::from(rules.window_turns);
+        let mut roster = roster_of(2);
+        assert_eq!(roster.settle(&rules, Turn(10), Player(1), &join(9, 5, None)), None);
+        assert_eq!(roster.start_turn(Turn(9 + window), None), None);
+        let (mut roster, changes) = roster.start_turn(Turn(10 + window), None).expect("a new epoch");
+        assert_eq!((roster.epoch, players(&roster)), (1, vec![1, 2, 3]));
+        assert_eq!(changes, [Change::Join { player: Player(3), role: 1 }]);
+
+        roster.settle(&rules, Turn(100), Player(3), &Proposal::Leave);
+        let (mut roster, _) = roster.start_turn(Turn(100 + window), None).expect("a new epoch");
+        assert_eq!(players(&roster), [1, 2]);
+        roster.settle(&rules, Turn(200), Player(2), &join(9, 6, None));
+        let (roster, _) = roster.start_turn(Turn(200 + window), None).expect("a new epoch");
+        assert_eq!(players(&roster), [1, 2, 3]);
+        assert_eq!(roster.member(Player(3)).map(|m| m.incarnation), Some(2));
+    }
+
+    #[test]
+    fn a_one_time_invite_is_spent_by_the_first_in_the_log() {
+        let rules = genesis(2).rules;
+        let mut roster = roster_of(2);
+        assert_eq!(roster.settle(&rules, Turn(1), Player(1), &join(8, 1, Some(4))), None);
+        assert_eq!(roster.settle(&rules, Turn(1), Player(2), &join(8, 1, Some(4))), None, "the same wish again");
+        let second = roster.settle(&rules, Turn(1), Player(2), &join(9, 1, Some(4)));
+        assert_eq!(second.map(|r| r.why), Some(Refusal::InviteSpent));
+        assert_eq!(roster.joining().count(), 1);
+    }
+
+    #[test]
+    fn a_full_session_refuses_and_returning_life_replaces_the_old_one() {
+        let rules = Rules { members_max: 2, ..genesis(2).rules };
+        let mut roster = roster_of(2);
+        let refused = roster.settle(&rules, Turn(1), Player(1), &join(9, 1, None));
+        assert_eq!(refused.map(|r| r.why), Some(Refusal::Full));
+        assert_eq!(roster.settle(&rules, Turn(1), Player(1), &join(2, 77, None)), None);
+        let at = Turn(1 + u64::from(rules.window_turns));
+        let (roster, changes) = roster.start_turn(at, None).expect("a new epoch");
+        assert_eq!(players(&roster), [1, 2]);
+        assert_eq!(roster.member(Player(2)).map(|m| m.incarnation), Some(2));
+        assert_eq!(changes[0], Change::Leave { player: Player(2), why: Departure::Replaced });
+    }
+
+    #[test]
+    fn a_quorum_of_votes_kicks_for_good() {
+        let rules = genesis(3).rules;
+        let mut roster = roster_of(3);
+        let kick = Proposal::Kick { player: Player(3) };
+        roster.settle(&rules, Turn(1), Player(1), &kick);
+        roster.settle(&rules, Turn(2), Player(1), &kick);
+        assert!(roster.pending.is_empty(), "one vote each");
+        roster.settle(&rules, Turn(3), Player(2), &kick);
+        let (mut roster, _) = roster.start_turn(roster.pending[0].at, None).expect("a new epoch");
+        assert_eq!(players(&roster), [1, 2]);
+        let back = roster.settle(&rules, Turn(99), Player(1), &join(3, 9, None));
+        assert_eq!(back.map(|r| r.why), Some(Refusal::Banned));
+    }
+
+    #[test]
+    fn the_delay_is_the_greatest_wish() {
+        let rules = genesis(2).rules;
+        let mut roster = roster_of(2);
+        roster.settle(&rules, Turn(1), Player(1), &Proposal::Delay { turns: 9 });
+        assert_eq!(roster.delay, 9);
+        roster.settle(&rules, Turn(2), Player(1), &Proposal::Delay { turns: 1_000_000 });
+        assert_eq!(roster.delay, rules.delay_turns_max);
+        roster.settle(&rules, Turn(3), Player(1), &Proposal::Delay { turns: 3 });
+        assert_eq!(roster.delay, 3);
+    }
+
+    #[test]
+    fn a_cut_removes_and_settled_changes_stay() {
+        let rules = genesis(3).rules;
+        let mut roster = roster_of(3);
+        roster.settle(&rules, Turn(5), Player(1), &join(9, 1, None));
+        let removed = vec![(Player(2), Departure::Silent)];
+        let cut = Cut { next: Turn(7), chain: crate::protocol::Hash::default(), removed, proofs: Vec::new() };
+        let (roster, changes) = roster.start_turn(Turn(7), Some(&cut)).expect("a new epoch");
+        assert_eq!((players(&roster), changes.len(), roster.joining().count()), (vec![1, 3], 1, 1));
+    }
+}

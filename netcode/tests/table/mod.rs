@@ -1,0 +1,253 @@
+//! Peers around a table: the core of each, a link between each two, virtual time, and a check at every confirmed turn
+//! that all of them have the same log.
+
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use netcode::protocol::{
+    Admission, Config, Core, Effect, Founder, Genesis, Hash, PeerKey, Player, Rules, SessionId, Time, Wish,
+};
+
+/// A way from one peer to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    pub delay_us: u64,
+    pub jitter_us: u64,
+    pub loss: f64,
+}
+
+/// What a run has come to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub confirmed: u64,
+    pub members: usize,
+    /// Share of turns that came late, of the worst peer.
+    pub stalled: f64,
+    pub delay: u32,
+    pub bytes_per_turn_and_link: f64,
+    pub latency_ms_p50: u64,
+    pub latency_ms_p99: u64,
+    pub roll_backs: u64,
+    pub epoch: u32,
+}
+
+type Input = Vec<u8>;
+
+struct Seat {
+    config: Config,
+    core: Option<Core<Input>>,
+    digest: u64,
+    history: Vec<u64>,
+    lives: u64,
+}
+
+/// All of it.
+pub struct Table {
+    seats: Vec<Seat>,
+    link: Link,
+    genesis: Arc<Genesis>,
+    now: u64,
+    random: u64,
+    flying: BinaryHeap<std::cmp::Reverse<(u64, u64, usize, usize, Vec<u8>)>>,
+    sent: u64,
+    chains: BTreeMap<u64, Hash>,
+    bytes: u64,
+    submitted: BTreeMap<Vec<u8>, u64>,
+    latencies: Vec<u64>,
+}
+
+fn config(i: usize) -> Config {
+    let mut seed = [7; 32];
+    seed[0] = i as u8;
+    Config { identity: ed25519_dalek::SigningKey::from_bytes(&seed), address: vec![i as u8] }
+}
+
+fn key(i: usize) -> PeerKey {
+    PeerKey(config(i).identity.verifying_key().to_bytes())
+}
+
+impl Table {
+    pub fn founded(count: usize, link: Link, seed: u64) -> Self {
+        let founders = (0..count)
+            .map(|i| Founder { player: Player(i as u32 + 1), key: key(i), role: 1, address: vec![i as u8] })
+            .collect();
+        let rules = Rules::usual(SessionId([5; 16]), 60, 1);
+        let genesis = Arc::new(Genesis { rules, founders, known: vec![], scenario: vec![1, 2, 3], start: None });
+        let mut table = Self {
+            seats: Vec::new(),
+            link,
+            genesis,
+            now: 0,
+            random: seed,
+            flying: BinaryHeap::new(),
+            sent: 0,
+            chains: BTreeMap::new(),
+            bytes: 0,
+            submitted: BTreeMap::new(),
+            latencies: Vec::new(),
+        };
+        table.seat_founders(count);
+        table
+    }
+
+    fn seat_founders(&mut self, count: usize) {
+        self.seats = (0..count)
+            .map(|i| {
+                let core = Core::found(Time(0), config(i), Arc::clone(&self.genesis), None);
+                Seat::new(i, Some(core))
+            })
+            .collect();
+    }
+
+    /// Before the first run: an input delay that nobody changes.
+    pub fn fixed_delay(&mut self, turns: u32) {
+        let mut genesis = (*self.genesis).clone();
+        genesis.rules.delay_turns = turns;
+        genesis.rules.delay_turns_min = turns;
+        genesis.rules.delay_turns_max = turns;
+        self.genesis = Arc::new(genesis);
+        self.seat_founders(self.seats.len());
+    }
+
+    fn draw(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub fn kill(&mut self, seat: usize) {
+        self.seats[seat].core = None;
+    }
+
+    /// A new peer that asks a seat; returns its own.
+    pub fn join(&mut self, sponsor: usize) -> usize {
+        let i = self.seats.len();
+        self.seats.push(Seat::new(i, None));
+        self.restart(i, sponsor);
+        i
+    }
+
+    pub fn restart(&mut self, i: usize, sponsor: usize) {
+        for seat in self.seats.iter_mut().filter_map(|s| s.core.as_mut()) {
+            seat.admit(key(i), Admission { role: 1, invite: None, address: vec![i as u8] });
+        }
+        let seat = &mut self.seats[i];
+        seat.lives += 1;
+        let life = seat.lives * 1000 + i as u64;
+        let wish = Wish { sponsor: key(sponsor), spectator: false, life, simulation_revision: 0 };
+        seat.core = Some(Core::join(Time(self.now), seat.config.clone(), wish));
+    }
+
+    /// Runs for a time: every peer is polled each millisecond, and submits an input each turn.
+    pub fn run(&mut self, us: u64) {
+        let end = self.now + us;
+        while self.now < end {
+            self.now += 1000;
+            while self.flying.peek().is_some_and(|next| next.0.0 <= self.now) {
+                let Some(std::cmp::Reverse((at, _, from, to, bytes))) = self.flying.pop() else { break };
+                if let Some(core) = &mut self.seats[to].core {
+                    core.handle(Time(at), key(from), &bytes);
+                }
+            }
+            for i in 0..self.seats.len() {
+                self.poll(i);
+            }
+        }
+    }
+
+    fn poll(&mut self, i: usize) {
+        let Some(mut core) = self.seats[i].core.take() else { return };
+        let now = Time(self.now);
+        let status = core.status();
+        if status.player.is_some() && self.now % 17_000 == 0 {
+            let input = [&self.now.to_le_bytes()[..4], &[i as u8; 4]].concat();
+            self.submitted.insert(input.clone(), self.now);
+            core.submit(now, input);
+        }
+        let mut effects = Vec::new();
+        core.poll(now, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Send { to, bytes } => {
+                    assert!(bytes.len() <= netcode::protocol::wire::DATAGRAM_BYTES_MAX, "{}", bytes.len());
+                    self.bytes += bytes.len() as u64;
+                    let to = (0..self.seats.len()).find(|i| key(*i) == to).expect("a seat");
+                    if self.draw() >= self.link.loss {
+                        let jitter = (self.draw() * 2.0 - 1.0) * self.link.jitter_us as f64;
+                        let at = self.now + (self.link.delay_us as f64 + jitter) as u64;
+                        self.sent += 1;
+                        self.flying.push(std::cmp::Reverse((at, self.sent, i, to, bytes)));
+                    }
+                }
+                Effect::Execute(frame) => {
+                    let seat = &mut self.seats[i];
+                    assert_eq!(seat.history.len() as u64, frame.turn.0, "seat {i}");
+                    for (player, input) in &frame.inputs {
+                        if let Some(at) = self.submitted.get(input).filter(|_| player.0 as usize != i + 1) {
+                            self.latencies.push(self.now - at);
+                        }
+                    }
+                    seat.digest = seat.digest.wrapping_mul(31).wrapping_add(frame.chain.short());
+                    seat.history.push(seat.digest);
+                    core.executed(frame.turn, seat.digest, 100);
+                }
+                Effect::RollBack { to } => {
+                    let seat = &mut self.seats[i];
+                    seat.history.truncate(to.map_or(0, |turn| turn.0 as usize + 1));
+                    seat.digest = seat.history.last().copied().unwrap_or(0);
+                }
+                Effect::Confirm { turn, chain } => {
+                    let known = *self.chains.entry(turn.0).or_insert(chain);
+                    assert_eq!(known, chain, "seat {i} confirms another {turn}");
+                }
+                Effect::SnapshotWanted { turn } => {
+                    let digest = self.seats[i].history[turn.0 as usize];
+                    let world = [&digest.to_le_bytes()[..], &vec![7; 50_000]].concat();
+                    core.snapshot(turn, Arc::new(world));
+                }
+                Effect::Install { turn, snapshot, .. } => {
+                    let seat = &mut self.seats[i];
+                    seat.history = vec![0; turn.map_or(0, |turn| turn.0 as usize + 1)];
+                    seat.digest = snapshot.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+                    if let Some(last) = seat.history.last_mut() {
+                        *last = seat.digest;
+                    }
+                }
+                Effect::Event(event) => {
+                    if std::env::var("TABLE_EVENTS").is_ok() {
+                        println!("{:>9} seat {i}: {event:?}", self.now);
+                    }
+                }
+                Effect::Connect { .. } | Effect::Disconnect { .. } | Effect::Compare { .. } => {}
+            }
+        }
+        self.seats[i].core = Some(core);
+    }
+
+    pub fn report(&mut self) -> Report {
+        let all: Vec<_> = self.seats.iter().filter_map(|s| s.core.as_ref()).map(Core::status).collect();
+        self.latencies.sort_unstable();
+        let at = |share: f64| self.latencies.get((self.latencies.len() as f64 * share) as usize).map_or(0, |us| us / 1000);
+        let links = (all.len() * (all.len() - 1)).max(1) as f64;
+        let turns = all.iter().map(|s| s.next_turn.0).max().unwrap_or(1).max(1);
+        Report {
+            confirmed: all.iter().map(|s| s.unconfirmed.0).min().unwrap_or(0),
+            members: all.iter().map(|s| s.members.len()).max().unwrap_or(0),
+            stalled: all.iter().map(|s| s.stalled_turns as f64 / turns as f64).fold(0.0, f64::max),
+            delay: all.iter().map(|s| s.delay_turns).max().unwrap_or(0),
+            bytes_per_turn_and_link: self.bytes as f64 / links / turns as f64,
+            latency_ms_p50: at(0.5),
+            latency_ms_p99: at(0.99),
+            roll_backs: all.iter().map(|s| s.roll_backs).sum(),
+            epoch: all.iter().map(|s| s.epoch).max().unwrap_or(0),
+        }
+    }
+}
+
+impl Seat {
+    fn new(i: usize, core: Option<Core<Input>>) -> Self {
+        Self { config: config(i), core, digest: 0, history: Vec::new(), lives: 0 }
+    }
+}
