@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod netsim;
 pub mod protocol;
 pub mod world;
 
