@@ -26,6 +26,11 @@ impl Bits {
         self.count
     }
 
+    /// One more than the greatest number in the set.
+    pub(super) fn end(&self) -> u32 {
+        self.end
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.count == self.len
     }

@@ -20,24 +20,34 @@ pub(super) const BURST_CHUNKS: u64 = 32;
 const INITIAL_CHUNKS_PER_S: u64 = 1000;
 /// Bounds of the rate, bytes per second.
 const RATE_MIN: u64 = 20_000;
-const RATE_MAX: u64 = 1_250_000_000;
+const RATE_MAX: u64 = 40_000_000;
+/// A round trip counts as this long at least: acknowledgements are held back, microseconds.
+const ROUND_US_MIN: u64 = 10_000;
 /// The first measurement may speed up at most so many times.
 const LEAP_MAX: u64 = 16;
 /// A queue up to here is none, microseconds.
 const QUEUE_LOW_US: u64 = 2500;
 /// A queue from here on is one.
-const QUEUE_HIGH_US: u64 = 6000;
-/// What delays that vary by themselves add to both.
-const QUEUE_JITTER_US: u64 = 3000;
-/// Over how long the least delay is taken, without and with delays that vary, microseconds.
-const LEAST_OVER_US: u64 = 3000;
-const LEAST_OVER_JITTER_US: u64 = 20_000;
+const QUEUE_HIGH_US: u64 = 5000;
+/// Over how many chunks the least delay is taken, where delays hardly vary and where they do.
+const LEAST_OVER: u32 = 8;
+const LEAST_OVER_JITTER: u32 = 64;
+/// From here on delays vary, microseconds.
+const JITTER_US: u64 = 3000;
+/// The least of so many delays is still over the least of all, by this share of their spread at most, as a rule.
+const JITTER_SHARE: u64 = 10;
+/// Share of its rate, per mille, that a transfer falls by when the queue shows while it climbs: as much again is under way.
+const CLIMB_FALL: u64 = 400;
 /// How long a least delay is remembered at least: clocks drift.
 const BASE_US: u64 = 10_000_000;
-/// Loss, per mille of a round trip's chunks, that means that a short queue overflows.
-const LOSS_HIGH: u64 = 200;
+/// Loss above the usual, per mille, that means that a short queue overflows.
+const LOSS_HIGH: u64 = 80;
+/// Over how many chunks loss is taken.
+const LOSS_OVER: u64 = 200;
 /// Most acknowledgements remembered.
 const SAMPLES_MAX: usize = 512;
+/// How many are remembered, however old.
+const SAMPLES_MIN: usize = 16;
 
 /// What one acknowledgement said about times; delays relative to the first one's.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +57,8 @@ struct Sample {
     delay_us_min: i64,
     delay_us_max: i64,
     received: u32,
+    /// One more than the greatest chunk number that has arrived.
+    end: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +69,8 @@ enum Phase {
     Climb,
     /// Steps up gently.
     Cruise,
-    /// Lets a queue run empty, until then.
-    Drain(Time),
+    /// Lets a queue run empty.
+    Drain { until: Time, climbed: bool },
 }
 
 /// The controller.
@@ -78,14 +90,22 @@ pub(super) struct Pace {
     /// Least delay in this stretch of time and in the one before, and when this one began.
     base: [i64; 2],
     base_since: Time,
+    /// How much the delays of chunks that follow each other differ, microseconds; forgets slowly.
+    jitter_us: u64,
     overtaken: u32,
     last_at: Time,
     /// No step up before this.
     next_step: Time,
+    /// Steps up since a queue was last seen.
+    streak: u32,
     /// No step down before this.
     next_fall: Time,
+    /// Longest queue seen while it was to run empty, microseconds.
+    drained_us_max: u64,
     delivered: u64,
     lost: u64,
+    /// The path's usual loss, per mille, as far as it is known.
+    usual_loss: Option<u64>,
 }
 
 impl Pace {
@@ -102,12 +122,16 @@ impl Pace {
             origin: None,
             base: [i64::MAX; 2],
             base_since: Time(0),
+            jitter_us: 0,
             overtaken: 0,
             last_at: Time(0),
             next_step: Time(0),
+            streak: 0,
             next_fall: Time(0),
+            drained_us_max: 0,
             delivered: 0,
             lost: 0,
+            usual_loss: None,
         }
     }
 
@@ -136,21 +160,17 @@ impl Pace {
     pub(super) fn longest_us(&self) -> i64 {
         let longest = self.samples.iter().map(|sample| sample.delay_us_max).max().unwrap_or(i64::MAX / 2);
         let least = self.samples.iter().map(|sample| sample.delay_us_min).min().unwrap_or(longest);
-        longest + 1500 + (longest - least) / 8
+        longest + 1500 + (longest - least) / 4
     }
 
-    /// Delay in the path's queue: the least of the last milliseconds over the least ever.
+    /// Delay in the path's queue: the least of the last few over the least ever.
     pub(super) fn queue_us(&self) -> u64 {
         let Some(last) = self.samples.back() else { return 0 };
-        let over = if self.varies() { LEAST_OVER_JITTER_US } else { LEAST_OVER_US };
-        let recent = self.samples.iter().rev().take_while(|sample| last.at_us - sample.at_us <= over as i64);
+        let over = if self.jitter_us > JITTER_US { LEAST_OVER_JITTER } else { LEAST_OVER };
+        let recent = self.samples.iter().rev().take_while(|sample| last.received.wrapping_sub(sample.received) < over);
         let least = recent.map(|sample| sample.delay_us_min).min().unwrap_or(last.delay_us_min);
-        (least - self.base[0].min(self.base[1])).max(0) as u64
-    }
-
-    /// Whether delays vary so that chunks overtake each other.
-    fn varies(&self) -> bool {
-        self.overtaken > 0
+        let us = (least - self.base[0].min(self.base[1])).max(0) as u64;
+        us.saturating_sub(self.jitter_us / JITTER_SHARE)
     }
 
     fn relative(&self, delay_us: u32) -> i64 {
@@ -158,8 +178,8 @@ impl Pace {
         i64::from(delay_us.wrapping_sub(origin) as i32)
     }
 
-    /// Takes in what an acknowledgement says. Answers whether it is newer than those before.
-    pub(super) fn on_arrival(&mut self, now: Time, arrival: &Arrival) -> bool {
+    /// Takes in what an acknowledgement says; `end`: one more than the greatest chunk number that has arrived. Answers whether it is newer than those before.
+    pub(super) fn on_arrival(&mut self, now: Time, arrival: &Arrival, end: u32) -> bool {
         let origin = *self.origin.get_or_insert(*arrival);
         let at_us = i64::from(arrival.at_us.wrapping_sub(origin.at_us) as i32);
         if self.samples.back().is_some_and(|last| at_us < last.at_us) {
@@ -171,6 +191,7 @@ impl Pace {
             delay_us_min: self.relative(arrival.delay_us_min),
             delay_us_max: self.relative(arrival.delay_us_max),
             received: arrival.received,
+            end,
         };
         if now.since(self.base_since) > BASE_US {
             self.base = [sample.delay_us_min, self.base[0]];
@@ -178,14 +199,20 @@ impl Pace {
         }
         self.base[0] = self.base[0].min(sample.delay_us_min);
         self.overtaken = arrival.overtaken;
+        let of_burst = arrival.sent_us == origin.sent_us;
+        if !of_burst {
+            let spread_us = (sample.delay_us_max - sample.delay_us_min).max(0) as u64;
+            self.jitter_us = spread_us.max(self.jitter_us - self.jitter_us / 64);
+        }
         self.samples.push_back(sample);
         let keep_us = (self.srtt_us + self.srtt_us / 4).max(50_000) as i64;
+        let old = |first: &Sample| at_us - first.at_us > keep_us;
         while self.samples.len() > SAMPLES_MAX
-            || self.samples.front().is_some_and(|first| at_us - first.at_us > keep_us)
+            || (self.samples.len() > SAMPLES_MIN && self.samples.front().is_some_and(old))
         {
             self.samples.pop_front();
         }
-        self.steer(now, arrival.sent_us == origin.sent_us);
+        self.steer(now, of_burst);
         self.last_at = now;
         true
     }
@@ -228,7 +255,9 @@ impl Pace {
         }
         let us = (last.at_us - first.at_us) as u64;
         let chunks = u64::from(last.received.wrapping_sub(first.received)).min(u64::from(u32::MAX / 2));
-        if us < 2000 { 0 } else { chunks * self.packet_bytes * 1_000_000 / us }
+        // Lost ones passed the bottleneck too, as a rule.
+        let chunks = u64::from(last.end.saturating_sub(first.end)).clamp(chunks, chunks + chunks / 6);
+        if us < 2000 { 0 } else { chunks.saturating_mul(self.packet_bytes * 1_000_000) / us }
     }
 
     fn set_rate(&mut self, rate: u64) {
@@ -236,12 +265,12 @@ impl Pace {
     }
 
     fn steer(&mut self, now: Time, of_burst: bool) {
-        let jitter_us = if self.varies() { QUEUE_JITTER_US } else { 0 };
         let queue_us = self.queue_us();
         if self.phase == Phase::Blind {
             let chunks_per_s = INITIAL_CHUNKS * 1_000_000 / self.srtt_us.max(1000);
             self.set_rate(self.rate.max(chunks_per_s * self.packet_bytes));
             self.phase = Phase::Climb;
+            self.next_fall = now.plus(self.srtt_us);
             self.last_at = now;
         }
         if of_burst {
@@ -253,28 +282,32 @@ impl Pace {
             return self.fall(now, 0);
         }
         match self.phase {
-            Phase::Drain(until) if now < until => {}
-            Phase::Drain(_) => {
+            Phase::Drain { until, .. } if now < until => self.drained_us_max = self.drained_us_max.max(queue_us),
+            Phase::Drain { climbed, .. } => {
                 self.set_rate(self.capacity - self.capacity / 32);
-                self.phase = Phase::Cruise;
+                // What was under way after a climb makes a real queue longer still; jitter only looks like one.
+                let mistaken = climbed && self.jitter_us > JITTER_US && self.drained_us_max < QUEUE_HIGH_US;
+                self.phase = if mistaken { Phase::Climb } else { Phase::Cruise };
                 self.next_step = now.plus(self.srtt_us);
                 self.next_fall = now.plus(self.srtt_us);
             }
-            _ if queue_us >= QUEUE_HIGH_US + jitter_us && now >= self.next_fall => {
-                self.fall(now, queue_us.saturating_sub(jitter_us));
+            Phase::Climb if queue_us >= QUEUE_LOW_US && now >= self.next_fall => {
+                self.fall(now, self.srtt_us * CLIMB_FALL / 1000)
             }
             Phase::Climb => {
                 let us = now.since(self.last_at).min(self.srtt_us);
-                self.set_rate(self.rate + self.rate * us * 7 / (self.srtt_us.max(1) * 10));
-                if queue_us >= QUEUE_LOW_US + jitter_us && now >= self.next_fall {
-                    self.fall(now, queue_us.saturating_sub(jitter_us));
-                }
+                // Doubling each round trip, or half as fast where a queue shows late.
+                let share = if self.jitter_us > JITTER_US { 20 } else { 10 };
+                self.set_rate(self.rate + self.rate * us * 7 / (self.srtt_us.max(ROUND_US_MIN) * share));
             }
-            Phase::Cruise if now >= self.next_step && queue_us < QUEUE_LOW_US + jitter_us => {
-                self.set_rate(self.rate + self.rate / 20);
-                self.next_step = now.plus(self.srtt_us);
-                if self.rate > self.capacity + self.capacity / 4 {
-                    self.phase = Phase::Climb; // The path carries more than it did.
+            _ if queue_us >= QUEUE_HIGH_US && now >= self.next_fall => self.fall(now, queue_us),
+            Phase::Cruise if now >= self.next_step => {
+                self.next_step = now.plus(self.srtt_us + self.srtt_us / 4);
+                if queue_us < QUEUE_LOW_US {
+                    self.set_rate(self.rate + (self.rate >> (5 - (self.streak / 3).min(4))));
+                    self.streak += 1;
+                } else {
+                    self.streak = 0;
                 }
             }
             _ => {}
@@ -285,7 +318,7 @@ impl Pace {
     fn leap(&mut self, now: Time) {
         let enough = self.samples.back().is_some_and(|last| u64::from(last.received) * 2 >= BURST_CHUNKS);
         let arriving = self.arriving(u64::MAX / 4);
-        if !enough || self.varies() || arriving == 0 {
+        if !enough || self.overtaken > 0 || arriving == 0 {
             return;
         }
         let initial = INITIAL_CHUNKS * 1_000_000 / self.srtt_us.max(1000) * self.packet_bytes;
@@ -294,7 +327,7 @@ impl Pace {
             self.set_rate(initial * LEAP_MAX);
             return;
         }
-        self.set_rate(arriving - arriving / 16);
+        self.set_rate(arriving - arriving / 32);
         self.phase = Phase::Cruise;
         self.next_step = now.plus(2 * self.srtt_us);
         self.next_fall = now.plus(self.srtt_us / 2);
@@ -303,22 +336,26 @@ impl Pace {
     /// Whether so much is lost that a queue must be overflowing; counts anew after enough chunks.
     fn overflows(&mut self) -> bool {
         let chunks = self.delivered + self.lost;
-        if chunks < 100 {
+        if chunks < LOSS_OVER {
             return false;
         }
-        let overflows = self.lost * 1000 > chunks * LOSS_HIGH;
+        let loss = self.lost * 1000 / chunks;
         (self.delivered, self.lost) = (0, 0);
-        overflows
+        let usual = self.usual_loss.unwrap_or(loss);
+        self.usual_loss = Some(if loss < usual { usual.midpoint(loss) } else { usual + (loss - usual) / 8 });
+        loss > usual + LOSS_HIGH
     }
 
     /// Falls below the rate at which chunks arrive, so that the queue runs empty.
     fn fall(&mut self, now: Time, queue_us: u64) {
-        let arriving = self.arriving(self.srtt_us / 2);
-        self.capacity = if arriving == 0 { self.rate / 2 } else { arriving.min(self.rate) };
+        let arriving = self.arriving(self.srtt_us / 2 + self.jitter_us);
+        self.capacity = arriving.clamp(self.rate / 2, self.rate);
         let rtt_us = self.srtt_us.max(1000);
         let drain = (queue_us * 1000 / rtt_us).clamp(30, 500);
         self.set_rate(self.capacity - self.capacity * drain / 1000);
-        self.phase = Phase::Drain(now.plus(rtt_us));
+        self.phase = Phase::Drain { until: now.plus(rtt_us), climbed: self.phase == Phase::Climb };
+        self.drained_us_max = 0;
+        self.streak = 0;
         (self.delivered, self.lost) = (0, 0);
     }
 }

@@ -26,8 +26,8 @@ pub struct Receiver {
     fresh: Option<Fresh>,
     received: u32,
     overtaken: u32,
-    /// [`Chunk::sent_us`] of the chunk sent last among those that arrived.
-    newest_us: Option<u32>,
+    /// [`Chunk::sent_us`] and number of the chunk sent last among those that arrived.
+    newest: Option<(u32, u32)>,
 }
 
 /// Arrivals since the last acknowledgement.
@@ -61,7 +61,7 @@ impl Receiver {
             fresh: None,
             received: 0,
             overtaken: 0,
-            newest_us: None,
+            newest: None,
         })
     }
 
@@ -82,7 +82,7 @@ impl Receiver {
         }
         self.transfer = transfer;
         self.fresh = None;
-        self.newest_us = None;
+        self.newest = None;
         Ok(self.resume_state())
     }
 
@@ -113,20 +113,23 @@ impl Receiver {
             self.bytes[start..start + chunk.bytes.len()].copy_from_slice(&chunk.bytes);
             self.there.insert(chunk.index, chunk.index + 1);
         }
-        self.note(now, chunk.sent_us);
+        self.note(now, chunk.sent_us, chunk.index);
         let every = if self.received < FIRST_CHUNKS { ACK_CHUNKS_FIRST } else { ACK_CHUNKS };
         let many = self.fresh.is_some_and(|fresh| fresh.count >= every);
         if many || self.there.is_full() { self.ack(now) } else { self.poll(now) }
     }
 
     /// Counts an arrival.
-    fn note(&mut self, now: Time, sent_us: u32) {
+    fn note(&mut self, now: Time, sent_us: u32, index: u32) {
         self.received = self.received.wrapping_add(1);
-        match self.newest_us {
-            Some(newest_us) if (sent_us.wrapping_sub(newest_us) as i32) < 0 => {
-                self.overtaken = self.overtaken.wrapping_add(1);
-            }
-            _ => self.newest_us = Some(sent_us),
+        let late = |(newest_us, newest): (u32, u32)| match sent_us.wrapping_sub(newest_us) as i32 {
+            0 => index < newest,
+            later_us => later_us < 0,
+        };
+        if self.newest.is_some_and(late) {
+            self.overtaken = self.overtaken.wrapping_add(1);
+        } else {
+            self.newest = Some((sent_us, index));
         }
         let delay_us = (now.0 as u32).wrapping_sub(sent_us);
         let fresh = self.fresh.get_or_insert(Fresh {
