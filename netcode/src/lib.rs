@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod protocol;
+pub mod transport;
 pub mod world;
 
 pub use protocol::{Config, Core, Effect, Event, Frame, Input};
