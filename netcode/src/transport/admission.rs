@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 
+use super::door::is_same;
 use super::endpoint::Incoming;
 use super::gate::Gate;
 use super::handshake::{
-    Answer, Cookie, Introduction, Packet, Refusal, Unreadable, Welcome, is_proven, read_start, write_answer,
+    self, Answer, Cookie, Introduction, Packet, Refusal, Unreadable, Welcome, is_proven, read_start, write_answer,
 };
 use super::links::{Session, Standing};
 use super::policy::{Entry, Question};
@@ -27,7 +28,10 @@ struct Admitted {
 impl<W: Wire> Gate<W> {
     pub(super) fn on_handshake(&mut self, from: SocketAddr, datagram: &[u8]) -> Result<(), Reject> {
         match Packet::parse(datagram).ok_or(Reject::Malformed)? {
-            Packet::Hello { index, echo } => {
+            Packet::Hello { index, echo, mark } => {
+                if !is_same(&mark, &handshake::mark(&self.mark_key, index, &echo)) {
+                    return Err(Reject::BadHello);
+                }
                 let cookie = self.door.cookie(self.now, from);
                 self.send_raw(from, &Packet::Cookie { index, echo, cookie }.to_bytes());
                 Ok(())
@@ -71,7 +75,8 @@ impl<W: Wire> Gate<W> {
         if !self.door.admits(self.now, from) {
             return Err(Reject::SourceRation);
         }
-        if self.handshakes_left == 0 || !self.door.affords(self.now) {
+        let familiar = self.is_familiar(from);
+        if self.handshakes_left == 0 || !self.door.affords(self.now, familiar) {
             return Err(Reject::HandshakeRation);
         }
         self.handshakes_left -= 1;
@@ -185,6 +190,13 @@ impl<W: Wire> Gate<W> {
         // The other side opens its half with the first sealed datagram.
         self.send_sealed(index, true, &[]);
         Ok(())
+    }
+
+    /// Whether a peer is or should be at an address with this IP.
+    fn is_familiar(&self, from: SocketAddr) -> bool {
+        let wished =
+            self.links.values().filter_map(|link| link.wish.as_ref()).any(|wish| wish.address.ip() == from.ip());
+        wished || self.sessions.values().any(|session| !session.is_half_open() && session.address.ip() == from.ip())
     }
 
     /// Who is asked by the attempt with this index.

@@ -8,10 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use super::handshake::{COOKIE_BYTES, Cookie};
 use crate::protocol::Time;
 
-/// Noise computations per second for all sources together: about 3 % of a core.
-pub const NOISE_PER_S: u32 = 128;
+/// Noise computations per second for all sources together: about 3 % of a core. As many again for familiar sources.
+const NOISE_PER_S: u32 = 128;
 /// Noise computations that may come at once.
-pub const NOISE_BURST: u32 = 128;
+const NOISE_BURST: u32 = 128;
 /// Handshakes per second from one source prefix.
 const SOURCE_PER_S: u32 = 16;
 /// Handshakes at once from one source prefix: the peers of one household or test machine.
@@ -21,10 +21,11 @@ const BUCKETS: usize = 4096;
 /// A cookie's secret changes this often; a cookie is good until the second change.
 const COOKIE_PERIOD_US: u64 = 10_000_000;
 /// Handshakes that are remembered.
-const RECENT_MAX: usize = 4096;
+const RECENT_MAX: usize = 8192;
 
 // As many as can be computed while a cookie is good: so none can be computed twice.
-const _: () = assert!(RECENT_MAX as u64 > NOISE_BURST as u64 + NOISE_PER_S as u64 * 2 * COOKIE_PERIOD_US / 1_000_000);
+const _: () =
+    assert!(RECENT_MAX as u64 / 2 > NOISE_BURST as u64 + NOISE_PER_S as u64 * 2 * COOKIE_PERIOD_US / 1_000_000);
 
 /// A ration that fills up over time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,11 +50,12 @@ impl Bucket {
 }
 
 /// Rations and cookies.
-pub struct Door {
+pub(super) struct Door {
     secret: [u8; 32],
     hasher: RandomState,
     sources: Vec<Bucket>,
     everyone: Bucket,
+    familiar: Bucket,
     /// Recent handshakes by ephemeral key, with the answer that was given.
     recent: HashMap<[u8; 32], Option<Vec<u8>>>,
     order: VecDeque<[u8; 32]>,
@@ -68,6 +70,7 @@ impl Door {
             hasher: RandomState::new(),
             sources: vec![Bucket::default(); BUCKETS],
             everyone: Bucket::default(),
+            familiar: Bucket::default(),
             recent: HashMap::new(),
             order: VecDeque::new(),
         }
@@ -83,7 +86,7 @@ impl Door {
     #[must_use]
     pub fn is_cookie(&self, now: Time, from: SocketAddr, cookie: &Cookie) -> bool {
         let period = now.0 / COOKIE_PERIOD_US;
-        let fits = |period| same(&self.cookie_of(period, from), cookie);
+        let fits = |period| is_same(&self.cookie_of(period, from), cookie);
         fits(period) || (period > 0 && fits(period - 1))
     }
 
@@ -109,9 +112,11 @@ impl Door {
         self.sources[bucket].take(now, SOURCE_PER_S, SOURCE_BURST)
     }
 
-    /// Takes one Noise computation from the ration of all.
-    pub fn affords(&mut self, now: Time) -> bool {
-        self.everyone.take(now, NOISE_PER_S, NOISE_BURST)
+    /// Takes one Noise computation from the ration of all, or from that of the sources where peers are known to be:
+    /// a flood of strangers does not keep a member out that comes back.
+    pub fn affords(&mut self, now: Time, familiar: bool) -> bool {
+        (familiar && self.familiar.take(now, NOISE_PER_S, NOISE_BURST))
+            || self.everyone.take(now, NOISE_PER_S, NOISE_BURST)
     }
 
     /// What became of a handshake with this ephemeral key; the inner `None`: nothing that was answered.
@@ -147,7 +152,7 @@ fn octets(ip: IpAddr) -> [u8; 16] {
 }
 
 /// Compares without telling by its time where the difference is.
-fn same(a: &Cookie, b: &Cookie) -> bool {
+pub fn is_same(a: &Cookie, b: &Cookie) -> bool {
     a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
@@ -179,16 +184,17 @@ mod tests {
         let admitted = (0..200).filter(|i| door.admits(now, address(&format!("10.0.0.{i}:1")))).count();
         assert_eq!(admitted, SOURCE_BURST as usize, "one prefix");
         assert!(door.admits(now.plus(1_000_000), address("10.0.0.9:1")), "filled up");
-        let budget = (0..1000).filter(|_| door.affords(now)).count();
+        let budget = (0..1000).filter(|_| door.affords(now, false)).count();
         assert_eq!(budget, NOISE_BURST as usize);
-        let later = (0..1000).filter(|_| door.affords(now.plus(1_000_000))).count();
+        assert!(door.affords(now, true), "familiar sources have a ration of their own");
+        let later = (0..1000).filter(|_| door.affords(now.plus(1_000_000), false)).count();
         assert_eq!(later, NOISE_PER_S as usize);
     }
 
     #[test]
     fn the_memory_is_bounded_and_forgets_the_oldest() {
         let mut door = Door::new([1; 32]);
-        for i in 0..10_000u32 {
+        for i in 0..20_000u32 {
             let mut key = [0; 32];
             key[..4].copy_from_slice(&i.to_le_bytes());
             door.remember(key, None);

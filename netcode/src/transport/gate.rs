@@ -12,7 +12,7 @@ use laminar::DatagramSocket;
 
 use super::door::Door;
 use super::endpoint::{Incoming, Limits};
-use super::handshake::{Hello, Introduction, introduce};
+use super::handshake::{Hello, Introduction, introduce, mark_key};
 use super::identity::Identity;
 use super::invite::Invite;
 use super::links::{Link, Session};
@@ -53,6 +53,8 @@ pub(super) struct Gate<W> {
     pub identity: Identity,
     pub own: PeerKey,
     pub noise_secret: [u8; 32],
+    /// Of the marks on Hellos to this peer.
+    pub mark_key: [u8; 32],
     pub hello: Hello,
     pub policy: Policy,
     pub limits: Limits,
@@ -92,6 +94,7 @@ impl<W: Wire> Gate<W> {
             wire,
             own: identity.key(),
             noise_secret: identity.noise_secret(),
+            mark_key: mark_key(&identity.key()),
             identity,
             hello,
             policy,
@@ -281,8 +284,9 @@ mod tests {
     use super::*;
     use laminar::{Config, ConnectionManager, Packet, VirtualConnection};
 
+    /// Keeps what is sent, and gives one packet, so that laminar sees a peer.
     #[derive(Debug, Default)]
-    struct Capture(Vec<Vec<u8>>);
+    struct Capture(Vec<Vec<u8>>, bool);
 
     impl DatagramSocket for Capture {
         fn send_packet(&mut self, _address: &SocketAddr, packet: &[u8]) -> io::Result<usize> {
@@ -290,8 +294,12 @@ mod tests {
             Ok(packet.len())
         }
 
-        fn receive_packet<'a>(&mut self, _buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddr)> {
-            Err(io::ErrorKind::WouldBlock.into())
+        fn receive_packet<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<(&'a [u8], SocketAddr)> {
+            if std::mem::replace(&mut self.1, true) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            buffer[..5].copy_from_slice(&LAMINAR_DATA);
+            Ok((&buffer[..5], virtual_address(3)))
         }
 
         fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -306,8 +314,7 @@ mod tests {
     /// The header that the gate takes off and puts back is this laminar's.
     #[test]
     fn laminar_writes_the_header_that_is_left_out() {
-        let mut config = Config { heartbeat_interval: Some(std::time::Duration::ZERO), ..Config::default() };
-        config.max_unestablished_connections = 1;
+        let config = Config { heartbeat_interval: Some(std::time::Duration::ZERO), ..Config::default() };
         let mut manager: ConnectionManager<Capture, VirtualConnection> =
             ConnectionManager::new(Capture::default(), config);
         manager.event_sender().send(Packet::unreliable(virtual_address(3), vec![1, 2])).expect("a receiver");

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! initiator                          responder
-//! Hello  index echo          ->      keeps nothing
+//! Hello  index echo mark     ->      the mark shows that it knows whom it calls; keeps nothing
 //!                            <-      Cookie  index echo cookie
 //! Start  index cookie noise1 ->      cookie fits the address: Noise, policy, a half-open session
 //!                            <-      Answer  index noise2 (accepted, or which thing differs)
@@ -31,8 +31,8 @@ const KIND_HELLO: u8 = 0x80;
 const KIND_COOKIE: u8 = 0x81;
 const KIND_START: u8 = 0x82;
 const KIND_ANSWER: u8 = 0x83;
-/// A Hello is padded to the length of the Cookie that it asks for, so that nobody is a reflector.
-const COOKIE_PACKET_BYTES: usize = 1 + 4 + 8 + COOKIE_BYTES;
+/// Length of a Hello and of a Cookie. They are equal, so that nobody is an amplifier.
+const HELLO_BYTES: usize = 1 + 4 + 8 + COOKIE_BYTES;
 /// Bytes that Noise adds to the payload of a Start: ephemeral key, static key with tag, tag.
 const START_NOISE_BYTES: usize = 32 + 48 + 16;
 /// Bytes that Noise adds to the payload of an Answer: ephemeral key, tag.
@@ -61,6 +61,8 @@ pub enum Packet<'a> {
         index: u32,
         /// Drawn at random; comes back, so that only who saw the packet can answer.
         echo: [u8; 8],
+        /// See [`mark`].
+        mark: [u8; 16],
     },
     /// Gives one.
     Cookie {
@@ -101,8 +103,8 @@ impl<'a> Packet<'a> {
         }
         match kind {
             KIND_HELLO => {
-                let (&echo, padding) = rest.split_first_chunk()?;
-                (padding == [0; COOKIE_BYTES]).then_some(Self::Hello { index, echo })
+                let (&echo, mark) = rest.split_first_chunk()?;
+                Some(Self::Hello { index, echo, mark: mark.try_into().ok()? })
             }
             KIND_COOKIE => {
                 let (&echo, cookie) = rest.split_first_chunk()?;
@@ -131,14 +133,14 @@ impl<'a> Packet<'a> {
             bytes
         };
         match self {
-            Self::Hello { index, echo } => {
-                let mut bytes = begin(KIND_HELLO, *index, COOKIE_PACKET_BYTES);
+            Self::Hello { index, echo, mark } => {
+                let mut bytes = begin(KIND_HELLO, *index, HELLO_BYTES);
                 bytes.extend_from_slice(echo);
-                bytes.resize(COOKIE_PACKET_BYTES, 0);
+                bytes.extend_from_slice(mark);
                 bytes
             }
             Self::Cookie { index, echo, cookie } => {
-                let mut bytes = begin(KIND_COOKIE, *index, COOKIE_PACKET_BYTES);
+                let mut bytes = begin(KIND_COOKIE, *index, HELLO_BYTES);
                 bytes.extend_from_slice(echo);
                 bytes.extend_from_slice(cookie);
                 bytes
@@ -156,6 +158,21 @@ impl<'a> Packet<'a> {
             }
         }
     }
+}
+
+/// What turns a peer's public key into the key of the marks on packets to it.
+#[must_use]
+pub fn mark_key(responder: &PeerKey) -> [u8; 32] {
+    blake3::derive_key("spacetime transport: hello", &responder.0)
+}
+
+/// The mark of a Hello: its sender knows the responder's key. Who scans addresses gets no answer at all.
+#[must_use]
+pub fn mark(mark_key: &[u8; 32], index: u32, echo: &[u8; 8]) -> [u8; 16] {
+    let mut message = [0; 12];
+    message[..4].copy_from_slice(&index.to_be_bytes());
+    message[4..].copy_from_slice(echo);
+    *blake3::keyed_hash(mark_key, &message).as_bytes().first_chunk().expect("a hash has 32 bytes")
 }
 
 /// How the initiator introduces itself, under the seal of the first Noise message.
@@ -370,7 +387,7 @@ impl Initiation {
     #[must_use]
     pub fn new(remote: &PeerKey, index: u32, echo: [u8; 8]) -> Option<Self> {
         let index = index & INDEX_MASK;
-        let packet = Packet::Hello { index, echo }.to_bytes();
+        let packet = Packet::Hello { index, echo, mark: mark(&mark_key(remote), index, &echo) }.to_bytes();
         Some(Self { remote: noise_public(remote)?, index, echo, started: None, packet })
     }
 
@@ -428,8 +445,7 @@ impl Initiation {
 
 /// The responder's first half: the introduction's bytes, the initiator's Noise key and what is needed for the answer.
 /// Costs three multiplications on the curve, about 0.1 ms; any bytes may come.
-#[must_use]
-pub fn read_start(noise_secret: &[u8; 32], cookie: &Cookie, noise: &[u8]) -> Option<(Vec<u8>, HandshakeState)> {
+pub(super) fn read_start(noise_secret: &[u8; 32], cookie: &Cookie, noise: &[u8]) -> Option<(Vec<u8>, HandshakeState)> {
     let mut state = build(noise_secret, None, cookie).ok()?;
     let mut payload = vec![0; noise.len()];
     let length = state.read_message(noise, &mut payload).ok()?;
@@ -443,8 +459,7 @@ pub(super) fn is_proven(state: &HandshakeState, key: &PeerKey) -> bool {
 }
 
 /// The responder's second half: the Answer packet, and the keys if it was an acceptance.
-#[must_use]
-pub fn write_answer(
+pub(super) fn write_answer(
     mut state: HandshakeState,
     index: u32,
     answer: &Answer,

@@ -24,7 +24,7 @@ mod text;
 
 pub use endpoint::{Down, Endpoint, EndpointError, Incoming, Limits};
 pub use handshake::{
-    Answer, COOKIE_BYTES, Cookie, Hello, Initiation, Introduction, Packet, Refusal, Welcome, read_start, write_answer,
+    Answer, COOKIE_BYTES, Cookie, Hello, Initiation, Introduction, Packet, Refusal, Welcome, mark, mark_key,
 };
 pub use identity::{Identity, IdentityError};
 pub use invite::{Invite, InviteError, InviteLink, Terms};

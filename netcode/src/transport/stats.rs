@@ -11,6 +11,8 @@ pub enum Reject {
     Forged,
     /// Seen before, or too old to tell.
     Replayed,
+    /// A Hello whose sender does not know this peer's key.
+    BadHello,
     /// Cookie of another address or time.
     BadCookie,
     /// Too many handshakes from one prefix.
@@ -29,11 +31,12 @@ pub enum Reject {
 
 impl Reject {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::UnknownSession,
         Self::Forged,
         Self::Replayed,
+        Self::BadHello,
         Self::BadCookie,
         Self::SourceRation,
         Self::HandshakeRation,
