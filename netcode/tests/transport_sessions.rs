@@ -145,12 +145,12 @@ fn the_entry_is_told_to_the_upper_side() {
 fn another_key_than_expected_gets_no_answer() {
     let (net, mut now) = (Net::default(), Time(0));
     let (mut a, mut b) = pair(&net);
-    // At that address is B, not the peer that A wants; and it does not learn whom A wants.
+    // At that address is B, not the peer that A wants.
     a.endpoint.connect(now, identity(7).key(), address(B), None).expect("room");
     run(&mut now, 11_000, &mut [&mut a, &mut b]);
     assert_eq!(a.seen, [Incoming::Down { key: identity(7).key(), why: Down::NoAnswer }]);
     assert!(b.seen.is_empty());
-    assert!(b.endpoint.stats().rejected(netcode::transport::Reject::BadHandshake) > 0);
+    assert!(b.endpoint.stats().rejected(netcode::transport::Reject::BadHello) > 0);
 }
 
 #[test]

@@ -327,6 +327,98 @@ mod tests {
         assert!(sent.len() > 1);
     }
 
+    /// A network that only delivers what is put into it.
+    #[derive(Debug, Default)]
+    struct Flood(std::collections::VecDeque<Vec<u8>>);
+
+    impl Wire for Flood {
+        fn send(&mut self, _to: SocketAddr, _bytes: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+            let bytes = self.0.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+            buffer[..bytes.len()].copy_from_slice(&bytes);
+            Ok((bytes.len(), SocketAddr::from(([10, 0, 0, 9], 9))))
+        }
+
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Ok(virtual_address(0))
+        }
+    }
+
+    fn gate(policy: Policy) -> Gate<Flood> {
+        let identity = Identity::from_seed(&[1; 32]);
+        Gate::new(Flood::default(), identity, Hello::default(), policy, Limits::default(), [3; 32])
+    }
+
+    /// What laminar would be given for these datagrams.
+    fn passed_up(gate: &mut Gate<Flood>, datagrams: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        gate.wire.0.extend(datagrams);
+        (gate.datagrams_left, gate.handshakes_left) = (u32::MAX, 100);
+        let (mut passed, mut buffer) = (Vec::new(), [0; LAMINAR_BYTES_MAX]);
+        while let Ok((bytes, _)) = gate.receive_packet(&mut buffer) {
+            passed.push(bytes.to_vec());
+        }
+        passed
+    }
+
+    /// laminar reads only through `receive_packet`: so this is all that a stranger can make it see.
+    #[test]
+    fn a_strangers_bytes_never_reach_laminar() {
+        let mut gate = gate(Policy::default());
+        let mut draw = Draw { key: [5; 32], count: 0 };
+        let mut hostile = Vec::new();
+        for length in 0..1400 {
+            for first in [0, 1, 0x40, 0x54, 0x80, 0x81, 0x82, 0x83, 0xff] {
+                let mut bytes: Vec<u8> = (0..length).map(|_| draw.next() as u8).collect();
+                if let Some(byte) = bytes.first_mut() {
+                    *byte = first;
+                }
+                hostile.push(bytes);
+            }
+        }
+        // What laminar itself would take: data, a heartbeat, a fragment, a forged acknowledgement.
+        for header in [[0, 0, 0], [2, 0, 0], [1, 1, 0], [0, 1, 2]] {
+            hostile.push([&[0x54, 0x09], &header[..], &[0; 60]].concat());
+        }
+        let count = hostile.len() as u64;
+        assert!(passed_up(&mut gate, hostile).is_empty());
+        assert_eq!(gate.stats.rejected_in_all(), count, "each was counted");
+        assert!(gate.sessions.is_empty() && gate.links.is_empty() && gate.noted.is_empty());
+    }
+
+    /// The other way round: whoever is let in reaches laminar, but only as unreliable packets and signs of life.
+    #[test]
+    fn a_members_bytes_reach_laminar_as_unreliable_packets_only() {
+        use super::super::handshake::Initiation;
+        let member = Identity::from_seed(&[2; 32]);
+        let mut gate = gate(Policy { members: [(member.key(), 1)].into(), ..Policy::default() });
+        let mut initiation = Initiation::new(&gate.own, 4, [1; 8]).expect("a key");
+        let cookie = gate.door.cookie(gate.now, SocketAddr::from(([10, 0, 0, 9], 9)));
+        let introduction = introduce(&member, 7, Hello::default(), None);
+        assert!(initiation.on_cookie(&member.noise_secret(), &introduction, &[1; 8], &cookie));
+        let start = initiation.packet().to_vec();
+        assert!(passed_up(&mut gate, vec![start.clone()]).is_empty());
+        let ephemeral = start[21..53].try_into().expect("32 bytes");
+        let answer = gate.door.recall(&ephemeral).flatten().expect("an answer").to_vec();
+        let (_, keys) = initiation.on_answer(&answer[5..]).expect("accepted");
+        let index = *gate.sessions.keys().next().expect("half-open");
+        let mut seal = super::super::seal::Seal::new(keys);
+        let mut sealed = |control, payload: &[u8]| {
+            let mut datagram = Vec::new();
+            seal.seal(index, control, payload, &mut datagram).expect("short");
+            datagram
+        };
+        // A payload that is itself a laminar packet of a reliable fragment stays a payload.
+        let sly = [0x54, 0x09, 1, 1, 0, 9, 9];
+        let datagrams = vec![sealed(false, &sly), sealed(true, b""), sealed(true, &sly), sealed(false, b"")];
+        let expected = [[&LAMINAR_DATA[..], &sly].concat(), LAMINAR_HEARTBEAT.to_vec(), LAMINAR_HEARTBEAT.to_vec()];
+        let passed = passed_up(&mut gate, datagrams);
+        assert_eq!(passed[..3], expected);
+        assert_eq!(passed[3..], [LAMINAR_DATA.to_vec()]);
+    }
+
     #[test]
     fn virtual_addresses_lead_back() {
         assert_eq!(number_of(&virtual_address(79)), Some(79));
