@@ -109,7 +109,7 @@ fn knock(net: &Net, host: &mut Peer, now: Time, i: u32) {
     let stranger = identity(200);
     let introduction = Introduction { life: 1, hello: hello(), key: stranger.key(), invite: None };
     // Every tenth is a sound handshake; the others only look like one, which is all the same to the ration.
-    if i % 10 == 0 {
+    if i.is_multiple_of(10) {
         assert!(initiation.on_cookie(&stranger.noise_secret(), &introduction, &echo, &cookie));
         net.inject(from, address(HOST), initiation.packet());
     } else {

@@ -127,6 +127,34 @@ fn each_reason_is_told() {
 }
 
 #[test]
+fn who_is_refused_gets_in_when_the_policy_changes() {
+    let (net, mut now) = (Net::default(), Time(0));
+    let mut host = Peer::new(&net, 1, A, hello(), members(&[1]));
+    let mut joiner = Peer::new(&net, 3, B, hello(), Policy::default());
+    joiner.endpoint.connect(now, host.key(), address(A), None).expect("room");
+    run(&mut now, 10_000, &mut [&mut host, &mut joiner]);
+    let refused = Incoming::Refused { key: host.key(), reason: Refusal::NotInvited };
+    assert_eq!(joiner.seen, [refused], "said once");
+    host.endpoint.policy_mut().members.insert(joiner.key(), 1);
+    run(&mut now, 3_000, &mut [&mut host, &mut joiner]);
+    assert_eq!((host.ups(), joiner.ups()), (1, 1));
+    talk(&mut now, &mut host, &mut joiner);
+}
+
+#[test]
+fn whom_this_side_wants_needs_no_invite() {
+    let (net, mut now) = (Net::default(), Time(0));
+    let mut host = Peer::new(&net, 1, A, hello(), members(&[1]));
+    let mut joiner = Peer::new(&net, 3, B, hello(), Policy::default());
+    // The host's own attempts are lost; the joiner's are not.
+    net.filter(|from, _, bytes| from != address(A) || ![0x80, 0x82].contains(&bytes[0]));
+    host.endpoint.connect(now, joiner.key(), address(B), None).expect("room");
+    joiner.endpoint.connect(now, host.key(), address(A), None).expect("room");
+    run(&mut now, 20, &mut [&mut host, &mut joiner]);
+    assert_eq!((host.ups(), joiner.ups()), (1, 1));
+}
+
+#[test]
 fn the_entry_is_told_to_the_upper_side() {
     let (net, mut now) = (Net::default(), Time(0));
     let mut host = Peer::new(&net, 1, A, hello(), members(&[1]));

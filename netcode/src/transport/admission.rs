@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 
 use super::door::is_same;
-use super::endpoint::Incoming;
 use super::gate::Gate;
 use super::handshake::{
     self, Answer, Cookie, Introduction, Packet, Refusal, Unreadable, Welcome, is_proven, read_start, write_answer,
@@ -106,7 +105,7 @@ impl<W: Wire> Gate<W> {
             last_heard: self.now,
             last_sent: self.now,
         };
-        self.sessions.insert(own_index, session);
+        self.keep_half_open(own_index, session);
         Ok(())
     }
 
@@ -167,8 +166,7 @@ impl<W: Wire> Gate<W> {
         let welcome = match answer {
             Answer::Accept(welcome) => welcome,
             Answer::Refuse(reason) => {
-                self.forget_wish(key);
-                self.note(Incoming::Refused { key, reason });
+                self.refused(key, reason);
                 return Ok(());
             }
         };

@@ -98,7 +98,8 @@ pub enum Incoming {
         /// Why.
         why: Down,
     },
-    /// A peer refused the link; it is not tried again.
+    /// A peer refused the link. It is asked again every two seconds, as it may learn of this peer later, until
+    /// [`Endpoint::disconnect`]; this is said again only with another reason.
     Refused {
         /// Who.
         key: PeerKey,
@@ -176,8 +177,8 @@ impl<W: Wire> Endpoint<W> {
         Ok(Self { laminar: ConnectionManager::new(gate, config), origin: Instant::now(), waiting: 0 })
     }
 
-    /// Wants a link to a peer from now on, and keeps trying until [`Endpoint::disconnect`], a refusal or the peer's
-    /// farewell.
+    /// Wants a link to a peer from now on, and keeps trying until [`Endpoint::disconnect`] or the peer's farewell. The
+    /// peer itself is let in too, whatever the policy knows of it, unless it is banned.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -264,6 +265,8 @@ impl<W: Wire> Endpoint<W> {
                 },
             }
         }
+        // Events that follow the last packet must not pile up.
+        packets.for_each(drop);
         incoming
     }
 

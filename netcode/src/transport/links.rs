@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::endpoint::{Down, Incoming};
 use super::gate::{BYE, Gate};
-use super::handshake::Initiation;
+use super::handshake::{Initiation, Refusal};
 use super::identity::noise_public;
 use super::invite::Invite;
 use super::policy::Entry;
@@ -25,6 +25,10 @@ const RETRY_US_MAX: u64 = 2_000_000;
 const STARTS_MAX: u32 = 6;
 /// A first contact without an answer is reported after this time, microseconds. The attempts go on.
 const NO_ANSWER_US: u64 = 10_000_000;
+/// After a refusal the other side is asked again after this time, microseconds: it may learn of the newcomer later.
+const REFUSED_US: u64 = 2_000_000;
+/// Half-open sessions of one key: the newest counts, and the one before it may still be confirmed.
+const HALF_OPEN_PER_KEY_MAX: usize = 2;
 /// How often the initiator repeats the datagram that opens the other half, microseconds.
 const CONFIRM_US: u64 = 200_000;
 /// A farewell may be lost; so many are sent.
@@ -85,6 +89,9 @@ pub(super) struct Wish {
     since: Time,
     /// Whether anything about it was reported.
     reported: bool,
+    /// The last refusal, which is reported once.
+    refused: Option<Refusal>,
+    not_before: Time,
 }
 
 /// A handshake under way.
@@ -121,8 +128,16 @@ impl<W: Wire> Gate<W> {
         let now = self.now;
         let link = self.link(key).ok_or(ConnectError::Full)?;
         let attempt = link.wish.take().filter(|wish| wish.address == address).and_then(|wish| wish.attempt);
-        link.wish =
-            Some(Wish { address, invite, attempt, interval_us: RETRY_US, since: now, reported: link.life.is_some() });
+        link.wish = Some(Wish {
+            address,
+            invite,
+            attempt,
+            interval_us: RETRY_US,
+            since: now,
+            reported: link.life.is_some(),
+            refused: None,
+            not_before: now,
+        });
         self.drive_wish(key);
         Ok(())
     }
@@ -164,12 +179,31 @@ impl<W: Wire> Gate<W> {
         }
     }
 
-    pub fn forget_wish(&mut self, key: PeerKey) {
-        let Some(link) = self.links.get_mut(&key) else { return };
-        link.wish = None;
-        if link.current.is_none() {
-            self.forget(key);
+    /// The other side refused. It is asked again later, as what it knows may change.
+    pub fn refused(&mut self, key: PeerKey, reason: Refusal) {
+        let not_before = self.now.plus(REFUSED_US);
+        let Some(wish) = self.links.get_mut(&key).and_then(|link| link.wish.as_mut()) else { return };
+        wish.not_before = not_before;
+        wish.reported = true;
+        if wish.refused.replace(reason) != Some(reason) {
+            self.note(Incoming::Refused { key, reason });
         }
+    }
+
+    /// Keeps a session that waits for its first sealed datagram, instead of the key's oldest such if it has too many.
+    pub fn keep_half_open(&mut self, index: u32, session: Session) {
+        let until = |session: &Session| match session.standing {
+            Standing::HalfOpen { until } => Some(until),
+            Standing::Current { .. } | Standing::Replaced { .. } => None,
+        };
+        let same = self.sessions.iter().filter(|(_, other)| other.key == session.key);
+        let waiting: Vec<(Time, u32)> = same.filter_map(|(&index, other)| Some((until(other)?, index))).collect();
+        if waiting.len() >= HALF_OPEN_PER_KEY_MAX
+            && let Some((_, oldest)) = waiting.iter().min()
+        {
+            self.sessions.remove(oldest);
+        }
+        self.sessions.insert(index, session);
     }
 
     /// An index that no session and no attempt has.
@@ -226,6 +260,7 @@ impl<W: Wire> Gate<W> {
             wish.attempt = None;
             wish.interval_us = RETRY_US;
             wish.reported = true;
+            wish.refused = None;
         }
         let is_new = link.life != Some(life);
         link.life = Some(life);
@@ -290,7 +325,7 @@ impl<W: Wire> Gate<W> {
     pub fn drive_wish(&mut self, key: PeerKey) {
         let now = self.now;
         let Some(link) = self.links.get(&key) else { return };
-        let Some(wish) = &link.wish else { return };
+        let Some(wish) = link.wish.as_ref().filter(|wish| wish.not_before <= now) else { return };
         let current = link.current.and_then(|index| self.sessions.get(&index));
         let quiet = |session: &Session| now.since(session.last_heard) > self.limits.quiet_us;
         let opening = |session: &Session| session.key == key && session.is_half_open();
