@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod protocol;
+pub mod replica;
+pub mod speculation;
 pub mod world;
 
 pub use protocol::{Config, Core, Effect, Event, Frame, Input};
