@@ -42,7 +42,7 @@ pub trait Host<W: World> {
     fn confirmed(&mut self, _frame: &Frame<W::Input>, _world: &mut W) {}
 
     /// Another peer's state was compared with ours.
-    fn compared(&mut self, _comparison: Comparison) {}
+    fn compared(&mut self, _comparison: Comparison, _world: &W) {}
 
     /// Executing this turn again from the same state gave another digest: this machine or build is not deterministic.
     fn unsteady(&mut self, _turn: Turn, _first: u64, _again: u64) {}
@@ -215,7 +215,8 @@ impl<W: World> Replica<W> {
             Effect::Compare { with, turn, snapshot } => {
                 let (ours, difference) =
                     self.visit(turn, host, |world| (world.snapshot(), world.first_difference(&snapshot)))?;
-                host.compared(Comparison { with, turn, ours, theirs: snapshot, difference });
+                let comparison = Comparison { with, turn, ours, theirs: snapshot, difference };
+                host.compared(comparison, &self.world);
             }
         }
         Ok(None)

@@ -107,7 +107,7 @@ impl Host<Toy> for Notes {
         self.confirmed.push(frame.turn.0);
     }
 
-    fn compared(&mut self, comparison: Comparison) {
+    fn compared(&mut self, comparison: Comparison, _world: &Toy) {
         self.compared.push(comparison);
     }
 
