@@ -44,6 +44,9 @@ pub trait Host<W: World> {
     /// Another peer's state was compared with ours.
     fn compared(&mut self, _comparison: Comparison, _world: &W) {}
 
+    /// The state after this turn was asked for and cannot be had any more; the core gets no answer.
+    fn unavailable(&mut self, _turn: Turn) {}
+
     /// Executing this turn again from the same state gave another digest: this machine or build is not deterministic.
     fn unsteady(&mut self, _turn: Turn, _first: u64, _again: u64) {}
 }
@@ -199,11 +202,8 @@ impl<W: World> Replica<W> {
             }
             Effect::Confirm { turn, chain } => self.confirm(turn, chain, host),
             Effect::SnapshotWanted { turn } => {
-                let bytes = match self.world.snapshot_at(Some(turn)) {
-                    Some(bytes) => bytes,
-                    None => self.visit(turn, host, W::snapshot)?,
-                };
-                return Ok(Some(Answer::Snapshot { turn, bytes: Arc::new(bytes) }));
+                let bytes = self.world.snapshot_at(Some(turn)).or_else(|| self.visit(turn, host, W::snapshot));
+                return Ok(bytes.map(|bytes| Answer::Snapshot { turn, bytes: Arc::new(bytes) }));
             }
             Effect::Install { turn, scenario, snapshot } => {
                 self.world.install(&scenario, &snapshot).map_err(|reason| ReplicaError::Install { reason })?;
@@ -213,10 +213,11 @@ impl<W: World> Replica<W> {
                 host.installed(turn, &mut self.world);
             }
             Effect::Compare { with, turn, snapshot } => {
-                let (ours, difference) =
-                    self.visit(turn, host, |world| (world.snapshot(), world.first_difference(&snapshot)))?;
-                let comparison = Comparison { with, turn, ours, theirs: snapshot, difference };
-                host.compared(comparison, &self.world);
+                let seen = self.visit(turn, host, |world| (world.snapshot(), world.first_difference(&snapshot)));
+                if let Some((ours, difference)) = seen {
+                    let comparison = Comparison { with, turn, ours, theirs: snapshot, difference };
+                    host.compared(comparison, &self.world);
+                }
             }
         }
         Ok(None)
@@ -251,7 +252,8 @@ impl<W: World> Replica<W> {
         }
     }
 
-    /// Puts the world back to `to`: straight, or from an earlier kept state by executing again.
+    /// Puts the world back to `to`: straight, or from an earlier kept state by executing again. On an error nothing has
+    /// changed.
     fn go_back(&mut self, to: Option<Turn>, host: &mut impl Host<W>) -> Result<(), ReplicaError> {
         let mut from = to;
         while !self.world.roll_back(from) {
@@ -271,25 +273,30 @@ impl<W: World> Replica<W> {
         Ok(())
     }
 
-    /// Looks at the world as it was after an executed turn, and leaves it as it is now.
-    fn visit<T>(&mut self, turn: Turn, host: &mut impl Host<W>, look: impl FnOnce(&W) -> T) -> Result<T, ReplicaError> {
+    /// Looks at the world as it was after an executed turn, and leaves it as it is now. `None` where that state cannot be
+    /// had any more, which is no reason to end: others may still have it.
+    fn visit<T>(&mut self, turn: Turn, host: &mut impl Host<W>, look: impl FnOnce(&W) -> T) -> Option<T> {
         if self.turn == Some(turn) {
-            return Ok(look(&self.world));
+            return Some(look(&self.world));
         }
         if self.turn < Some(turn) {
-            return Err(ReplicaError::Lost { turn: Some(turn) });
+            host.unavailable(turn);
+            return None;
         }
         let later: Vec<Executed<W::Input>> =
             self.frames.iter().filter(|(frame, _)| frame.turn > turn).cloned().collect();
         let now = self.turn;
-        self.go_back(Some(turn), host)?;
+        if self.go_back(Some(turn), host).is_err() {
+            host.unavailable(turn);
+            return None;
+        }
         let seen = look(&self.world);
         for (frame, digest) in later {
             repeat(&mut self.world, &frame, digest, host);
             self.frames.push_back((frame, digest));
         }
         self.turn = now;
-        Ok(seen)
+        Some(seen)
     }
 }
 

@@ -82,6 +82,7 @@ struct Notes {
     rolled_back: Vec<Option<Turn>>,
     compared: Vec<Comparison>,
     unsteady: usize,
+    unavailable: usize,
     clock: u64,
 }
 
@@ -109,6 +110,10 @@ impl Host<Toy> for Notes {
 
     fn compared(&mut self, comparison: Comparison, _world: &Toy) {
         self.compared.push(comparison);
+    }
+
+    fn unavailable(&mut self, _turn: Turn) {
+        self.unavailable += 1;
     }
 
     fn unsteady(&mut self, _turn: Turn, _first: u64, _again: u64) {
@@ -207,8 +212,14 @@ fn a_state_that_is_gone_is_an_error_and_not_a_guess() {
     }
     let lost = replica.apply(Effect::RollBack { to: Some(Turn(5)) }, &mut notes);
     assert_eq!(lost, Err(ReplicaError::Lost { turn: Some(Turn(5)) }));
-    let future = replica.apply(Effect::SnapshotWanted { turn: Turn(50) }, &mut notes);
-    assert_eq!(future, Err(ReplicaError::Lost { turn: Some(Turn(50)) }));
+    // Not to have a state for someone else is no reason to end.
+    for turn in [5, 50] {
+        assert_eq!(replica.apply(Effect::SnapshotWanted { turn: Turn(turn) }, &mut notes), Ok(None));
+        let snapshot = Arc::default();
+        let compare = Effect::Compare { with: Player(2), turn: Turn(turn), snapshot };
+        assert_eq!(replica.apply(compare, &mut notes), Ok(None));
+    }
+    assert_eq!((notes.unavailable, notes.compared.len(), replica.executed()), (4, 0, Some(Turn(7))));
     let bad = replica.apply(install(None, vec![1, 2]), &mut notes);
     assert_eq!(bad, Err(ReplicaError::Install { reason: "not eight bytes".into() }));
 }

@@ -123,7 +123,11 @@ impl<L: Link> Driver<L> {
     /// [`ReplicaError`]: this peer cannot go on and has to join again.
     pub fn drive(&mut self, now: Time) -> Result<(), ReplicaError> {
         let result = self.replica.drive(now, &mut self.core, &mut self.side);
-        self.side.player = self.core.status().player;
+        let player = self.core.status().player;
+        if self.side.player != player {
+            self.side.player = player;
+            self.side.speculation = None;
+        }
         self.side.write_bundles();
         result
     }
@@ -346,6 +350,10 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         let Some(mut tail) = self.tail.clone() else { return };
         world.played().take_while(|played| played.turn <= comparison.turn).for_each(|played| tail.push(played));
         self.compared.push((comparison, tail));
+    }
+
+    fn unavailable(&mut self, turn: Turn) {
+        tracing::warn!(%turn, "another peer asks for a state that is not kept any more");
     }
 
     fn unsteady(&mut self, turn: Turn, first: u64, again: u64) {
