@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::config::{Config, Genesis};
 use super::cut::{Cut, Instance};
-use super::delay::Delay;
+use super::delay::DelayWish;
 use super::effect::{Change, Effect, Event, Frame};
 use super::entry::Proposal;
 use super::evidence::Proof;
@@ -95,9 +95,7 @@ struct Session<I: Input> {
     cuts: BTreeMap<u32, Cut>,
     instance: Option<Instance>,
     pace: Pace,
-    delay: Delay,
-    /// The input delay that we wished for last.
-    wished: u32,
+    delay: DelayWish,
     /// First turn without an entry of ours.
     entered: Turn,
     digests: Digests,

@@ -152,12 +152,7 @@ fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run, key
         }
         let Some(entry) = Entry::decode(bytes) else { return };
         if author.insert(turn, entry) {
-            let (margin_us, delay) = (session.pace.until(now, turn), session.front.roster.delay);
-            // What an outage held back says nothing about the way.
-            let most_us = i64::from(session.genesis.rules.delay_turns_max) * session.genesis.rules.turn_us() as i64;
-            if margin_us > -most_us {
-                session.delay.observe(now, margin_us, delay);
-            }
+            session.delay.observe(now, session.pace.until(now, turn));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::protocol::config::Genesis;
-use crate::protocol::delay::Delay;
+use crate::protocol::delay::DelayWish;
 use crate::protocol::effect::{Change, Departure, Effect, Event, Frame};
 use crate::protocol::entry::{Entry, Proposal};
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
@@ -32,8 +32,7 @@ impl<I: Input> Session<I> {
     pub(super) fn new(now: Time, genesis: Arc<Genesis>, next: Turn, chain: Hash, roster: Arc<Roster>) -> Self {
         let rules = &genesis.rules;
         let pace = Pace::new(now, next, rules.turn_us());
-        let delay = Delay::new(now, rules.delay_turns_min, rules.delay_turns_max, rules.turn_us());
-        let wished = roster.delay;
+        let delay = DelayWish::new(rules.delay_turns_min, rules.delay_turns_max);
         let mut session = Self {
             base: Arc::clone(&roster),
             front: Front { next, chain, settled: Arc::clone(&roster), roster, changes: Vec::new() },
@@ -45,7 +44,6 @@ impl<I: Input> Session<I> {
             instance: None,
             pace,
             delay,
-            wished,
             entered: next,
             digests: Digests::default(),
             divergence: Divergence::default(),
@@ -291,9 +289,8 @@ impl<I: Input> Core<I> {
         let end = head.plus(u64::from(session.front.roster.delay) + 1);
         if member.is_some()
             && session.entered < end
-            && let Some(wish) = session.delay.wish(now, session.wished)
+            && let Some(wish) = session.delay.wish(now, session.front.roster.delay, session.genesis.rules.turn_us())
         {
-            session.wished = wish;
             self.proposals.retain(|p| !matches!(p, Proposal::Delay { .. }));
             self.proposals.push(Proposal::Delay { turns: wish });
         }
