@@ -38,6 +38,8 @@ pub enum Command {
     Bodies(BodiesArgs),
     /// Look into recordings: verify, compare, fork, export and draw them.
     Replay(ReplayArgs),
+    /// Try the lockstep protocol in virtual time, on a network where things go wrong.
+    Netsim(NetsimArgs),
 }
 
 /// `spacetime demo`.
@@ -262,6 +264,90 @@ pub enum ExportFormat {
     Jsonl,
     /// Apache Parquet.
     Parquet,
+}
+
+/// `spacetime netsim`.
+#[derive(Debug, Args)]
+pub struct NetsimArgs {
+    /// Founding members, 2 to 64.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub peers: usize,
+    /// Delay of every link, one way.
+    #[arg(long, value_name = "MS", default_value_t = 40)]
+    pub delay_ms: u32,
+    /// The delay varies by as much up and down.
+    #[arg(long, value_name = "MS", default_value_t = 10)]
+    pub jitter_ms: u32,
+    /// Share of datagrams lost, 0 to 1.
+    #[arg(long, value_name = "P", default_value_t = 0.01)]
+    pub loss: f64,
+    /// Share of datagrams that arrive twice.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub duplicate: f64,
+    /// Share of datagrams held back by up to 50 ms more.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub reorder: f64,
+    /// Share of datagrams that arrive changed; their seal does not open, so they count as lost.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub corrupt: f64,
+    /// Upstream of every link, bits per second; 0 is no limit.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub bandwidth_bit_s: u64,
+    /// Ticks per second.
+    #[arg(long, value_name = "N", default_value_t = 90)]
+    pub tick_rate_hz: u32,
+    /// Ticks that share one exchange of inputs.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub ticks_per_turn: u32,
+    /// A fixed input delay; the peers agree on one unless given.
+    #[arg(long, value_name = "MS")]
+    pub input_delay_ms: Option<u32>,
+    /// Size of the world's state, which newcomers have to be sent.
+    #[arg(long, value_name = "BYTES", default_value_t = 2000)]
+    pub world_bytes: u32,
+    /// Seconds of virtual time in which things go wrong.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub seconds: u32,
+    /// Seconds of virtual time after that, in which the session has to recover.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub heal_seconds: u32,
+    /// What goes wrong besides the network's usual loss and jitter: all, none, or some of crash, partition, burst, slow,
+    /// freeze, skew, bandwidth, detour, join, spectate, leave, kick, garbage.
+    #[arg(long, value_name = "KINDS", default_value = "none", value_parser = faults)]
+    pub faults: FaultList,
+    /// How many things go wrong per second.
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub intensity: f64,
+    /// The first seed; a seed is one run, byte for byte.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many seeds, one run each.
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub seeds: u64,
+    /// Each seed chooses peers, network and faults itself, as the project's tests do; only the seeds and the number of
+    /// threads are taken from here.
+    #[arg(long)]
+    pub vary: bool,
+    /// Run with 2, 4, 8, 16, 32 and 64 peers, and show what one of them costs.
+    #[arg(long, conflicts_with = "vary")]
+    pub curve: bool,
+    /// Show what happened in the last run, line by line.
+    #[arg(long, conflicts_with_all = ["vary", "curve"])]
+    pub trace: bool,
+    /// Threads to use; all processors unless given. The result is the same for any number.
+    #[arg(long, value_name = "T", value_parser = threads)]
+    pub threads: Option<NonZeroUsize>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Kinds of trouble for `spacetime netsim`.
+#[derive(Clone, Debug)]
+pub struct FaultList(pub Vec<netcode::netsim::Fault>);
+
+fn faults(text: &str) -> Result<FaultList, String> {
+    netcode::netsim::Fault::list(text).map(FaultList)
 }
 
 /// Most threads that may be asked for.

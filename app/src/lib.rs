@@ -6,6 +6,7 @@ pub mod cli;
 pub mod demo;
 pub mod entity;
 pub mod exit;
+pub mod netsim_cmd;
 pub mod output;
 pub mod pilot;
 pub mod progress;
@@ -58,6 +59,7 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
         Command::Scenario(args) => scenario_cmd::command(&args),
         Command::Bodies(args) => bodies_cmd::command(&args),
         Command::Replay(args) => replay::command(&args, progress),
+        Command::Netsim(args) => netsim_cmd::command(&args, progress),
     }
 }
 

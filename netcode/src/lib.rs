@@ -4,7 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod netsim;
 pub mod protocol;
+pub mod transport;
 pub mod world;
 
 pub use protocol::{Config, Core, Effect, Event, Frame, Input};

@@ -173,6 +173,12 @@ impl Table {
                 Effect::Send { to, bytes } => {
                     assert!(bytes.len() <= netcode::protocol::wire::DATAGRAM_BYTES_MAX, "{}", bytes.len());
                     self.bytes += bytes.len() as u64;
+                    if std::env::var("TABLE_MESSAGES").is_ok() {
+                        let datagram = netcode::protocol::wire::Datagram::decode(&bytes).expect("own datagram");
+                        for message in &datagram.messages {
+                            println!("{:>9} seat {i} says {message:?}", self.now);
+                        }
+                    }
                     let to = (0..self.seats.len()).find(|i| key(*i) == to).expect("a seat");
                     if self.draw() >= self.link.loss {
                         let jitter = (self.draw() * 2.0 - 1.0) * self.link.jitter_us as f64;
@@ -229,7 +235,8 @@ impl Table {
     pub fn report(&mut self) -> Report {
         let all: Vec<_> = self.seats.iter().filter_map(|s| s.core.as_ref()).map(Core::status).collect();
         self.latencies.sort_unstable();
-        let at = |share: f64| self.latencies.get((self.latencies.len() as f64 * share) as usize).map_or(0, |us| us / 1000);
+        let at =
+            |share: f64| self.latencies.get((self.latencies.len() as f64 * share) as usize).map_or(0, |us| us / 1000);
         let links = (all.len() * (all.len() - 1)).max(1) as f64;
         let turns = all.iter().map(|s| s.next_turn.0).max().unwrap_or(1).max(1);
         Report {

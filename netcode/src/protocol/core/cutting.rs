@@ -328,7 +328,7 @@ impl<I: Input> Core<I> {
         }
         let me = self.key;
         for key in keys.into_iter().filter(|key| *key != me) {
-            self.post_to(key, Message::Decided { epoch, cut: cut.clone() });
+            self.post_repeatedly(now, key, Message::Decided { epoch, cut: cut.clone() });
         }
     }
 

@@ -26,6 +26,7 @@ use super::ledger::Ledger;
 use super::link::Link;
 use super::pace::Pace;
 use super::roster::Roster;
+use super::wire::Message;
 
 use digests::Digests;
 use divergence::Divergence;
@@ -130,6 +131,8 @@ pub struct Core<I: Input> {
     counters: Counters,
     /// Something new is there to be sent to everybody.
     fresh: bool,
+    /// Messages that are said more than once, as nobody answers them: when next, how often, to whom.
+    repeated: Vec<(Time, u32, PeerKey, Message)>,
     leaving: Option<Time>,
     stopped: bool,
     polled: Time,
@@ -176,6 +179,7 @@ impl<I: Input> Core<I> {
             effects: Vec::new(),
             counters: Counters::default(),
             fresh: false,
+            repeated: Vec::new(),
             leaving: None,
             stopped: false,
             polled: Time(0),
@@ -199,6 +203,7 @@ impl<I: Input> Core<I> {
             self.serve_newcomers(now);
             self.finish_leaving(now);
         }
+        self.repeat(now);
         self.send(now);
         effects.append(&mut self.effects);
     }
@@ -269,8 +274,7 @@ impl<I: Input> Core<I> {
         if gone {
             self.effects.push(Effect::Event(Event::Gone));
             for link in self.links.values_mut() {
-                link.outbox.push(super::wire::Message::Farewell);
-                link.send_at = now;
+                link.outbox.push(Message::Farewell);
             }
             self.leaving = None;
             self.stopped = true;

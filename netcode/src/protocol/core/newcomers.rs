@@ -23,6 +23,8 @@ const GUESTS_MAX: usize = 64;
 const ADMITTED_MAX: usize = 4096;
 /// Time between repetitions, microseconds.
 const REPEAT_US: u64 = 150_000;
+/// Most signatures that wait for their state.
+const EARLY_MAX: usize = 128;
 /// How long a guest may be silent, microseconds.
 const SILENCE_US: u64 = 5_000_000;
 /// How old a blob may be for another guest, microseconds.
@@ -61,6 +63,8 @@ struct Serving {
     attestations: Vec<Attestation>,
     sender: Sender,
     offered: Option<Time>,
+    /// The guest knows the offer: what it is sent is not thrown away.
+    accepted: bool,
 }
 
 /// The state after a turn, ready to be sent.
@@ -78,6 +82,8 @@ pub(super) struct Newcomers {
     admitted: BTreeMap<PeerKey, Admission>,
     guests: BTreeMap<PeerKey, Guest>,
     blob: Option<Blob>,
+    /// Signatures of states after turns that were not executed here when they came.
+    early: Vec<Attestation>,
     /// Snapshots that members have asked for: after which turn, for whom.
     wanted: Vec<(Turn, Vec<Player>)>,
     requested: Option<Time>,
@@ -223,22 +229,31 @@ impl<I: Input> Core<I> {
         let keys: Vec<PeerKey> = players.iter().filter_map(|p| record.during.member(*p)).map(|m| m.key).collect();
         let own = self.key;
         for key in keys.into_iter().filter(|key| *key != own) {
-            self.post_to(key, Message::Attest(attestation.clone()));
+            self.post_repeatedly(now, key, Message::Attest(attestation.clone()));
         }
         if players.contains(&me)
             && let Ok(packed) = Packed::new(&blob, CHUNK_BYTES)
         {
             let attestations = BTreeMap::from([(me, attestation)]);
             self.newcomers.blob = Some(Blob { turn, packed, attestations, made: now });
+            for attestation in std::mem::take(&mut self.newcomers.early) {
+                self.on_attest(attestation);
+            }
         }
     }
 
-    pub(super) fn on_attest(&mut self, _now: Time, _from: PeerKey, attestation: Attestation) {
+    pub(super) fn on_attest(&mut self, attestation: Attestation) {
         if self.following.is_some() {
             return self.on_attest_as_follower(attestation);
         }
         let Some(session) = &self.session else { return };
-        let Some(blob) = &mut self.newcomers.blob else { return };
+        let blob = self.newcomers.blob.as_mut().filter(|blob| blob.turn >= attestation.turn);
+        let Some(blob) = blob else {
+            if self.newcomers.early.len() < EARLY_MAX {
+                self.newcomers.early.push(attestation);
+            }
+            return;
+        };
         let Some(record) = session.record(blob.turn) else { return };
         let Some(member) = record.after.member(attestation.player) else { return };
         let same = attestation.turn == blob.turn && attestation.blob == blob.packed.offer.id;
@@ -272,8 +287,10 @@ impl<I: Input> Core<I> {
         let waiting = self.newcomers.guests.values().any(|g| g.serving.is_none() && !g.follows);
         let fresh = self.newcomers.blob.as_ref().is_some_and(|b| now.since(b.made) < BLOB_AGE_US);
         let requested = self.newcomers.requested.is_some_and(|at| now.since(at) < 1_000_000);
-        if waiting && !fresh && !requested {
+        let stalls = self.session.as_ref().is_some_and(|s| s.waiting.is_some());
+        if waiting && !fresh && !requested && !stalls {
             self.newcomers.requested = Some(now);
+            self.newcomers.early.clear();
             self.proposals.push(Proposal::Snapshot);
         }
     }
@@ -299,6 +316,7 @@ impl<I: Input> Core<I> {
                 attestations: blob.attestations.values().cloned().collect(),
                 sender: Sender::new(transfer, Arc::clone(bytes), offer.chunk_bytes),
                 offered: None,
+                accepted: false,
             });
         }
     }
@@ -311,11 +329,18 @@ impl<I: Input> Core<I> {
             if serving.offered.is_none_or(|at| now.since(at) >= REPEAT_US) && !guest.follows {
                 serving.offered = Some(now);
                 let (transfer, turn, offer) = (serving.transfer, serving.turn, serving.offer);
-                link.outbox.push(Message::Offer { transfer, turn, offer });
-                link.outbox.extend(serving.attestations.iter().cloned().map(Message::Attest));
+                if !serving.accepted {
+                    link.outbox.push(Message::Offer { transfer, turn, offer });
+                }
+                // Signatures may have got lost on their own.
+                if !serving.accepted || serving.sender.is_done() {
+                    link.outbox.extend(serving.attestations.iter().cloned().map(Message::Attest));
+                }
             }
             let mut chunks = Vec::new();
-            serving.sender.poll(now, &mut chunks);
+            if serving.accepted {
+                serving.sender.poll(now, &mut chunks);
+            }
             for chunk in chunks {
                 let mut bytes = vec![0];
                 bytes.extend(encode_message(&Message::Chunk(chunk)));
@@ -327,6 +352,7 @@ impl<I: Input> Core<I> {
     pub(super) fn on_chunk_ack(&mut self, now: Time, from: PeerKey, ack: &Ack) {
         let Some(guest) = self.newcomers.guests.get_mut(&from) else { return };
         if let Some(serving) = guest.serving.as_mut().filter(|s| s.transfer == ack.transfer) {
+            serving.accepted = true;
             serving.sender.on_ack(now, ack);
         }
     }

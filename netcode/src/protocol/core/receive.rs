@@ -43,7 +43,7 @@ impl<I: Input> Core<I> {
             Message::Chunk(chunk) => self.on_chunk(now, from, &chunk),
             Message::ChunkAck(ack) => self.on_chunk_ack(now, from, &ack),
             Message::Ready { life } => self.on_ready(now, from, life),
-            Message::Attest(attestation) => self.on_attest(now, from, attestation),
+            Message::Attest(attestation) => self.on_attest(attestation),
             Message::Prepare { epoch, ballot } => self.on_prepare(now, from, epoch, ballot),
             Message::Promise { epoch, ballot, next, chain, ends, accepted } => {
                 let promise = crate::protocol::cut::Promise { next, chain, ends, accepted };

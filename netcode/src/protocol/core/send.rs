@@ -17,6 +17,8 @@ use super::{Core, Session};
 const HEAD_BYTES: usize = 64;
 /// Datagrams to one peer in one poll at most.
 const BURST_DATAGRAMS: usize = 8;
+/// Time between repetitions of what nobody answers, microseconds.
+const REPEAT_US: u64 = 40_000;
 /// How long a peer is not heard before we write to it less often, microseconds.
 const QUIET_US: u64 = 3_000_000;
 /// Time between datagrams to a quiet peer, microseconds.
@@ -50,6 +52,23 @@ impl<I: Input> Core<I> {
             // The next entry goes out with its turn; this is for when there is none.
             let every = if quiet { QUIET_EVERY_US } else { (turn_us + turn_us / 4).max(10_000) };
             link.send_at = now.plus(every);
+        }
+    }
+
+    /// Queues a message that nobody answers, now and twice more.
+    pub(super) fn post_repeatedly(&mut self, now: Time, to: PeerKey, message: Message) {
+        self.post_to(to, message.clone());
+        self.repeated.push((now.plus(REPEAT_US), 2, to, message));
+    }
+
+    /// Says again what is to be said again.
+    pub(super) fn repeat(&mut self, now: Time) {
+        let due: Vec<_> = self.repeated.extract_if(.., |(at, ..)| now >= *at).collect();
+        for (_, left, to, message) in due {
+            self.post_to(to, message.clone());
+            if left > 1 {
+                self.repeated.push((now.plus(REPEAT_US), left - 1, to, message));
+            }
         }
     }
 
