@@ -2,10 +2,10 @@
 //! never make two equal ones, so that a lost, repeated, altered or invented input is seen.
 
 use super::random::{scramble, unscramble};
-use crate::protocol::Input;
+use crate::protocol::{INPUT_BYTES_MAX, Input};
 
 /// Most operations in one input.
-pub const OPS_MAX: usize = 500;
+pub const OPS_MAX: usize = INPUT_BYTES_MAX / 8;
 
 /// What one operation says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,10 +81,10 @@ mod tests {
 
     #[test]
     fn merged_inputs_keep_order_and_give_back_what_does_not_fit() {
-        let mut ops = Ops((0..300).collect());
-        let rest = ops.merge(Ops((300..600).collect()));
-        assert_eq!(ops.0, (0..500).collect::<Vec<_>>());
-        assert_eq!(rest, Some(Ops((500..600).collect())));
+        let mut ops = Ops((0..100).collect());
+        let rest = ops.merge(Ops((100..200).collect()));
+        assert_eq!(ops.0, (0..130).collect::<Vec<_>>());
+        assert_eq!(rest, Some(Ops((130..200).collect())));
         let mut bytes = Vec::new();
         ops.encode(&mut bytes);
         assert!(bytes.len() <= crate::protocol::INPUT_BYTES_MAX);
