@@ -6,6 +6,7 @@
 
 pub mod netsim;
 pub mod protocol;
+pub mod transport;
 pub mod world;
 
 pub use protocol::{Config, Core, Effect, Event, Frame, Input};

@@ -15,9 +15,8 @@
 //! while !sender.is_done() {
 //!     let mut chunks = Vec::new();
 //!     sender.poll(now, &mut chunks);
-//!     for chunk in &chunks {
-//!         receiver.on_chunk(now, chunk);
-//!     }
+//!     let acks: Vec<_> = chunks.iter().filter_map(|chunk| receiver.on_chunk(now, chunk)).collect();
+//!     acks.iter().for_each(|ack| sender.on_ack(now, ack));
 //!     if let Some(ack) = receiver.poll(now) {
 //!         sender.on_ack(now, &ack);
 //!     }

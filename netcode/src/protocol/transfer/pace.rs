@@ -20,26 +20,30 @@ pub(super) const BURST_CHUNKS: u64 = 32;
 const INITIAL_CHUNKS_PER_S: u64 = 1000;
 /// Bounds of the rate, bytes per second.
 const RATE_MIN: u64 = 20_000;
-const RATE_MAX: u64 = 1_250_000_000;
+const RATE_MAX: u64 = 40_000_000;
+/// A round trip counts as this long at least: acknowledgements are held back, microseconds.
+const ROUND_US_MIN: u64 = 10_000;
 /// The first measurement may speed up at most so many times.
 const LEAP_MAX: u64 = 16;
 /// A queue up to here is none, microseconds.
 const QUEUE_LOW_US: u64 = 2500;
 /// A queue from here on is one.
-const QUEUE_HIGH_US: u64 = 6000;
+const QUEUE_HIGH_US: u64 = 5000;
 /// Over how many chunks the least delay is taken, where delays hardly vary and where they do.
 const LEAST_OVER: u32 = 8;
-const LEAST_OVER_JITTER: u32 = 40;
+const LEAST_OVER_JITTER: u32 = 64;
 /// From here on delays vary, microseconds.
 const JITTER_US: u64 = 3000;
 /// The least of so many delays is still over the least of all, by this share of their spread at most, as a rule.
-const JITTER_SHARE: u64 = 12;
+const JITTER_SHARE: u64 = 10;
 /// Share of its rate, per mille, that a transfer falls by when the queue shows while it climbs: as much again is under way.
 const CLIMB_FALL: u64 = 400;
 /// How long a least delay is remembered at least: clocks drift.
 const BASE_US: u64 = 10_000_000;
-/// Loss, per mille of a round trip's chunks, that means that a short queue overflows.
-const LOSS_HIGH: u64 = 200;
+/// Loss above the usual, per mille, that means that a short queue overflows.
+const LOSS_HIGH: u64 = 80;
+/// Over how many chunks loss is taken.
+const LOSS_OVER: u64 = 200;
 /// Most acknowledgements remembered.
 const SAMPLES_MAX: usize = 512;
 /// How many are remembered, however old.
@@ -65,8 +69,8 @@ enum Phase {
     Climb,
     /// Steps up gently.
     Cruise,
-    /// Lets a queue run empty, until then.
-    Drain(Time),
+    /// Lets a queue run empty.
+    Drain { until: Time, climbed: bool },
 }
 
 /// The controller.
@@ -96,8 +100,12 @@ pub(super) struct Pace {
     streak: u32,
     /// No step down before this.
     next_fall: Time,
+    /// Longest queue seen while it was to run empty, microseconds.
+    drained_us_max: u64,
     delivered: u64,
     lost: u64,
+    /// The path's usual loss, per mille, as far as it is known.
+    usual_loss: Option<u64>,
 }
 
 impl Pace {
@@ -120,8 +128,10 @@ impl Pace {
             next_step: Time(0),
             streak: 0,
             next_fall: Time(0),
+            drained_us_max: 0,
             delivered: 0,
             lost: 0,
+            usual_loss: None,
         }
     }
 
@@ -150,7 +160,7 @@ impl Pace {
     pub(super) fn longest_us(&self) -> i64 {
         let longest = self.samples.iter().map(|sample| sample.delay_us_max).max().unwrap_or(i64::MAX / 2);
         let least = self.samples.iter().map(|sample| sample.delay_us_min).min().unwrap_or(longest);
-        longest + 1500 + (longest - least) / 8
+        longest + 1500 + (longest - least) / 4
     }
 
     /// Delay in the path's queue: the least of the last few over the least ever.
@@ -203,20 +213,6 @@ impl Pace {
             self.samples.pop_front();
         }
         self.steer(now, of_burst);
-        if std::env::var("TRACE").is_ok() {
-            eprintln!(
-                "{} {:?} rate {} cap {} q {} srtt {} ovt {} arr {} jit {}",
-                now.0,
-                self.phase,
-                self.rate * 8 / 1000,
-                self.capacity * 8 / 1000,
-                self.queue_us(),
-                self.srtt_us,
-                self.overtaken,
-                self.arriving(self.srtt_us / 2) * 8 / 1000,
-                self.jitter_us
-            );
-        }
         self.last_at = now;
         true
     }
@@ -261,7 +257,7 @@ impl Pace {
         let chunks = u64::from(last.received.wrapping_sub(first.received)).min(u64::from(u32::MAX / 2));
         // Lost ones passed the bottleneck too, as a rule.
         let chunks = u64::from(last.end.saturating_sub(first.end)).clamp(chunks, chunks + chunks / 6);
-        if us < 2000 { 0 } else { chunks * self.packet_bytes * 1_000_000 / us }
+        if us < 2000 { 0 } else { chunks.saturating_mul(self.packet_bytes * 1_000_000) / us }
     }
 
     fn set_rate(&mut self, rate: u64) {
@@ -286,10 +282,12 @@ impl Pace {
             return self.fall(now, 0);
         }
         match self.phase {
-            Phase::Drain(until) if now < until => {}
-            Phase::Drain(_) => {
+            Phase::Drain { until, .. } if now < until => self.drained_us_max = self.drained_us_max.max(queue_us),
+            Phase::Drain { climbed, .. } => {
                 self.set_rate(self.capacity - self.capacity / 32);
-                self.phase = Phase::Cruise;
+                // What was under way after a climb makes a real queue longer still; jitter only looks like one.
+                let mistaken = climbed && self.jitter_us > JITTER_US && self.drained_us_max < QUEUE_HIGH_US;
+                self.phase = if mistaken { Phase::Climb } else { Phase::Cruise };
                 self.next_step = now.plus(self.srtt_us);
                 self.next_fall = now.plus(self.srtt_us);
             }
@@ -300,13 +298,13 @@ impl Pace {
                 let us = now.since(self.last_at).min(self.srtt_us);
                 // Doubling each round trip, or half as fast where a queue shows late.
                 let share = if self.jitter_us > JITTER_US { 20 } else { 10 };
-                self.set_rate(self.rate + self.rate * us * 7 / (self.srtt_us.max(1) * share));
+                self.set_rate(self.rate + self.rate * us * 7 / (self.srtt_us.max(ROUND_US_MIN) * share));
             }
             _ if queue_us >= QUEUE_HIGH_US && now >= self.next_fall => self.fall(now, queue_us),
             Phase::Cruise if now >= self.next_step => {
                 self.next_step = now.plus(self.srtt_us + self.srtt_us / 4);
                 if queue_us < QUEUE_LOW_US {
-                    self.set_rate(self.rate + (self.rate >> (5 - (self.streak / 2).min(4))));
+                    self.set_rate(self.rate + (self.rate >> (5 - (self.streak / 3).min(4))));
                     self.streak += 1;
                 } else {
                     self.streak = 0;
@@ -338,22 +336,25 @@ impl Pace {
     /// Whether so much is lost that a queue must be overflowing; counts anew after enough chunks.
     fn overflows(&mut self) -> bool {
         let chunks = self.delivered + self.lost;
-        if chunks < 100 {
+        if chunks < LOSS_OVER {
             return false;
         }
-        let overflows = self.lost * 1000 > chunks * LOSS_HIGH;
+        let loss = self.lost * 1000 / chunks;
         (self.delivered, self.lost) = (0, 0);
-        overflows
+        let usual = self.usual_loss.unwrap_or(loss);
+        self.usual_loss = Some(if loss < usual { usual.midpoint(loss) } else { usual + (loss - usual) / 8 });
+        loss > usual + LOSS_HIGH
     }
 
     /// Falls below the rate at which chunks arrive, so that the queue runs empty.
     fn fall(&mut self, now: Time, queue_us: u64) {
         let arriving = self.arriving(self.srtt_us / 2 + self.jitter_us);
-        self.capacity = if arriving == 0 { self.rate / 2 } else { arriving.min(self.rate) };
+        self.capacity = arriving.clamp(self.rate / 2, self.rate);
         let rtt_us = self.srtt_us.max(1000);
         let drain = (queue_us * 1000 / rtt_us).clamp(30, 500);
         self.set_rate(self.capacity - self.capacity * drain / 1000);
-        self.phase = Phase::Drain(now.plus(rtt_us));
+        self.phase = Phase::Drain { until: now.plus(rtt_us), climbed: self.phase == Phase::Climb };
+        self.drained_us_max = 0;
         self.streak = 0;
         (self.delivered, self.lost) = (0, 0);
     }

@@ -39,7 +39,8 @@ pub struct Sender {
     /// Next chunk that was never sent.
     next: u32,
     flights: VecDeque<Flight>,
-    lost: VecDeque<u32>,
+    /// Lost chunks, and whether each may be sent twice.
+    lost: VecDeque<(u32, bool)>,
     /// Counts down through the last chunks, to send them twice.
     again: u32,
     sent: u64,
@@ -142,7 +143,7 @@ impl Sender {
                 if flight.index >= horizon || self.pace.age_us(arrival, flight.sent_us) <= longest_us {
                     break;
                 }
-                self.lost.push_back(flight.index);
+                self.lost.push_back((flight.index, true));
                 lost += 1;
             }
             self.flights.pop_front();
@@ -210,8 +211,11 @@ impl Sender {
 
     /// The next chunk to send: a lost one, a new one, or at the end one to send twice.
     fn pick(&mut self) -> Option<u32> {
-        while let Some(index) = self.lost.pop_front() {
+        while let Some((index, twice)) = self.lost.pop_front() {
             if !self.arrived.contains(index) {
+                if twice && self.next == self.arrived.len() && self.is_lossy() {
+                    self.lost.push_back((index, false));
+                }
                 return Some(index);
             }
         }
@@ -236,9 +240,11 @@ impl Sender {
     /// Whether the chunks of the last round trip are sent again before it is known which are lost: last ones first, as the
     /// others are known about sooner.
     fn twice(&self) -> bool {
-        self.again > self.arrived.first_clear()
-            && self.lost_count >= 3
-            && self.lost_count * 1000 > self.sent * LOSS_TWICE
+        self.again > self.arrived.first_clear() && self.is_lossy()
+    }
+
+    fn is_lossy(&self) -> bool {
+        self.lost_count >= 3 && self.lost_count * 1000 > self.sent * LOSS_TWICE
     }
 
     fn emit(&mut self, now: Time, index: u32, out: &mut Vec<Chunk>) {

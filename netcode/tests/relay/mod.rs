@@ -1,0 +1,343 @@
+//! A network that delays, reorders and loses, for tests with real sockets: a relay in this process that UDP peers talk
+//! through. Each peer has one front: the address by which the others know it. What a peer sends to another's front comes
+//! out of its own front, so both directions look like ordinary traffic, and answers find their way back. Must never
+//! keep a datagram's order, which a network does not either, nor cost so much that it disturbs what is measured.
+//!
+//! Usable from other crates' tests with `#[path = "../../netcode/tests/relay/mod.rs"] mod relay;`.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often sockets are looked at: what arrives is seen half of this late, on average.
+const LOOK: Duration = Duration::from_micros(400);
+/// The same after [`IDLE`] without a datagram.
+const LOOK_IDLE: Duration = Duration::from_millis(2);
+const IDLE: Duration = Duration::from_millis(200);
+/// Most datagrams read from one socket before the next one's turn.
+const BATCH: usize = 64;
+/// Most peers, those included that were not announced.
+const PEERS_MAX: usize = 256;
+/// Most datagrams under way.
+const UNDER_WAY_MAX: usize = 100_000;
+
+/// What happens to a datagram on its way, in each direction.
+#[derive(Clone, Copy, Debug)]
+pub struct RelayConfig {
+    /// Mean one-way delay.
+    pub delay: Duration,
+    /// The delay is uniform within this much of its mean.
+    pub jitter: Duration,
+    /// Probability of loss, 0 to 1.
+    pub loss: f64,
+    /// Probability of arriving twice, 0 to 1.
+    pub twice: f64,
+    /// Decides each link's losses and delays: datagram by datagram the same for the same seed.
+    pub seed: u64,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        Self { delay: Duration::ZERO, jitter: Duration::ZERO, loss: 0.0, twice: 0.0, seed: 0 }
+    }
+}
+
+/// What the relay has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RelayStats {
+    /// Datagrams taken in.
+    pub received: u64,
+    /// Datagrams passed on.
+    pub forwarded: u64,
+    /// Datagrams lost at random.
+    pub lost: u64,
+    /// Datagrams dropped because of a pause, a cut, or a full table.
+    pub dropped: u64,
+    /// Bytes taken in.
+    pub bytes: u64,
+    /// Processor time of the relay's thread.
+    pub cpu: Duration,
+    /// Longest time that a datagram was sent later than it should.
+    pub late_max: Duration,
+}
+
+enum Command {
+    Config(RelayConfig),
+    Pause(bool),
+    Cut { from: usize, to: usize, cut: bool },
+    Stats(Sender<RelayStats>),
+    Stop,
+}
+
+/// A running relay; ends when dropped.
+#[derive(Debug)]
+pub struct Relay {
+    fronts: Vec<SocketAddr>,
+    commands: Sender<Command>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// A relay in front of one peer: others reach `real` under [`Relay::front`]`(0)`. Each of them gets a front
+    /// of its own when its first datagram comes.
+    pub fn start(config: RelayConfig, real: SocketAddr) -> io::Result<Self> {
+        Self::mesh(config, &[real])
+    }
+
+    /// A relay between all of `real`: peer `j` is known to the others as [`Relay::front`]`(j)`, an address on the loopback
+    /// interface. Senders that are not among `real` get a front when their first datagram comes.
+    pub fn mesh(config: RelayConfig, real: &[SocketAddr]) -> io::Result<Self> {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::mesh_on(config, &real.iter().map(|real| (any, *real)).collect::<Vec<_>>())
+    }
+
+    /// The same, with the addresses that the fronts are bound to: pairs of front and real address.
+    pub fn mesh_on(config: RelayConfig, peers: &[(SocketAddr, SocketAddr)]) -> io::Result<Self> {
+        let mut engine = Engine::new(config);
+        for (front, real) in peers {
+            engine.add(*front, *real)?;
+        }
+        let fronts = engine.peers.iter().map(|peer| peer.front.local_addr()).collect::<io::Result<_>>()?;
+        let (commands, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || engine.run(&inbox))?;
+        Ok(Self { fronts, commands, thread: Some(thread) })
+    }
+
+    /// The address by which the others know peer `j`.
+    pub fn front(&self, j: usize) -> SocketAddr {
+        self.fronts[j]
+    }
+
+    /// All fronts, in the order of the real addresses.
+    pub fn fronts(&self) -> &[SocketAddr] {
+        &self.fronts
+    }
+
+    /// Other delays and losses from now on; the seed starts anew.
+    pub fn set(&self, config: RelayConfig) {
+        self.command(Command::Config(config));
+    }
+
+    /// Drops everything, what is under way included, until [`Relay::resume`]: as if the relay were dead.
+    pub fn pause(&self) {
+        self.command(Command::Pause(true));
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.command(Command::Pause(false));
+    }
+
+    /// Drops (or not any more) what peer `from` sends to peer `to`; not the other direction.
+    pub fn cut(&self, from: usize, to: usize, cut: bool) {
+        self.command(Command::Cut { from, to, cut });
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> RelayStats {
+        let (answer, stats) = mpsc::channel();
+        self.commands.send(Command::Stats(answer)).expect("the relay's thread lives as long as its owner");
+        stats.recv().expect("the relay's thread lives as long as its owner")
+    }
+
+    /// Returns once it is done.
+    fn command(&self, command: Command) {
+        self.commands.send(command).expect("the relay's thread lives as long as its owner");
+        self.stats();
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Peer {
+    front: UdpSocket,
+    real: SocketAddr,
+}
+
+/// One direction between two peers.
+struct Line {
+    random: u64,
+    cut: bool,
+}
+
+/// A datagram under way; ordered by when it is due.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Datagram {
+    due: Instant,
+    number: u64,
+    from: usize,
+    to: usize,
+    bytes: Vec<u8>,
+}
+
+struct Engine {
+    config: RelayConfig,
+    peers: Vec<Peer>,
+    by_real: BTreeMap<SocketAddr, usize>,
+    lines: BTreeMap<(usize, usize), Line>,
+    under_way: BinaryHeap<Reverse<Datagram>>,
+    paused: bool,
+    stats: RelayStats,
+}
+
+impl Engine {
+    fn new(config: RelayConfig) -> Self {
+        Self {
+            config,
+            peers: Vec::new(),
+            by_real: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            under_way: BinaryHeap::new(),
+            paused: false,
+            stats: RelayStats::default(),
+        }
+    }
+
+    fn add(&mut self, front: SocketAddr, real: SocketAddr) -> io::Result<usize> {
+        let front = UdpSocket::bind(front)?;
+        front.set_nonblocking(true)?;
+        self.peers.push(Peer { front, real });
+        self.by_real.insert(real, self.peers.len() - 1);
+        Ok(self.peers.len() - 1)
+    }
+
+    fn run(mut self, inbox: &Receiver<Command>) {
+        let mut buffer = vec![0; 1 << 16];
+        let mut heard = Instant::now();
+        loop {
+            let received = self.stats.received;
+            for to in 0..self.peers.len() {
+                self.take(to, &mut buffer);
+            }
+            let now = Instant::now();
+            if self.stats.received > received {
+                heard = now;
+            }
+            self.pass_on(now);
+            let look = if now - heard < IDLE { LOOK } else { LOOK_IDLE };
+            let due = self.under_way.peek().map_or(look, |Reverse(next)| next.due.saturating_duration_since(now));
+            match inbox.recv_timeout(due.min(look)) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(command) => self.obey(command),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Config(config) => {
+                self.config = config;
+                let seed = config.seed;
+                self.lines.iter_mut().for_each(|(pair, line)| line.random = seed_of(seed, *pair));
+            }
+            Command::Pause(paused) => {
+                self.paused = paused;
+                self.stats.dropped += self.under_way.len() as u64;
+                self.under_way.clear();
+            }
+            Command::Cut { from, to, cut } => self.line(from, to).cut = cut,
+            Command::Stats(answer) => {
+                self.stats.cpu = thread_cpu();
+                let _ = answer.send(self.stats);
+            }
+            Command::Stop => {}
+        }
+    }
+
+    fn line(&mut self, from: usize, to: usize) -> &mut Line {
+        let random = seed_of(self.config.seed, (from, to));
+        self.lines.entry((from, to)).or_insert(Line { random, cut: false })
+    }
+
+    /// Reads what has come to the front of peer `to`.
+    fn take(&mut self, to: usize, buffer: &mut [u8]) {
+        for _ in 0..BATCH {
+            let Ok((length, source)) = self.peers[to].front.recv_from(buffer) else { return };
+            self.stats.received += 1;
+            self.stats.bytes += length as u64;
+            let from = self.by_real.get(&source).copied().or_else(|| self.add_unknown(to, source));
+            match from {
+                Some(from) if !self.paused && !self.line(from, to).cut => self.schedule(from, to, &buffer[..length]),
+                _ => self.stats.dropped += 1,
+            }
+        }
+    }
+
+    /// A front for a sender that nobody announced, on the interface of the one it wrote to.
+    fn add_unknown(&mut self, to: usize, source: SocketAddr) -> Option<usize> {
+        if self.peers.len() >= PEERS_MAX {
+            return None;
+        }
+        let local = self.peers[to].front.local_addr().ok()?;
+        self.add(SocketAddr::new(local.ip(), 0), source).ok()
+    }
+
+    fn schedule(&mut self, from: usize, to: usize, bytes: &[u8]) {
+        let config = self.config;
+        let line = self.line(from, to);
+        let lost = chance(&mut line.random) < config.loss;
+        let copies = 1 + usize::from(chance(&mut line.random) < config.twice);
+        let shares = [chance(&mut line.random), chance(&mut line.random)];
+        if lost {
+            self.stats.lost += 1;
+            return;
+        }
+        let now = Instant::now();
+        for share in &shares[..copies] {
+            if self.under_way.len() >= UNDER_WAY_MAX {
+                self.stats.dropped += 1;
+                return;
+            }
+            let delay = (config.delay + config.jitter.mul_f64(2.0 * share)).saturating_sub(config.jitter);
+            let number = self.stats.received;
+            self.under_way.push(Reverse(Datagram { due: now + delay, number, from, to, bytes: bytes.to_vec() }));
+        }
+    }
+
+    /// Sends what is due.
+    fn pass_on(&mut self, now: Instant) {
+        while self.under_way.peek().is_some_and(|Reverse(next)| next.due <= now) {
+            let Some(Reverse(datagram)) = self.under_way.pop() else { return };
+            self.stats.late_max = self.stats.late_max.max(now - datagram.due);
+            let sent = self.peers[datagram.from].front.send_to(&datagram.bytes, self.peers[datagram.to].real);
+            if sent.is_ok() {
+                self.stats.forwarded += 1;
+            } else {
+                self.stats.dropped += 1;
+            }
+        }
+    }
+}
+
+fn seed_of(seed: u64, (from, to): (usize, usize)) -> u64 {
+    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ((from as u64) << 32 | to as u64).wrapping_mul(0xd134_2543_de82_ef95)
+}
+
+/// SplitMix64, as a share of 1.
+fn chance(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Processor time of the calling thread, as Linux counts it; zero elsewhere.
+fn thread_cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = text.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
+    Duration::from_nanos(ns)
+}
