@@ -44,6 +44,8 @@ pub struct Link {
     pub needs: Vec<(Player, Turn)>,
     /// Digests that it told, by turn.
     pub digests: BTreeMap<Turn, u64>,
+    /// Digests before this turn have been compared with ours.
+    pub digests_from: Turn,
     /// Round-trip times.
     pub rtt: Rtt,
     /// How often each entry is sent.
@@ -74,6 +76,7 @@ impl Link {
             claims: VecDeque::new(),
             needs: Vec::new(),
             digests: BTreeMap::new(),
+            digests_from: Turn(0),
             rtt: Rtt::default(),
             redundancy: Redundancy::default(),
             arrivals: Arrivals::default(),

@@ -66,16 +66,20 @@ impl<I: Input> Core<I> {
         if session.digests.reported.is_some() {
             return;
         }
-        let confirmed = session.confirmed;
+        // A turn can be confirmed before the world has told its digest.
+        let known = session.digests.newest().map_or(Turn(0), |(turn, _)| turn.plus(1));
+        let confirmed = session.confirmed.min(known);
         let roster = Arc::clone(&session.front.roster);
         let differs = |link: &crate::protocol::link::Link| {
-            let told = link.digests.range(..confirmed);
+            let told = link.digests.range(link.digests_from.min(confirmed)..confirmed);
             let mut pairs = told.filter_map(|(turn, theirs)| Some((*turn, *theirs, *session.digests.ours.get(turn)?)));
             pairs.find(|(_, theirs, ours)| theirs != ours).map(|(turn, _, _)| turn)
         };
         let members = || self.links.iter().filter(|(key, _)| roster.member_by_key(key).is_some());
         let Some(first) = members().filter_map(|(_, link)| differs(link)).min() else {
-            return self.forget_digests(confirmed);
+            let links = self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some());
+            links.for_each(|(_, link)| link.digests_from = link.digests_from.max(confirmed));
+            return;
         };
         // The first turn at or after it that a quorum has told of decides who is right.
         let candidates: Vec<Turn> = session.digests.ours.range(first..confirmed).map(|(turn, _)| *turn).collect();
@@ -113,13 +117,6 @@ impl<I: Input> Core<I> {
         if truth.is_none() {
             self.effects.push(Effect::Event(Event::Stopped { turn: at }));
             self.stopped = true;
-        }
-    }
-
-    fn forget_digests(&mut self, confirmed: Turn) {
-        let old = Turn(confirmed.0.saturating_sub(KEPT as u64));
-        for link in self.links.values_mut() {
-            link.digests = link.digests.split_off(&old);
         }
     }
 

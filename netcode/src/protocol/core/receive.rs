@@ -98,6 +98,7 @@ impl<I: Input> Core<I> {
             && let Some(turn) = part.next.0.checked_sub(back)
         {
             link.digests.insert(Turn(turn), digest);
+            link.digests_from = link.digests_from.min(Turn(turn));
             while link.digests.len() > 256 {
                 link.digests.pop_first();
             }
