@@ -4,6 +4,7 @@
 //!
 //! Without `--bench` (as a test) it runs for a moment only and writes nothing.
 
+mod core_side;
 mod ggrs_side;
 mod link;
 mod measure;
@@ -11,6 +12,7 @@ mod measure;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use core_side::Ours;
 use ggrs_side::Ggrs;
 use serde_json::{Map, Value};
 
@@ -29,6 +31,8 @@ trait Session {
 
 fn sessions() -> Vec<(&'static str, Box<dyn Session>)> {
     vec![
+        ("ours_2", Box::new(Ours::new(2, 5))),
+        ("ours_4", Box::new(Ours::new(4, 6))),
         ("ggrs_lockstep_2", Box::new(Ggrs::lockstep(2, 1))),
         ("ggrs_lockstep_4", Box::new(Ggrs::lockstep(4, 2))),
         // Its usual mode: predicted frames, rolled back; the input delay of its example.
