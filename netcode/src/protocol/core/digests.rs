@@ -66,21 +66,21 @@ impl<I: Input> Core<I> {
         if session.digests.reported.is_some() {
             return;
         }
-        // A turn can be confirmed before the world has told its digest.
-        let known = session.digests.newest().map_or(Turn(0), |(turn, _)| turn.plus(1));
-        let confirmed = session.confirmed.min(known);
+        let confirmed = session.confirmed;
         let roster = Arc::clone(&session.front.roster);
-        let differs = |link: &crate::protocol::link::Link| {
-            let told = link.digests.range(link.digests_from.min(confirmed)..confirmed);
+        let mut first = None;
+        for (_, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {
+            let told = link.digests.range(link.compared.min(confirmed)..confirmed);
             let mut pairs = told.filter_map(|(turn, theirs)| Some((*turn, *theirs, *session.digests.ours.get(turn)?)));
-            pairs.find(|(_, theirs, ours)| theirs != ours).map(|(turn, _, _)| turn)
-        };
-        let members = || self.links.iter().filter(|(key, _)| roster.member_by_key(key).is_some());
-        let Some(first) = members().filter_map(|(_, link)| differs(link)).min() else {
-            let links = self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some());
-            links.for_each(|(_, link)| link.digests_from = link.digests_from.max(confirmed));
-            return;
-        };
+            match pairs.find(|(_, theirs, ours)| theirs != ours) {
+                Some((turn, ..)) => first = Some(first.unwrap_or(turn).min(turn)),
+                None => link.compared = link.compared.max(confirmed),
+            }
+            while link.digests.len() > KEPT {
+                link.digests.pop_first();
+            }
+        }
+        let Some(first) = first else { return };
         // The first turn at or after it that a quorum has told of decides who is right.
         let candidates: Vec<Turn> = session.digests.ours.range(first..confirmed).map(|(turn, _)| *turn).collect();
         for turn in candidates {
