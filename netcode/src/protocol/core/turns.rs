@@ -58,11 +58,12 @@ impl<I: Input> Session<I> {
     /// Works out what is in force in the next turn, and opens the lives that write in it or will soon.
     pub(super) fn refresh(&mut self) {
         let front = &mut self.front;
-        let cut = self.cuts.get(&front.settled.epoch);
-        (front.roster, front.changes) = match front.settled.start_turn(front.next, cut) {
-            Some((roster, changes)) => (Arc::new(roster), changes),
-            None => (Arc::clone(&front.settled), Vec::new()),
-        };
+        (front.roster, front.changes) = (Arc::clone(&front.settled), Vec::new());
+        // More than one epoch can begin at a turn: one that nobody could execute a turn of was cut there.
+        while let Some((roster, changes)) = front.roster.start_turn(front.next, self.cuts.get(&front.roster.epoch)) {
+            front.roster = Arc::new(roster);
+            front.changes.extend(changes);
+        }
         for member in &front.roster.members {
             self.ledger.open((member.player, member.incarnation), member.first, Hash::default());
         }
