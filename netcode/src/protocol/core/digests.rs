@@ -66,7 +66,9 @@ impl<I: Input> Core<I> {
         if session.digests.reported.is_some() {
             return;
         }
-        let confirmed = session.confirmed;
+        // A turn can be confirmed before the world has told its digest.
+        let known = session.digests.newest().map_or(Turn(0), |(turn, _)| turn.plus(1));
+        let confirmed = session.confirmed.min(known);
         let roster = Arc::clone(&session.front.roster);
         let mut first = None;
         for (_, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {

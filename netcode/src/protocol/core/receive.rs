@@ -138,7 +138,11 @@ impl<I: Input> Core<I> {
                 match session.chain_before(claim.next) {
                     Some(chain) if chain.short() == claim.chain => {
                         link.agree(claim.next, claim.confirmed);
-                        link.digests.extend(claim.digest);
+                        if let Some((turn, digest)) = claim.digest {
+                            // Others may have had the turn confirmed before this one told its digest.
+                            link.digests.insert(turn, digest);
+                            link.compared = link.compared.min(turn);
+                        }
                     }
                     Some(_) => session.divergence.note(now, *key, claim.next),
                     None => {}
