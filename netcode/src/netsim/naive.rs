@@ -34,6 +34,8 @@ pub enum Defect {
     NeverConfirms,
     /// Its datagrams are longer than allowed.
     TooLong,
+    /// It holds more and more entries.
+    Hoards,
     /// Its hash chain goes another way from turn 50 on.
     OtherChain,
 }
@@ -234,10 +236,15 @@ impl Peer for Naive {
             epoch: 0,
             next_turn: Turn(self.next),
             unconfirmed: Turn(self.confirmed),
+            entered: Turn(self.entered),
             delay_turns: self.genesis.rules.delay_turns,
+            playhead: 0.0,
             stalled_turns: 0,
             stall_us_max: 0,
             roll_backs: 0,
+            ballots: 0,
+            garbage: 0,
+            entries_held: if self.wrong(Defect::Hoards) { usize::MAX } else { 0 },
             links: Vec::new(),
         }
     }
