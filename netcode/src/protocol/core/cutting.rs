@@ -37,7 +37,6 @@ impl<I: Input> Session<I> {
         let epoch = self.deciding_roster().epoch;
         let executed = self.records.iter().rev().take_while(|r| r.during.epoch > epoch).last().map(|r| r.turn);
         let begins = (self.front.roster.epoch > epoch).then_some(self.front.next);
-        // What begins this very epoch is settled, too, but does not end it.
         let pending = || self.front.roster.next_change().map(|(_, at)| at);
         executed.or(begins).or_else(pending)
     }

@@ -59,7 +59,7 @@ impl<I: Input> Session<I> {
     pub(super) fn refresh(&mut self) {
         let front = &mut self.front;
         (front.roster, front.changes) = (Arc::clone(&front.settled), Vec::new());
-        // More than one epoch can begin at a turn: one that nobody could execute a turn of was cut there.
+        // A cut may end an epoch in which nothing was executed: then two of them begin with one turn.
         while let Some((roster, changes)) = front.roster.start_turn(front.next, self.cuts.get(&front.roster.epoch)) {
             front.roster = Arc::new(roster);
             front.changes.extend(changes);
@@ -175,12 +175,11 @@ impl<I: Input> Session<I> {
         sponsor: Option<&PeerKey>,
     ) -> bool {
         let before = self.confirmed;
-        // Whoever agrees with us up to a turn and has seen it confirmed, has seen a quorum.
-        let trusted = |link: &Link| link.confirmed.min(link.agreed);
+        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum.
         let told = links
             .iter()
             .filter(|(peer, _)| sponsor == Some(peer) || self.deciding_roster().member_by_key(peer).is_some());
-        let told = told.map(|(_, link)| trusted(link)).max().unwrap_or(Turn(0)).min(self.front.next);
+        let told = told.map(|(_, link)| link.confirmed).max().unwrap_or(Turn(0)).min(self.front.next);
         self.confirmed = self.confirmed.max(told);
         // A decided cut is held by a quorum: it confirms what is executed up to it.
         if let Some(cut) = self.cuts.get(&self.deciding_roster().epoch)
