@@ -1,6 +1,7 @@
 //! The core as its driver sees it: what it holds, and the calls that go in. The work is done in the submodules, one
 //! concern each; `poll` runs them in order.
 
+mod access;
 mod cutting;
 mod digests;
 mod divergence;
@@ -28,6 +29,7 @@ use super::pace::Pace;
 use super::roster::Roster;
 use super::wire::Message;
 
+pub use access::KnownPeer;
 use digests::Digests;
 use divergence::Divergence;
 use following::Following;
