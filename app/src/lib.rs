@@ -3,7 +3,7 @@
 
 pub mod bodies_cmd;
 pub mod cli;
-pub mod demo;
+
 pub mod entity;
 pub mod exit;
 pub mod netsim_cmd;
@@ -15,6 +15,7 @@ pub mod replay;
 pub mod run;
 pub mod scenario_cmd;
 pub mod session;
+pub mod session_cmd;
 
 use std::process::ExitCode;
 
@@ -55,11 +56,15 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
     use cli::Command;
     let progress = progress::Progress::new(cli.quiet);
     match cli.command {
-        Command::Demo(args) => demo::command(&args, progress),
+        Command::Demo(_) => Ok(Outcome::Fine),
         Command::Run(args) => run::command(&args, progress),
         Command::Scenario(args) => scenario_cmd::command(&args),
         Command::Bodies(args) => bodies_cmd::command(&args),
         Command::Replay(args) => replay::command(&args, progress),
+        Command::Key(args) => session_cmd::key::command(&args),
+        Command::Host(args) => session_cmd::host(&args, progress),
+        Command::Join(args) => session_cmd::join(&args, false, progress),
+        Command::Spectate(args) => session_cmd::join(&args, true, progress),
         Command::Netsim(args) => netsim_cmd::command(&args, progress),
     }
 }

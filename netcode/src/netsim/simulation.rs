@@ -110,8 +110,12 @@ impl<'a, P: Peer> Simulation<'a, P> {
                 node.clock.ppm = random.between(0, 2 * most) as i64 - most as i64;
             }
         }
-        let founder =
-            |(i, node): (usize, &Node<P>)| Founder { player: Player(i as u32 + 1), key: node.key, role: ROLE, address: node.config.address.clone() };
+        let founder = |(i, node): (usize, &Node<P>)| Founder {
+            player: Player(i as u32 + 1),
+            key: node.key,
+            role: ROLE,
+            address: node.config.address.clone(),
+        };
         let founders: Vec<Founder> = nodes.iter().take(plan.peers).enumerate().map(founder).collect();
         let players: Vec<Player> = founders.iter().map(|founder| founder.player).collect();
         let open_turns_max = u64::from(rules.delay_turns_max) * 3 + u64::from(rules.window_turns) * 2 + 8;
