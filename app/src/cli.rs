@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
 ///
-/// New here? `spacetime demo` flies four ships near Earth and Jupiter, records and verifies the flight and
-/// draws a picture of it.
+/// New here? `spacetime demo` flies four ships near Earth and Jupiter, one in each of four processes that keep in
+/// lockstep over UDP; it records and verifies the flight and draws a picture of it.
 ///
 /// Exit codes: 0 fine or identical, 1 diverged or different, 2 unreadable or misused.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the main job: fly, record, verify and draw four ships in the real Solar System.
+    /// Show the main job: four processes fly four ships in lockstep, record, verify, and draw the flight.
     Demo(DemoArgs),
     /// Run a scenario as fast as it goes, and measure it.
     Run(RunArgs),
@@ -53,10 +53,10 @@ pub enum Command {
 /// `spacetime demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Seconds of flight at normal speed; three times as long follows at 1000 times the speed.
+    /// Seconds of flight, counted from when all four are in.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
-    /// Where the recording and the picture go; made if it does not exist.
+    /// Where the recordings and the picture go; made if it does not exist.
     #[arg(long, value_name = "DIR", default_value = "demo-out")]
     pub out: PathBuf,
     /// Print the summary as JSON.

@@ -3,7 +3,7 @@
 
 pub mod bodies_cmd;
 pub mod cli;
-
+pub mod demo;
 pub mod entity;
 pub mod exit;
 pub mod netsim_cmd;
@@ -56,7 +56,7 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
     use cli::Command;
     let progress = progress::Progress::new(cli.quiet);
     match cli.command {
-        Command::Demo(_) => Ok(Outcome::Fine),
+        Command::Demo(args) => demo::command(&args, progress),
         Command::Run(args) => run::command(&args, progress),
         Command::Scenario(args) => scenario_cmd::command(&args),
         Command::Bodies(args) => bodies_cmd::command(&args),
