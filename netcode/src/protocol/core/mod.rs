@@ -275,9 +275,10 @@ impl<I: Input> Core<I> {
         };
         if gone {
             self.effects.push(Effect::Event(Event::Gone));
-            for link in self.links.values_mut() {
-                link.outbox.push(Message::Farewell);
-            }
+            // With what was executed here: others may have this peer's word left to wait for.
+            self.links.values_mut().for_each(|link| link.send_at = now);
+            let all: Vec<PeerKey> = self.links.keys().copied().collect();
+            all.into_iter().for_each(|key| self.post_repeatedly(now, key, Message::Farewell));
             self.leaving = None;
             self.stopped = true;
         }
