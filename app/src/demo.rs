@@ -292,8 +292,13 @@ impl Summary {
             log_bytes_per_s: recording_bytes.saturating_sub(keyframes) as f64 / recorded_s.max(1e-3),
             picture,
         };
-        let peers = told.into_iter().enumerate().map(|(number, told)| Flown {
-            told,
+        let folder = recording.path.parent().unwrap_or(Path::new("")).to_owned();
+        let peers = told.into_iter().enumerate().map(|(number, mut told)| Flown {
+            // They were started in that folder.
+            told: {
+                told.recordings.iter_mut().for_each(|path| *path = folder.join(&*path));
+                told
+            },
             exact: agreement.exact[number],
             differing_ticks: agreement.differing[number],
             digest_at_last_common_tick: hex(agreement.digests[number]),

@@ -21,6 +21,8 @@ use crate::session::{Driver, Options, SessionInput};
 
 /// How long a good-bye may take, microseconds. Longer than the core's own patience.
 const LEAVE_US: u64 = 10_000_000;
+/// How long the last words are repeated, microseconds.
+const LINGER_US: u64 = 120_000;
 /// Time between two status lines, microseconds.
 const STATUS_US: u64 = 1_000_000;
 /// A socket's time-out is a multiple of the system's clock tick, up to 10 ms: so long before something is due, shorter
@@ -56,7 +58,10 @@ pub struct Peer {
     leaving: Option<Time>,
     /// Why it ends before it wanted to.
     refusal: Option<String>,
-    gone: bool,
+    /// Everybody has left whom this peer watched.
+    is_empty: bool,
+    /// Since when it has left.
+    gone: Option<Time>,
     told: Time,
     /// First tick that the pilot has not flown, and its first one at all, counted from turn 0.
     flown: Option<(u64, u64)>,
@@ -87,7 +92,8 @@ impl Peer {
             inside: None,
             leaving: None,
             refusal: None,
-            gone: false,
+            is_empty: false,
+            gone: None,
             told: Time(0),
             flown: None,
             turns: None,
@@ -119,7 +125,7 @@ impl Peer {
             self.driver.link().endpoint.flush();
             self.tell(now)?;
             driven.map_err(|e| Failure::Machine(format!("this peer cannot go on: {e}")))?;
-            if self.refusal.is_some() || self.gone || self.is_over(now) {
+            if self.refusal.is_some() || self.is_over(now) {
                 return Ok(());
             }
             let (core, link) = self.driver.parts();
@@ -208,7 +214,7 @@ impl Peer {
                     self.refusal = Some(why.to_owned());
                 }
                 Event::Desync { .. } => self.desyncs += 1,
-                Event::Gone => self.gone = true,
+                Event::Gone => self.gone = Some(now),
                 _ => {}
             }
             self.report.event(&event)?;
@@ -218,6 +224,10 @@ impl Peer {
             self.report.say("you are watching", "watching", json!({}))?;
         }
         let status = self.driver.status();
+        if self.inside.is_some() && self.leaving.is_none() && status.members.is_empty() && !self.is_empty {
+            self.is_empty = true;
+            self.report.say("everybody has left: the session is over", "over", json!({}))?;
+        }
         self.sample(&status);
         if now.since(self.told) >= STATUS_US {
             self.told = now;
@@ -267,7 +277,8 @@ impl Peer {
     /// Begins and ends the leaving.
     fn is_over(&mut self, now: Time) -> bool {
         let wanted = self.stop.wanted();
-        if wanted == Wanted::Now {
+        let said = self.gone.is_some_and(|gone| now.since(gone) >= LINGER_US);
+        if wanted == Wanted::Now || said || self.is_empty {
             return true;
         }
         let due = self.plan.seconds.zip(self.inside);
