@@ -58,6 +58,8 @@ pub struct Peer {
     leaving: Option<Time>,
     /// Why it ends before it wanted to.
     refusal: Option<String>,
+    /// Somebody has ended the link to this peer.
+    farewell: bool,
     /// Everybody has left whom this peer watched.
     is_empty: bool,
     /// Since when it has left.
@@ -92,6 +94,7 @@ impl Peer {
             inside: None,
             leaving: None,
             refusal: None,
+            farewell: false,
             is_empty: false,
             gone: None,
             told: Time(0),
@@ -160,6 +163,7 @@ impl Peer {
                         });
                         return Ok(());
                     }
+                    self.farewell |= why == Down::Closed;
                 }
                 Incoming::Refused { key, reason } => {
                     if self.plan.sponsor == Some(key) && outside {
@@ -224,7 +228,7 @@ impl Peer {
             self.report.say("you are watching", "watching", json!({}))?;
         }
         let status = self.driver.status();
-        if self.inside.is_some() && self.leaving.is_none() && status.members.is_empty() && !self.is_empty {
+        if self.is_left_alone(&status) {
             self.is_empty = true;
             self.report.say("everybody has left: the session is over", "over", json!({}))?;
         }
@@ -234,6 +238,19 @@ impl Peer {
             self.report.note("status", self.status(&status))?;
         }
         Ok(())
+    }
+
+    /// Whether nobody is left to follow: the log says so, or the last one has said good-bye, whose leaving no log tells.
+    fn is_left_alone(&mut self, status: &Status) -> bool {
+        if self.is_empty || self.leaving.is_some() || self.driver.progress().is_none() {
+            return false;
+        }
+        if self.player.is_some() || !self.farewell {
+            return status.members.is_empty();
+        }
+        let (core, link) = self.driver.parts();
+        let members: Vec<PeerKey> = core.known_peers().iter().filter(|peer| peer.member).map(|peer| peer.key).collect();
+        !link.endpoint.peers().any(|(key, _)| members.contains(&key))
     }
 
     fn sample(&mut self, status: &Status) {
@@ -278,6 +295,9 @@ impl Peer {
     fn is_over(&mut self, now: Time) -> bool {
         let wanted = self.stop.wanted();
         let said = self.gone.is_some_and(|gone| now.since(gone) >= LINGER_US);
+        if wanted == Wanted::Now && !said {
+            self.refusal = Some("ended at once, without leaving the session".to_owned());
+        }
         if wanted == Wanted::Now || said || self.is_empty {
             return true;
         }
