@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
 ///
-/// New here? `spacetime demo` flies four ships near Earth and Jupiter, records and verifies the flight and
-/// draws a picture of it.
+/// New here? `spacetime demo` flies four ships near Earth and Jupiter, one in each of four processes that keep in
+/// lockstep over UDP; it records and verifies the flight and draws a picture of it.
 ///
 /// Exit codes: 0 fine or identical, 1 diverged or different, 2 unreadable or misused.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the main job: fly, record, verify and draw four ships in the real Solar System.
+    /// Show the main job: four processes fly four ships in lockstep, record, verify, and draw the flight.
     Demo(DemoArgs),
     /// Run a scenario as fast as it goes, and measure it.
     Run(RunArgs),
@@ -38,6 +38,14 @@ pub enum Command {
     Bodies(BodiesArgs),
     /// Look into recordings: verify, compare, fork, export and draw them.
     Replay(ReplayArgs),
+    /// Show who you are to others: your public key, made if there is none yet.
+    Key(KeyArgs),
+    /// Open a session that others can join, and play in it.
+    Host(HostArgs),
+    /// Join a session as a player.
+    Join(JoinArgs),
+    /// Watch a session.
+    Spectate(JoinArgs),
     /// Try the lockstep protocol in virtual time, on a network where things go wrong.
     Netsim(NetsimArgs),
 }
@@ -45,15 +53,112 @@ pub enum Command {
 /// `spacetime demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Seconds of flight at normal speed; three times as long follows at 1000 times the speed.
+    /// Seconds of flight, counted from when all four are in.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
-    /// Where the recording and the picture go; made if it does not exist.
+    /// Where the recordings and the picture go; made if it does not exist.
     #[arg(long, value_name = "DIR", default_value = "demo-out")]
     pub out: PathBuf,
     /// Print the summary as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `spacetime key`.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// The identity file; `spacetime/identity` in your data folder unless given.
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What all peers of a session can be told.
+#[derive(Debug, Args)]
+pub struct PeerArgs {
+    /// The identity file; `spacetime/identity` in your data folder unless given. Made if it does not exist.
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Where to listen; port 0 takes any. A host listens at 0.0.0.0:4850, others at any port, unless given.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// How others reach this peer, where that is not where it listens: behind a router, say.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub advertise: Option<String>,
+    /// How many invites to print: a host prints one unless told otherwise, other members none.
+    #[arg(long, value_name = "N")]
+    pub invites: Option<u32>,
+    /// Each invite is good for the first who joins with it only.
+    #[arg(long)]
+    pub one_time: bool,
+    /// The invites are good for so many seconds; for as long as the session unless given.
+    #[arg(long, value_name = "S")]
+    pub expires: Option<u32>,
+    /// Record the session to this file, and who was who to FILE.players.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Where to write reports about states that differ, should that happen.
+    #[arg(long, value_name = "DIR")]
+    pub bundles: Option<PathBuf>,
+    /// What flies your ship.
+    #[arg(long, value_name = "SCRIPT", value_enum)]
+    pub pilot: Option<crate::pilot::Script>,
+    /// Open no window. There is none yet, so this changes nothing.
+    #[arg(long)]
+    pub headless: bool,
+    /// Leave so many seconds after coming in; at Ctrl-C unless given.
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<u32>,
+    /// Threads of the simulation. The result is the same for any number.
+    #[arg(long, value_name = "T", value_parser = threads, default_value = "1")]
+    pub threads: NonZeroUsize,
+    /// Leave when standard input ends: for programs that start peers.
+    #[arg(long)]
+    pub leave_at_eof: bool,
+    /// Print what happens as JSON, one object per line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spacetime host`.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// Name of a shipped scenario, or path of a scenario file; the demo's unless given.
+    #[arg(conflicts_with = "resume")]
+    pub scenario: Option<String>,
+    /// Go on from the end of this recording. Players get their numbers and ships back if FILE.players is beside it.
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+    /// Ticks that share one exchange of inputs: few are quick, many are cheap.
+    #[arg(long, value_name = "TICKS", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::session::input::TURN_TICKS_MAX)))]
+    pub turn: u32,
+    /// A public key that needs no invite; may be given more than once.
+    #[arg(long, value_name = "KEY", value_parser = public_key)]
+    pub allow: Vec<PublicKey>,
+    /// The rest.
+    #[command(flatten)]
+    pub peer: PeerArgs,
+}
+
+/// `spacetime join` and `spacetime spectate`.
+#[derive(Debug, Args)]
+pub struct JoinArgs {
+    /// The invite, as its issuer printed it: spacetime://host:port/...#...
+    pub invite: String,
+    /// The rest.
+    #[command(flatten)]
+    pub peer: PeerArgs,
+}
+
+/// A public key on the command line.
+#[derive(Clone, Debug)]
+pub struct PublicKey(pub netcode::protocol::PeerKey);
+
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    crate::session_cmd::public_key(text).map(PublicKey)
 }
 
 /// `spacetime run`.

@@ -1,266 +1,354 @@
-//! `spacetime demo`: the main job in one command. Flies four scripted pilots, records them, verifies the
-//! recording, draws it, and says in plain words what happened.
+//! `spacetime demo`: the main job in one command. Four peer processes on this machine fly four scripted pilots in lockstep
+//! over UDP, each records; then the recordings are simulated again and compared, and one is drawn. Must never take a
+//! peer's word for what its recording can show.
+
+mod check;
+mod children;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use sim::input::PlayerId;
-use sim::recording::Written;
-use sim::{Event, Kind, Position, Scenario, Simulation};
+use serde_json::Value;
 
 use crate::cli::DemoArgs;
-use crate::entity;
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, grouped, hex};
-use crate::pilot::{self, Script};
 use crate::progress::Progress;
-use crate::record::{Options, Recorder};
-use crate::replay::{Recording, plot, verify};
-use crate::{run, scenario_cmd};
+use crate::replay::{Recording, plot};
+use crate::session_cmd::report::{Spread, Summary as PeerSummary};
+use crate::session_cmd::stop::{Stop, Wanted};
+
+use check::Agreement;
+use children::Children;
 
 /// The scenario that it flies.
 const SCENARIO: &str = "demo";
+/// How many peers.
+const PEERS: usize = 4;
 /// Size of its picture.
 const SIZE: (u32, u32) = (1600, 1000);
+/// How long the peers may take to find each other, and to part: much longer than they need on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the demo looks up from listening.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What happened, for people and as JSON.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     scenario: String,
-    ticks: u64,
-    simulated_s: f64,
-    entities: usize,
-    pilots: Vec<PilotSummary>,
-    shots: u64,
-    impacts: u64,
-    destroyed: u64,
-    refused: u64,
+    seconds: u32,
+    peers: Vec<Flown>,
+    /// Peers whose recording is exact and equal to the first one's, in every tick that all have.
+    peers_in_agreement: usize,
+    /// Ticks that all recordings have.
+    common_ticks: u64,
+    first_common_tick: u64,
+    last_common_tick: u64,
+    /// Digest after the last of them.
     digest: String,
-    wall_s: f64,
-    realtime_factor: f64,
     verdict: &'static str,
     verified_ticks: u64,
-    verify_realtime_factor: Option<f64>,
+    input_delay_ms: f64,
+    stalled_turns: u64,
+    stalled_share: f64,
+    stall_ms_max: f64,
+    /// Sent by one peer, on average.
+    bytes_per_s: f64,
+    /// To one other peer, on average.
+    bytes_per_s_per_link: f64,
+    tick_ms: Spread,
+    cpu_share: Option<f64>,
+    wall_s: f64,
     recording: PathBuf,
     recording_bytes: u64,
     log_bytes_per_s: f64,
     picture: PathBuf,
 }
 
+/// One peer, as it tells and as its recording shows.
 #[derive(Debug, Serialize)]
-struct PilotSummary {
-    player: u32,
-    ship: u64,
-    near: String,
-    flown_km: f64,
-    fuel_used_kg: Option<f64>,
-    clock_lag_s: Option<f64>,
-    state: &'static str,
+struct Flown {
+    #[serde(flatten)]
+    told: PeerSummary,
+    /// Simulated again, its recording gives every digest.
+    exact: bool,
+    /// Ticks that differ from the first peer's recording.
+    differing_ticks: u64,
+    /// Digest after the last common tick, from its recording.
+    digest_at_last_common_tick: String,
 }
 
 /// Runs `spacetime demo`.
 ///
 /// # Errors
-/// [`Failure`] for what cannot be written.
+/// [`Failure`] for what cannot be written, and for a peer that fails.
 pub fn command(args: &DemoArgs, progress: Progress) -> Result<Outcome, Failure> {
-    let scenario = scenario_cmd::load(SCENARIO)?;
+    let began = Instant::now();
     std::fs::create_dir_all(&args.out).map_err(|e| Failure::unwritable(&args.out, output::plain(&e)))?;
-    let recording_path = args.out.join("demo.strec");
-    let picture_path = args.out.join("demo.png");
-    let pool = run::pool(None)?;
-    let flight = pool.install(|| fly(&scenario, args.seconds, &recording_path, progress))?;
-    let mut recording = Recording::open(&recording_path)?;
-    let verdict = verify::verify(&mut recording, None, progress)?;
-    let drawn = plot::plot(&mut recording, &picture_path, SIZE, progress)?;
-    let rate = f64::from(scenario.tick_rate_hz);
-    let seconds = flight.ticks as f64 / rate;
-    let summary = Summary {
-        scenario: scenario.name.clone(),
-        ticks: flight.ticks,
-        simulated_s: flight.simulated_s,
-        entities: flight.entities,
-        pilots: flight.pilots,
-        shots: flight.shots,
-        impacts: flight.impacts,
-        destroyed: flight.destroyed,
-        refused: flight.refused,
-        digest: hex(flight.digest),
-        wall_s: flight.wall_s,
-        realtime_factor: seconds / flight.wall_s.max(1e-9),
-        verdict: verdict.verdict,
-        verified_ticks: verdict.ticks,
-        verify_realtime_factor: verdict.realtime_factor,
-        recording: recording_path.clone(),
-        recording_bytes: recording.reader.file_bytes(),
-        log_bytes_per_s: flight.written.bytes.saturating_sub(flight.written.keyframe_bytes) as f64 / seconds,
-        picture: picture_path,
+    let mut stop = Stop::listen(false)?;
+    let Some(told) = fly(args, &mut stop, progress)? else {
+        return Ok(Outcome::Different("the demo was interrupted; its peers have left".to_owned()));
     };
+    let paths: Vec<PathBuf> = (1..=PEERS).map(|number| args.out.join(recording(number))).collect();
+    let mut recordings = paths.iter().map(|path| Recording::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let agreement = check::check(&mut recordings, progress)?;
+    let picture = args.out.join("demo.png");
+    let drawn = plot::plot(&mut recordings[0], &picture, SIZE, progress)?;
+    let summary = Summary::of(args.seconds, told, &agreement, &recordings[0], picture, began.elapsed());
     if args.json {
         output::print_json(&summary)?;
     } else {
-        output::print(&summary.describe(args.seconds))?;
+        output::print(&summary.describe())?;
     }
-    match verdict.first_divergence {
-        Some(divergence) => Ok(Outcome::Different(format!("the demo diverged at tick {}", divergence.tick))),
-        None if drawn.disagreeing > 0 => Ok(Outcome::Different("the demo's digests do not agree".to_owned())),
-        None => Ok(Outcome::Fine),
+    if summary.peers_in_agreement < PEERS {
+        let sentence = format!("only {} of {PEERS} peers agree", summary.peers_in_agreement);
+        return Ok(Outcome::Different(sentence));
+    }
+    match drawn.disagreeing {
+        0 => Ok(Outcome::Fine),
+        _ => Ok(Outcome::Different("the demo's digests do not agree".to_owned())),
     }
 }
 
-struct Flown {
-    ticks: u64,
-    simulated_s: f64,
-    entities: usize,
-    pilots: Vec<PilotSummary>,
-    shots: u64,
-    impacts: u64,
-    destroyed: u64,
-    refused: u64,
-    digest: u64,
-    wall_s: f64,
-    written: Written,
+fn recording(number: usize) -> String {
+    format!("demo-{number}.strec")
 }
 
-/// A ship as it is followed through the flight.
-struct Followed {
-    player: PlayerId,
-    ship: u64,
-    body: Option<usize>,
-    last: Option<Position>,
-    flown_m: f64,
-    fuel_kg: Option<f64>,
+/// Starts the peers, lets them fly and has them leave; gives what each says at its end, or nothing if a person ended it.
+fn fly(args: &DemoArgs, stop: &mut Stop, progress: Progress) -> Result<Option<Vec<PeerSummary>>, Failure> {
+    let keys = Keys::new(&args.out);
+    let mut children = Children::new()?;
+    let result = listen(args, &keys, &mut children, stop, progress);
+    let complaints = children.end();
+    // What a peer says of its trouble is worth more than that it had some.
+    match result {
+        Err(Failure::Machine(sentence)) => {
+            let said: Vec<&str> = complaints.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+            Err(Failure::Machine(format!("{sentence} {}", said.join("; ")).trim_end().to_owned()))
+        }
+        other => other,
+    }
 }
 
-fn fly(scenario: &Scenario, seconds: u32, path: &Path, progress: Progress) -> Result<Flown, Failure> {
-    let mut simulation = Simulation::new(scenario);
-    let entities = simulation.entity_count();
-    let players = run::players(scenario);
-    let operator = PlayerId(players.last().map_or(1, |p| p.0.saturating_add(1)));
-    let pilots = players.iter().filter_map(|p| simulation.ships_of(*p).first().map(|ship| (*p, *ship))).collect();
-    let slow_ticks = u64::from(seconds) * u64::from(scenario.tick_rate_hz);
-    let script = Script { pilots, operator, rate_hz: scenario.tick_rate_hz, slow_ticks, fast_ticks: 3 * slow_ticks };
-    let mut followed: Vec<Followed> = script.pilots.iter().map(|(p, s)| Followed::new(&simulation, *p, *s)).collect();
-    let mut recorder = Recorder::create(path, scenario, &simulation, Options::default(), &[])?;
-    let bar = progress.ticks("flying", script.ticks());
-    let (mut shots, mut impacts, mut destroyed, mut refused) = (0, 0, 0, 0);
-    let start = Instant::now();
-    for tick in 0..script.ticks() {
-        let frame = script.frame(tick);
-        let report = simulation.step(&frame);
-        recorder.push(&frame, report.digest.total, &simulation)?;
-        refused += report.refused.len() as u64;
-        for event in &report.events {
-            match event {
-                Event::Fired { .. } => shots += 1,
-                Event::Impact { .. } => impacts += 1,
-                Event::Destroyed { .. } => destroyed += 1,
-                _ => {}
+/// Identities for one run, which are gone after it.
+struct Keys(Vec<PathBuf>);
+
+impl Keys {
+    fn new(folder: &Path) -> Self {
+        let keys = Self((1..=PEERS).map(|number| folder.join(format!("demo-{number}.key"))).collect());
+        keys.remove();
+        keys
+    }
+
+    fn remove(&self) {
+        for path in &self.0 {
+            // Of an earlier run that was killed, or of this one; most often there is nothing.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// How far the flight is.
+#[derive(Default)]
+struct Flight {
+    active: [bool; PEERS],
+    told: Vec<Option<PeerSummary>>,
+    since: Option<Instant>,
+    dismissed: Option<Instant>,
+}
+
+fn listen(
+    args: &DemoArgs,
+    keys: &Keys,
+    children: &mut Children,
+    stop: &mut Stop,
+    progress: Progress,
+) -> Result<Option<Vec<PeerSummary>>, Failure> {
+    let folder = &args.out;
+    let key = |number: usize| keys.0[number].file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let common = ["--pilot", "auto", "--json", "--leave-at-eof", "--listen", "127.0.0.1:0", "--identity"];
+    let arguments = |head: &[&str], number: usize| -> Vec<String> {
+        let own = [key(number), "--record".to_owned(), recording(number + 1)];
+        head.iter().chain(&common).map(|&word| word.to_owned()).chain(own).collect()
+    };
+    let start = |children: &mut Children, head: &[&str], number: usize| {
+        let all = arguments(head, number);
+        children.start(folder, &all.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    start(children, &["host", SCENARIO], 0)?;
+    let began = Instant::now();
+    let mut flight = Flight { told: vec![None; PEERS], ..Flight::default() };
+    let bar = progress.steps("flying", u64::from(args.seconds) * 10, "tenths of a second");
+    loop {
+        match children.hear(LOOK) {
+            Some((0, Some(line))) if line["event"] == "invite" => {
+                let invite = line["invite"].as_str().unwrap_or_default().to_owned();
+                (1..PEERS).try_for_each(|number| start(children, &["join", &invite], number))?;
             }
+            Some((number, Some(line))) => flight.hear(number, &line),
+            Some((number, None)) => flight.check_end(number)?,
+            None => {}
         }
-        followed.iter_mut().for_each(|f| f.follow(&simulation));
-        bar.inc(1);
+        if stop.wanted() > Wanted::Nothing {
+            (0..PEERS).for_each(|number| children.dismiss(number));
+            children.wait(PATIENCE / 4);
+            return Ok(None);
+        }
+        if flight.since.is_none() && flight.active.iter().all(|active| *active) {
+            flight.since = Some(Instant::now());
+        }
+        if let Some(since) = flight.since {
+            let flown = since.elapsed();
+            bar.set_position(flown.as_millis() as u64 / 100);
+            if flight.dismissed.is_none() && flown >= Duration::from_secs(args.seconds.into()) {
+                flight.dismissed = Some(Instant::now());
+                (0..PEERS).for_each(|number| children.dismiss(number));
+            }
+        } else if began.elapsed() > PATIENCE {
+            return Err(Failure::Machine("the peers do not find each other".to_owned()));
+        }
+        if flight.told.iter().all(Option::is_some) {
+            bar.finish_and_clear();
+            children.wait(PATIENCE);
+            return Ok(Some(flight.told.into_iter().flatten().collect()));
+        }
+        if flight.dismissed.is_some_and(|at| at.elapsed() > PATIENCE) {
+            return Err(Failure::Machine("the peers do not leave".to_owned()));
+        }
     }
-    let wall_s = start.elapsed().as_secs_f64();
-    bar.finish_and_clear();
-    let written = recorder.finish(&simulation)?;
-    Ok(Flown {
-        ticks: script.ticks(),
-        simulated_s: simulation.time().seconds(scenario.tick_rate_hz),
-        entities,
-        pilots: followed.iter().map(|f| f.summary(&simulation)).collect(),
-        shots,
-        impacts,
-        destroyed,
-        refused,
-        digest: simulation.digest().total,
-        wall_s,
-        written,
-    })
 }
 
-impl Followed {
-    fn new(simulation: &Simulation, player: PlayerId, ship: u64) -> Self {
-        let state = simulation.inspect(ship);
-        let place = state.as_ref().and_then(entity::position);
-        let bodies = simulation.bodies();
-        let distance = |i: &usize| place.map_or(f64::INFINITY, |p| bodies[*i].position.minus(p).length());
-        let body = (0..bodies.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        let fuel_kg = state.as_ref().and_then(|s| entity::number(s, "Tank", "fuel_kg"));
-        let mut followed = Self { player, ship, body, last: None, flown_m: 0.0, fuel_kg };
-        followed.follow(simulation);
-        followed
-    }
-
-    /// Adds the way since the last tick, relative to the body.
-    fn follow(&mut self, simulation: &Simulation) {
-        let Some(place) = simulation.inspect(self.ship).as_ref().and_then(entity::position) else { return };
-        let origin = self.body.and_then(|i| simulation.bodies().get(i)).map_or(Position::ORIGIN, |b| b.position);
-        let relative = Position::from_metres(place.minus(origin));
-        if let Some(last) = self.last {
-            self.flown_m += relative.minus(last).length();
+impl Flight {
+    fn hear(&mut self, number: usize, line: &Value) {
+        match line["event"].as_str() {
+            Some("active") => self.active[number] = true,
+            Some("end") => self.told[number] = serde_json::from_value(line.clone()).ok(),
+            _ => {}
         }
-        self.last = Some(relative);
     }
 
-    fn summary(&self, simulation: &Simulation) -> PilotSummary {
-        let state = simulation.inspect(self.ship);
-        let number = |component, name| state.as_ref().and_then(|s| entity::number(s, component, name));
-        let near = self.body.and_then(|i| simulation.scenario().bodies.get(i));
-        let alive = number("Hull", "health_j").is_none_or(|health| health > 0.0);
-        PilotSummary {
-            player: self.player.0,
-            ship: self.ship,
-            near: near.map_or("the barycentre".to_owned(), |b| b.name.clone()),
-            flown_km: self.flown_m / 1e3,
-            fuel_used_kg: self.fuel_kg.zip(number("Tank", "fuel_kg")).map(|(full, left)| full - left),
-            clock_lag_s: number("Clock", "lag_s"),
-            state: match simulation.kind(self.ship) {
-                Some(Kind::Ship) if alive => "flying",
-                _ => "destroyed",
-            },
+    /// A peer's output ended: it has said how it went, or something is wrong.
+    fn check_end(&self, number: usize) -> Result<(), Failure> {
+        match self.told[number] {
+            Some(_) if self.dismissed.is_some() => Ok(()),
+            _ => Err(Failure::Machine(format!("peer {} ended before its time.", number + 1))),
         }
     }
 }
 
 impl Summary {
-    fn describe(&self, seconds: u32) -> String {
+    fn of(
+        seconds: u32,
+        told: Vec<PeerSummary>,
+        agreement: &Agreement,
+        recording: &Recording,
+        picture: PathBuf,
+        wall: Duration,
+    ) -> Self {
+        let mean = |of: &dyn Fn(&PeerSummary) -> f64| told.iter().map(of).sum::<f64>() / told.len().max(1) as f64;
+        let most = |of: &dyn Fn(&PeerSummary) -> f64| told.iter().map(of).fold(0.0, f64::max);
+        let turns: u64 = told.iter().map(|peer| peer.turns).sum();
+        let stalled_turns: u64 = told.iter().map(|peer| peer.stalled_turns).sum();
+        let bytes_per_s = mean(&|peer| peer.bytes_out_per_s);
+        let keyframes: u64 = recording.reader.keyframes().iter().map(|keyframe| keyframe.bytes).sum();
+        let rate = f64::from(recording.scenario.tick_rate_hz);
+        let ticks = recording.reader.ticks();
+        let recorded_s = (ticks.end - ticks.start) as f64 / rate;
+        let recording_bytes = recording.reader.file_bytes();
+        let cpu: Option<f64> = told.iter().map(|peer| peer.cpu_share).sum();
+        let figures = Self {
+            scenario: recording.scenario.name.clone(),
+            seconds,
+            peers: Vec::new(),
+            peers_in_agreement: agreement.count(),
+            common_ticks: agreement.common.end - agreement.common.start,
+            first_common_tick: agreement.common.start,
+            last_common_tick: agreement.common.end,
+            digest: hex(agreement.digests.first().copied().unwrap_or(0)),
+            verdict: if agreement.exact.iter().all(|exact| *exact) { "exact" } else { "diverged" },
+            verified_ticks: agreement.verified_ticks,
+            input_delay_ms: mean(&|peer| peer.input_delay_ms.p50),
+            stalled_turns,
+            stalled_share: stalled_turns as f64 / turns.max(1) as f64,
+            stall_ms_max: most(&|peer| peer.stall_ms_max),
+            bytes_per_s,
+            bytes_per_s_per_link: bytes_per_s / (PEERS - 1) as f64,
+            tick_ms: Spread {
+                p50: mean(&|peer| peer.tick_ms.p50),
+                p99: most(&|peer| peer.tick_ms.p99),
+                max: most(&|peer| peer.tick_ms.max),
+            },
+            cpu_share: cpu.map(|cpu| cpu / told.len().max(1) as f64),
+            wall_s: wall.as_secs_f64(),
+            recording: recording.path.clone(),
+            recording_bytes,
+            log_bytes_per_s: recording_bytes.saturating_sub(keyframes) as f64 / recorded_s.max(1e-3),
+            picture,
+        };
+        let folder = recording.path.parent().unwrap_or(Path::new("")).to_owned();
+        let peers = told.into_iter().enumerate().map(|(number, mut told)| Flown {
+            // They were started in that folder.
+            told: {
+                told.recordings.iter_mut().for_each(|path| *path = folder.join(&*path));
+                told
+            },
+            exact: agreement.exact[number],
+            differing_ticks: agreement.differing[number],
+            digest_at_last_common_tick: hex(agreement.digests[number]),
+        });
+        Self { peers: peers.collect(), ..figures }
+    }
+
+    fn describe(&self) -> String {
         let mut text = format!(
-            "Four pilots flew {seconds} s at normal speed, then {} s at {} times the speed: {} ticks, {} of\n\
-             simulated time, with {} entities and the real Solar System, in {:.1} s ({:.0} times real time).\n\n",
-            3 * seconds,
-            pilot::fast_factor(),
-            grouped(self.ticks),
-            hours(self.simulated_s),
-            grouped(self.entities as u64),
-            self.wall_s,
-            self.realtime_factor,
+            "Four processes flew four ships in lockstep for {} s, over sealed UDP on this machine; each recorded.\n\
+             The recordings were simulated again and compared, tick by tick: {} ticks that all have.\n\n\
+             \x20 peer      ticks        digest of tick {:<8} input delay   stalls  longest   bytes/s out   tick p50/p99\n",
+            self.seconds,
+            grouped(self.common_ticks),
+            self.last_common_tick,
         );
-        for pilot in &self.pilots {
-            let fuel = pilot.fuel_used_kg.map_or("-".to_owned(), |kg| format!("{kg:.0} kg"));
-            let lag = pilot.clock_lag_s.map_or("-".to_owned(), |s| format!("{:.1} microseconds", s * 1e6));
+        for peer in &self.peers {
+            let told = &peer.told;
             text.push_str(&format!(
-                "  player {}  near {:8} {:>12} km  fuel used {fuel:>8}  clock behind by {lag}, {}\n",
-                pilot.player,
-                pilot.near,
-                grouped(pilot.flown_km.max(0.0) as u64),
-                pilot.state
+                "  {:4}  {:>5} to {:<6}  {}  {:>8.0} ms {:>8} {:>5.0} ms {:>13}   {:.2}/{:.2} ms{}\n",
+                told.player.unwrap_or(0),
+                told.first_tick,
+                told.last_tick,
+                peer.digest_at_last_common_tick,
+                told.input_delay_ms.p50,
+                told.stalled_turns,
+                told.stall_ms_max,
+                grouped(told.bytes_out_per_s as u64),
+                told.tick_ms.p50,
+                told.tick_ms.p99,
+                if peer.exact && peer.differing_ticks == 0 { "" } else { "   DIFFERS" },
             ));
         }
+        let agreed = match self.peers_in_agreement {
+            PEERS => "all 4 peers agree, bit for bit".to_owned(),
+            count => format!("ONLY {count} OF {PEERS} PEERS AGREE"),
+        };
         let verified = match self.verdict {
             "exact" => format!("simulated again, all {} digests equal", grouped(self.verified_ticks)),
             _ => "DIVERGED: simulated again, the digests differ".to_owned(),
         };
         text.push_str(&format!(
-            "\n  {} shots, {} impacts, {} destroyed, {} commands refused\n\
-             \n  digest     {}\n  verified   {verified}{}\n  recording  {} ({} bytes, {:.0} bytes/s without keyframes)\n\
-             \x20 picture    {}\n",
-            grouped(self.shots),
-            grouped(self.impacts),
-            grouped(self.destroyed),
-            grouped(self.refused),
-            self.digest,
-            self.verify_realtime_factor.map_or(String::new(), |f| format!(", {f:.0} times real time")),
+            "\n  agreement  {agreed}\n  verified   {verified}\n\
+             \x20 network    {} bytes/s sent by a peer, {} to each other one; {:.2} % of turns late\n\
+             \x20 processor  {} of one for each peer\n\
+             \x20 recording  {} ({} bytes, {:.0} bytes/s without keyframes)\n  picture    {}\n",
+            grouped(self.bytes_per_s as u64),
+            grouped(self.bytes_per_s_per_link as u64),
+            self.stalled_share * 100.0,
+            self.cpu_share.map_or("-".to_owned(), |share| format!("{:.1} %", share * 100.0)),
             self.recording.display(),
             grouped(self.recording_bytes),
             self.log_bytes_per_s,
@@ -268,8 +356,4 @@ impl Summary {
         ));
         text
     }
-}
-
-fn hours(seconds: f64) -> String {
-    if seconds < 7200.0 { format!("{:.1} minutes", seconds / 60.0) } else { format!("{:.1} hours", seconds / 3600.0) }
 }

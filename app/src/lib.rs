@@ -15,6 +15,7 @@ pub mod replay;
 pub mod run;
 pub mod scenario_cmd;
 pub mod session;
+pub mod session_cmd;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,10 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
         Command::Scenario(args) => scenario_cmd::command(&args),
         Command::Bodies(args) => bodies_cmd::command(&args),
         Command::Replay(args) => replay::command(&args, progress),
+        Command::Key(args) => session_cmd::key::command(&args),
+        Command::Host(args) => session_cmd::host(&args, progress),
+        Command::Join(args) => session_cmd::join(&args, false, progress),
+        Command::Spectate(args) => session_cmd::join(&args, true, progress),
         Command::Netsim(args) => netsim_cmd::command(&args, progress),
     }
 }

@@ -15,6 +15,12 @@ impl Progress {
         Self { quiet }
     }
 
+    /// Whether nothing but results is wanted.
+    #[must_use]
+    pub fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     /// A bar of `ticks` steps. indicatif itself hides it where standard error is no terminal.
     #[must_use]
     pub fn ticks(self, label: &'static str, ticks: u64) -> ProgressBar {

@@ -4,7 +4,7 @@ mod transport_support;
 
 use ed25519_dalek::SigningKey;
 use netcode::protocol::{Hash, SessionId, Time};
-use netcode::transport::{Down, Hello, Incoming, Invite, Policy, Refusal, Terms};
+use netcode::transport::{Down, Hello, Incoming, Invite, PAYLOAD_BYTES_MAX, Policy, Refusal, Terms};
 use transport_support::{Net, Peer, address, hello, identity, members, run};
 
 const A: &str = "10.0.0.1:1000";
@@ -39,12 +39,12 @@ fn two_peers_meet_and_talk() {
     talk(&mut now, &mut a, &mut b);
     assert!(matches!(b.seen[..], [Incoming::Data { key, .. }] if key == a.key()));
     // A datagram of the core may be empty, and as long as it says; not longer.
-    assert!(a.endpoint.send(b.key(), &[]) && a.endpoint.send(b.key(), &[7; 1150]));
-    assert!(!a.endpoint.send(b.key(), &[7; 1151]), "too long");
+    assert!(a.endpoint.send(b.key(), &[]) && a.endpoint.send(b.key(), &[7; PAYLOAD_BYTES_MAX]));
+    assert!(!a.endpoint.send(b.key(), &[7; PAYLOAD_BYTES_MAX + 1]), "too long");
     assert!(!a.endpoint.send(a.key(), b"x"), "not connected");
     b.seen.clear();
     run(&mut now, 2, &mut [&mut a, &mut b]);
-    assert_eq!(b.data(), [vec![], vec![7; 1150]]);
+    assert_eq!(b.data(), [vec![], vec![7; PAYLOAD_BYTES_MAX]]);
     run(&mut now, 30_000, &mut [&mut a, &mut b]);
     talk(&mut now, &mut a, &mut b);
     a.endpoint.disconnect(b.key());

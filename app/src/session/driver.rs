@@ -2,6 +2,7 @@
 //! presentation ahead. Must never send by itself: the caller's [`Link`] does. Not made for two threads; step it inside
 //! the rayon pool that the simulation is to use.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -22,6 +23,8 @@ use crate::record;
 
 /// Most turns that presentation runs ahead.
 const AHEAD_TURNS_MAX: u64 = 64;
+/// Turns whose cost is remembered.
+const COSTS_MAX: usize = 1 << 16;
 /// Seconds between keyframes, of recordings and of the log that a desync bundle holds.
 const KEYFRAME_S: u64 = 10;
 
@@ -76,6 +79,21 @@ pub(super) struct Side<L: Link> {
     /// The world went on, or back, since `speculation` was told.
     is_stale: bool,
     events: Vec<Event>,
+    /// The last two readings of the clock: the replica takes one before and one after each turn.
+    clock_us: [u64; 2],
+    costs_us: VecDeque<u32>,
+    progress: Option<Progress>,
+}
+
+/// What is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Tick of the state that this peer began with.
+    pub first_tick: u64,
+    /// Tick of the last confirmed state.
+    pub tick: u64,
+    /// Its digest.
+    pub digest: u64,
 }
 
 /// How a driver ended.
@@ -104,6 +122,11 @@ impl<L: Link> Driver<L> {
     /// The transport.
     pub fn link(&mut self) -> &mut L {
         &mut self.side.link
+    }
+
+    /// The core and the transport, for what needs both.
+    pub fn parts(&mut self) -> (&mut Core<SessionInput>, &mut L) {
+        (&mut self.core, &mut self.side.link)
     }
 
     /// Enters an input for the next turn that is open.
@@ -162,6 +185,17 @@ impl<L: Link> Driver<L> {
         self.side.ahead(&self.replica, status.next_turn.plus(u64::from(status.delay_turns)))
     }
 
+    /// What is confirmed since the world was installed last; nothing before.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.side.progress
+    }
+
+    /// What the last turns have cost to step and keep, microseconds; in no order, and not all of a long session.
+    pub fn costs_us(&self) -> impl Iterator<Item = u32> {
+        self.side.costs_us.iter().copied()
+    }
+
     /// How the recording is doing, if there is one now.
     #[must_use]
     pub fn recording(&self) -> Option<recorder::Status> {
@@ -195,6 +229,9 @@ impl<L: Link> Side<L> {
             speculation: None,
             is_stale: false,
             events: Vec::new(),
+            clock_us: [0; 2],
+            costs_us: VecDeque::new(),
+            progress: None,
         }
     }
 
@@ -288,7 +325,9 @@ impl<L: Link> Side<L> {
 
 impl<L: Link> Host<SimWorld> for Side<L> {
     fn clock_us(&mut self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+        let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.clock_us = [self.clock_us[1], now];
+        now
     }
 
     fn send(&mut self, to: PeerKey, bytes: Vec<u8>) {
@@ -319,6 +358,9 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         let every = self.options.recording.keyframe_ticks.map_or(rate * KEYFRAME_S, u64::from);
         world.set_keyframes(Some(every));
         let snapshot = world.snapshot();
+        let simulation = world.simulation();
+        let (tick, digest) = (simulation.tick().0, simulation.digest().total);
+        self.progress = Some(Progress { first_tick: tick, tick, digest });
         self.begin_recording(world, &snapshot);
         self.tail = Some(Tail::new(world.simulation().scenario(), world.simulation().tick().0, snapshot));
         self.speculation = None;
@@ -326,6 +368,11 @@ impl<L: Link> Host<SimWorld> for Side<L> {
 
     fn executed(&mut self, _frame: &Frame<SessionInput>, _digest: u64, _world: &SimWorld) {
         self.is_stale = true;
+        let [before, after] = self.clock_us;
+        if self.costs_us.len() == COSTS_MAX {
+            self.costs_us.pop_front();
+        }
+        self.costs_us.push_back(u32::try_from(after - before).unwrap_or(u32::MAX));
     }
 
     fn rolled_back(&mut self, _to: Option<Turn>, _world: &SimWorld) {
@@ -337,6 +384,9 @@ impl<L: Link> Host<SimWorld> for Side<L> {
             speculation.settle(frame.turn);
         }
         for played in world.take_played(frame.turn) {
+            if let (Some(progress), Some(last)) = (&mut self.progress, played.ticks.last()) {
+                (progress.tick, progress.digest) = (last.report.tick.0, last.report.digest.total);
+            }
             if let Some(tail) = &mut self.tail {
                 tail.push(&played);
             }

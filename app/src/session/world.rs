@@ -21,7 +21,7 @@ const KEPT_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a ship's components, the largest there are.
 const ENTITY_BYTES: usize = 224;
 /// Tells the bytes of a session's scenario from others.
-const MAGIC: [u8; 4] = *b"STS1";
+const MAGIC: [u8; 4] = *b"STS2";
 /// A world with nothing in it, until one is installed.
 const EMPTY: &str = "name = \"empty\"\n";
 
@@ -31,15 +31,17 @@ pub struct SessionScenario {
     magic: [u8; 4],
     /// Ticks that share one exchange of inputs, as the session's rules have it.
     pub ticks_per_turn: u32,
+    /// Who is a member from turn 0 on, and the session's number for the role: what no entry of the log says.
+    pub founders: Vec<(u32, u8)>,
     /// The scenario's text.
     pub text: String,
 }
 
 impl SessionScenario {
-    /// Of a scenario, with this many ticks per turn.
+    /// Of a scenario, with this many ticks per turn. Nobody is a member from the start.
     #[must_use]
     pub fn new(text: &str, ticks_per_turn: u32) -> Self {
-        Self { magic: MAGIC, ticks_per_turn, text: text.to_owned() }
+        Self { magic: MAGIC, ticks_per_turn, founders: Vec::new(), text: text.to_owned() }
     }
 
     /// The bytes that travel.
@@ -105,6 +107,7 @@ pub struct SimWorld {
     /// Last turn that was taken: executing it again is not told again.
     taken: Option<Turn>,
     keyframe_ticks: Option<u64>,
+    founders: Vec<(u32, u8)>,
 }
 
 impl SimWorld {
@@ -136,6 +139,7 @@ impl SimWorld {
             played: VecDeque::new(),
             taken: None,
             keyframe_ticks: None,
+            founders: Vec::new(),
         }
     }
 
@@ -192,7 +196,11 @@ impl SimWorld {
     fn frames(&self, frame: &Frame<SessionInput>) -> Vec<InputFrame> {
         let own = frame.inputs.iter().filter(|(player, _)| player.0 != STEWARD.0).map(|(p, input)| (*p, input));
         let mut frames = frames_of(own, self.ticks_per_turn);
-        if let Some(first) = frames.first_mut().filter(|_| !frame.changes.is_empty()) {
+        let begins = frame.turn == Turn(0) && !self.founders.is_empty();
+        if let Some(first) = frames.first_mut().filter(|_| begins || !frame.changes.is_empty()) {
+            if begins {
+                first.membership.extend(self.founding());
+            }
             first.membership.extend(frame.changes.iter().map(membership));
             ships::provide(&self.simulation, first);
         }
@@ -201,6 +209,16 @@ impl SimWorld {
             debug_assert_eq!(removed, 0, "the limits of inputs and members leave nothing to take out");
         }
         frames
+    }
+
+    /// The first membership of a session: whoever is left over from the session that the state is of goes, and the
+    /// founders come.
+    fn founding(&self) -> impl Iterator<Item = Membership> {
+        let stays =
+            |player: PlayerId| player == STEWARD || self.founders.iter().any(|(founder, _)| *founder == player.0);
+        let left = self.simulation.members().filter(move |(player, _)| !stays(*player));
+        let join = |&(player, role): &(u32, u8)| Membership::Join { player: PlayerId(player), role: role_of(role) };
+        left.map(|(player, _)| Membership::Leave { player }).chain(self.founders.iter().map(join))
     }
 
     fn keyframe_is_due(&self, from: Tick) -> bool {
@@ -290,14 +308,14 @@ impl World for SimWorld {
     }
 
     fn install(&mut self, scenario: &[u8], snapshot: &[u8]) -> Result<(), String> {
-        let SessionScenario { ticks_per_turn, text, .. } = SessionScenario::decode(scenario)?;
+        let SessionScenario { ticks_per_turn, founders, text, .. } = SessionScenario::decode(scenario)?;
         // Parsing lays out the bodies, which takes longer than loading a state.
         let simulation = if *text == self.simulation.scenario().text {
             load(self.simulation.scenario(), snapshot)?
         } else {
             load(&Scenario::parse(&text).map_err(|e| format!("the session's scenario: {e}"))?, snapshot)?
         };
-        *self = Self { keyframe_ticks: self.keyframe_ticks, ..Self::of(simulation, ticks_per_turn) };
+        *self = Self { keyframe_ticks: self.keyframe_ticks, founders, ..Self::of(simulation, ticks_per_turn) };
         Ok(())
     }
 

@@ -369,6 +369,11 @@ impl Roster {
         self.known.iter().map(|k| (k.key, k.player))
     }
 
+    /// The one-time invites that are spent, oldest first.
+    pub fn spent(&self) -> &[[u8; 16]] {
+        &self.spent
+    }
+
     /// Whether a one-time invite is spent.
     pub fn is_spent(&self, invite: &[u8; 16]) -> bool {
         self.spent.contains(invite)

@@ -6,12 +6,16 @@
 
 use snow::StatelessTransportState;
 
+use crate::protocol::wire::DATAGRAM_BYTES_MAX;
+
 /// Bytes that a sealed datagram has more than what it carries: index 4, nonce 4, tag 16. laminar's header, 5 bytes that
 /// are always the same for unreliable packets, is not sent.
 pub const OVERHEAD_BYTES: usize = HEADER_BYTES + TAG_BYTES;
 
-/// Most bytes one datagram carries for the core.
-pub const PAYLOAD_BYTES_MAX: usize = 1150;
+/// Most bytes one datagram carries for the core: all that it may want to send. Sealed, with the headers of UDP and
+/// IPv6, that is 1252 bytes, and every path takes 1280.
+pub const PAYLOAD_BYTES_MAX: usize = DATAGRAM_BYTES_MAX;
+const _: () = assert!(PAYLOAD_BYTES_MAX + OVERHEAD_BYTES + 48 <= 1280);
 
 pub(super) const HEADER_BYTES: usize = 8;
 const TAG_BYTES: usize = 16;

@@ -1,6 +1,7 @@
 //! The core as its driver sees it: what it holds, and the calls that go in. The work is done in the submodules, one
 //! concern each; `poll` runs them in order.
 
+mod access;
 mod cutting;
 mod digests;
 mod divergence;
@@ -28,6 +29,7 @@ use super::pace::Pace;
 use super::roster::Roster;
 use super::wire::Message;
 
+pub use access::KnownPeer;
 use digests::Digests;
 use divergence::Divergence;
 use following::Following;
@@ -273,9 +275,10 @@ impl<I: Input> Core<I> {
         };
         if gone {
             self.effects.push(Effect::Event(Event::Gone));
-            for link in self.links.values_mut() {
-                link.outbox.push(Message::Farewell);
-            }
+            // With what was executed here: others may have this peer's word left to wait for.
+            self.links.values_mut().for_each(|link| link.send_at = now);
+            let all: Vec<PeerKey> = self.links.keys().copied().collect();
+            all.into_iter().for_each(|key| self.post_repeatedly(now, key, Message::Farewell));
             self.leaving = None;
             self.stopped = true;
         }

@@ -377,8 +377,10 @@ impl<I: Input> Core<I> {
         guest.proposed = Some(now);
         let admission = self.newcomers.admitted.get(&from);
         let role = admission.map(|a| a.role).or_else(|| roster.role_of(&from)).unwrap_or(0);
-        let address = match admission.map(|a| &a.address) {
-            Some(address) if !address.is_empty() && address.len() <= ADDRESS_BYTES_MAX => address.clone(),
+        // What it says itself goes first: the sponsor may see an address that only the sponsor can reach.
+        let seen = admission.map(|a| &a.address).filter(|address| address.len() <= ADDRESS_BYTES_MAX);
+        let address = match seen {
+            Some(seen) if guest.address.is_empty() => seen.clone(),
             _ => guest.address.clone(),
         };
         let invite = admission.and_then(|a| a.invite);

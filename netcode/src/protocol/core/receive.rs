@@ -69,8 +69,12 @@ impl<I: Input> Core<I> {
     }
 
     fn on_farewell(&mut self, from: PeerKey) {
-        let member = self.session.as_ref().is_some_and(|s| s.front.roster.member_by_key(&from).is_some());
-        if !member {
+        // A member of the turn to be confirmed next is needed for its acknowledgement, which came with the farewell.
+        let needed = self.session.as_ref().is_some_and(|session| {
+            let rosters = [&session.front.roster, session.deciding_roster()];
+            rosters.iter().any(|roster| roster.member_by_key(&from).is_some())
+        });
+        if !needed {
             self.drop_link(from);
         }
     }

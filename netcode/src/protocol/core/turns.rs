@@ -125,7 +125,8 @@ impl<I: Input> Session<I> {
         // What the log has settled is acted upon only when it cannot be rolled back any more.
         let settled = self.front.settled.next_change();
         let waits = settled.is_some_and(|(settled, at)| at <= self.front.next && settled >= self.confirmed);
-        !sealed && !waits && !self.divergence.holds()
+        // Without a member there is nobody to write the log.
+        !self.front.roster.members.is_empty() && !sealed && !waits && !self.divergence.holds()
     }
 
     /// The frame of the next turn, if all its entries are here.

@@ -1,0 +1,74 @@
+//! Whether the recordings of a session's peers agree: each is simulated again, and their logs are compared tick by tick.
+//! Must never believe what the peers say of themselves.
+
+use std::ops::Range;
+
+use crate::exit::Failure;
+use crate::progress::Progress;
+use crate::replay::{Recording, verify};
+
+/// What the recordings show.
+#[derive(Debug)]
+pub struct Agreement {
+    /// Ticks that all of them have.
+    pub common: Range<u64>,
+    /// Per recording: simulated again, it gave every digest.
+    pub exact: Vec<bool>,
+    /// Per recording: ticks of the common ones whose inputs or digest are not those of the first one.
+    pub differing: Vec<u64>,
+    /// Per recording: digest after the last common tick.
+    pub digests: Vec<u64>,
+    /// Ticks that were simulated again, of all together.
+    pub verified_ticks: u64,
+}
+
+impl Agreement {
+    /// How many agree with the first one, that one included, and are exact.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.exact.iter().zip(&self.differing).filter(|(exact, differing)| **exact && **differing == 0).count()
+    }
+}
+
+/// Verifies recordings of one session and compares them.
+///
+/// # Errors
+/// [`Failure`] for what cannot be read.
+pub fn check(recordings: &mut [Recording], progress: Progress) -> Result<Agreement, Failure> {
+    let mut exact = Vec::new();
+    let mut verified_ticks = 0;
+    for recording in recordings.iter_mut() {
+        let verdict = verify::verify(recording, None, progress)?;
+        verified_ticks += verdict.ticks;
+        exact.push(verdict.first_divergence.is_none() && verdict.complete);
+    }
+    let from = recordings.iter().map(|recording| recording.reader.ticks().start).max().unwrap_or(0);
+    let to = recordings.iter().map(Recording::last_tick).min().unwrap_or(0);
+    let common = from..to.max(from);
+    let (differing, digests) = compare(recordings, &common)?;
+    Ok(Agreement { common, exact, differing, digests, verified_ticks })
+}
+
+fn compare(recordings: &mut [Recording], common: &Range<u64>) -> Result<(Vec<u64>, Vec<u64>), Failure> {
+    let count = (common.end - common.start) as usize;
+    let mut first = Vec::new();
+    let (mut differing, mut digests) = (Vec::new(), Vec::new());
+    for (number, recording) in recordings.iter_mut().enumerate() {
+        let path = recording.path.clone();
+        let steps = recording.reader.frames_from(common.start).take(count);
+        let (mut differ, mut last, mut seen) = (0, 0, 0);
+        for step in steps {
+            let step = step.map_err(|e| Failure::unreadable(&path, e))?;
+            last = step.digest;
+            if number == 0 {
+                first.push(step);
+            } else {
+                differ += u64::from(first.get(seen) != Some(&step));
+            }
+            seen += 1;
+        }
+        differing.push(differ + (count - seen) as u64);
+        digests.push(last);
+    }
+    Ok((differing, digests))
+}

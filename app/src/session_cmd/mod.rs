@@ -1,0 +1,246 @@
+//! `spacetime key`, `host`, `join` and `spectate`: one peer of a session on the network. The peer itself is in `peer`; what
+//! the commands share is here. Must never know the protocol.
+
+pub mod key;
+pub mod link;
+pub mod peer;
+pub mod report;
+mod roll;
+pub mod stop;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use netcode::protocol::{Config, Core, Founder, Genesis, Hash, PeerKey, Player, Rules, SessionId, Time, Wish};
+use netcode::transport::{Hello, Identity, Invite, InviteLink, Terms, from_hex};
+use sim::recording::Fork;
+use sim::{Role, Scenario};
+
+use crate::cli::{HostArgs, JoinArgs, PeerArgs};
+use crate::exit::{Failure, Outcome};
+use crate::progress::Progress;
+use crate::record;
+use crate::replay::Recording;
+use crate::session::Options;
+use crate::session::world::{SessionScenario, number_of};
+use crate::{run, scenario_cmd};
+
+use link::UdpLink;
+use peer::{Peer, Plan};
+use report::Report;
+use stop::Stop;
+
+/// The scenario that is hosted unless another is named.
+const SCENARIO: &str = "demo";
+/// UDP port that a host listens at unless told otherwise.
+const PORT: u16 = 4850;
+
+/// Runs `spacetime host`.
+///
+/// # Errors
+/// [`Failure`] for what cannot be read or written, and where there is no socket.
+pub fn host(args: &HostArgs, progress: Progress) -> Result<Outcome, Failure> {
+    let (identity, _) = key::load_or_make(&key::path(args.peer.identity.as_deref())?)?;
+    let world = match &args.resume {
+        Some(recording) => Start::resume(recording, identity.key())?,
+        None => Start::fresh(&scenario_cmd::load(args.scenario.as_deref().unwrap_or(SCENARIO))?),
+    };
+    let session = SessionId(random()?);
+    let listen = args.peer.listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], PORT)));
+    let mut scenario = SessionScenario::new(&world.text, args.turn);
+    scenario.founders.push((world.player.0, number_of(Role::Operator)));
+    let scenario = scenario.encode();
+    let revision = sim::RESULTS_REVISION;
+    let hello = Hello { session, scenario: Hash(blake3::hash(&scenario).into()), revision };
+    let allowed = args.allow.iter().map(|key| (key.0, number_of(Role::Pilot))).collect();
+    let link = UdpLink::open(listen, identity.clone(), hello, allowed)?;
+    let place = place(&args.peer, link.local()?)?;
+    let rules = Rules { simulation_revision: revision, ..Rules::usual(session, world.rate_hz, args.turn) };
+    let address = link::write_address(place.address);
+    let founder = Founder {
+        player: world.player,
+        key: identity.key(),
+        role: number_of(Role::Operator),
+        address: address.clone(),
+    };
+    let start = world.snapshot.as_deref().map(|snapshot| Hash(blake3::hash(snapshot).into()));
+    let genesis = Genesis { rules, founders: vec![founder], known: world.known, scenario, start };
+    let config = Config { identity: identity.signing().clone(), address };
+    let core = Core::found(Time(0), config, Arc::new(genesis), world.snapshot.map(Arc::new));
+    let options = options(&args.peer, world.fork);
+    let plan = plan(&args.peer, None, false);
+    let stop = Stop::listen(args.peer.leave_at_eof)?;
+    let report = Report::new(args.peer.json, progress.is_quiet());
+    print_invites(&report, &args.peer, args.peer.invites.unwrap_or(1), session, &identity, &place)?;
+    go(&args.peer, || Peer::new(core, link, options, plan, stop, report))
+}
+
+/// Runs `spacetime join`, and `spacetime spectate`.
+///
+/// # Errors
+/// [`Failure`] for what cannot be read or written, and where there is no socket.
+pub fn join(args: &JoinArgs, spectator: bool, progress: Progress) -> Result<Outcome, Failure> {
+    let invite: InviteLink = args.invite.parse().map_err(|e| Failure::Misused(format!("this is no invite: {e}")))?;
+    let (identity, _) = key::load_or_make(&key::path(args.peer.identity.as_deref())?)?;
+    let sponsor = invite.invite.issuer;
+    if sponsor == identity.key() {
+        let sentence = "this invite is your own: a second peer needs an identity of its own, see --identity";
+        return Err(Failure::Misused(sentence.to_owned()));
+    }
+    let address = link::resolve(&invite.host, invite.port)?;
+    let any: SocketAddr = if address.is_ipv6() { ([0u16; 8], 0).into() } else { ([0u8, 0, 0, 0], 0).into() };
+    let session = invite.invite.terms.session;
+    let revision = sim::RESULTS_REVISION;
+    let hello = Hello { session, scenario: Hash::default(), revision };
+    let mut link = UdpLink::open(args.peer.listen.unwrap_or(any), identity.clone(), hello, BTreeMap::new())?;
+    link.invite = Some(invite.invite.clone());
+    link.go_to(sponsor, address).map_err(Failure::Misused)?;
+    let advertised = advertised(&args.peer)?;
+    let config = Config {
+        identity: identity.signing().clone(),
+        address: advertised.as_ref().map_or_else(Vec::new, |place| link::write_address(place.address)),
+    };
+    let life = u64::from_le_bytes(random()?);
+    let core = Core::join(Time(0), config, Wish { sponsor, spectator, life, simulation_revision: revision });
+    let options = options(&args.peer, None);
+    let plan = plan(&args.peer, Some(sponsor), spectator);
+    let stop = Stop::listen(args.peer.leave_at_eof)?;
+    let report = Report::new(args.peer.json, progress.is_quiet());
+    if let Some(count) = args.peer.invites {
+        let place = place(&args.peer, link.local()?)?;
+        print_invites(&report, &args.peer, count, session, &identity, &place)?;
+    }
+    go(&args.peer, || Peer::new(core, link, options, plan, stop, report))
+}
+
+/// Runs the peer in a pool of its own: the simulation's thread is the one that also serves the network.
+fn go(args: &PeerArgs, peer: impl FnOnce() -> Peer + Send) -> Result<Outcome, Failure> {
+    let pool = run::pool(Some(args.threads))?;
+    let refusal = pool.install(|| peer().run())?;
+    Ok(refusal.map_or(Outcome::Fine, Outcome::Different))
+}
+
+/// What a founder begins with.
+struct Start {
+    text: String,
+    rate_hz: u32,
+    player: Player,
+    known: Vec<(PeerKey, Player)>,
+    snapshot: Option<Vec<u8>>,
+    fork: Option<Fork>,
+}
+
+impl Start {
+    fn fresh(scenario: &Scenario) -> Self {
+        let (text, rate_hz) = (scenario.text.clone(), scenario.tick_rate_hz);
+        Self { text, rate_hz, player: Player(1), known: Vec::new(), snapshot: None, fork: None }
+    }
+
+    /// The last state of a recording, and who is who there.
+    fn resume(path: &Path, own: PeerKey) -> Result<Self, Failure> {
+        let mut recording = Recording::open(path)?;
+        let known = roll::read(&roll::path_of(path))?;
+        let tick = recording.last_tick();
+        let rebuilt = recording.state_at(tick)?;
+        if let Some(departed) = rebuilt.departed_at {
+            let reason = format!("this build does not reproduce it: the digest of tick {departed} differs");
+            return Err(Failure::unreadable(path, reason));
+        }
+        let simulation = rebuilt.simulation;
+        let highest = known.iter().map(|(_, player)| player.0).max().unwrap_or(0);
+        let mine = known.iter().find(|(key, _)| *key == own).map(|(_, player)| *player);
+        let fork = Fork { identity: recording.reader.identity(), tick, digest: simulation.digest().total };
+        Ok(Self {
+            text: recording.scenario.text.clone(),
+            rate_hz: recording.scenario.tick_rate_hz,
+            player: mine.unwrap_or(Player(highest + 1)),
+            known,
+            snapshot: Some(simulation.snapshot()),
+            fork: Some(fork),
+        })
+    }
+}
+
+/// A place that others come to.
+struct Place {
+    host: String,
+    address: SocketAddr,
+}
+
+/// What is advertised, if anything.
+fn advertised(args: &PeerArgs) -> Result<Option<Place>, Failure> {
+    let Some(text) = &args.advertise else { return Ok(None) };
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    let (host, port) =
+        parts.ok_or_else(|| Failure::Misused(format!("--advertise {text}: a host and a port, as host:4850")))?;
+    Ok(Some(Place { host: host.to_owned(), address: link::resolve(host, port)? }))
+}
+
+/// Where others reach this peer: as advertised, else at its socket.
+fn place(args: &PeerArgs, local: SocketAddr) -> Result<Place, Failure> {
+    if let Some(place) = advertised(args)? {
+        return Ok(place);
+    }
+    let address = if local.ip().is_unspecified() { link::own_address(local.port()) } else { local };
+    let host = match address {
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    Ok(Place { host, address })
+}
+
+fn print_invites(
+    report: &Report,
+    args: &PeerArgs,
+    count: u32,
+    session: SessionId,
+    identity: &Identity,
+    place: &Place,
+) -> Result<(), Failure> {
+    for _ in 0..count {
+        let terms = Terms {
+            session,
+            id: random()?,
+            role: number_of(Role::Pilot),
+            expires_unix_s: args.expires.map_or(0, |seconds| link::unix_s() + u64::from(seconds)),
+            one_time: args.one_time,
+        };
+        let invite = Invite::issue(terms, identity.signing());
+        report.invite(&InviteLink { host: place.host.clone(), port: place.address.port(), invite }.to_string())?;
+    }
+    Ok(())
+}
+
+fn options(args: &PeerArgs, fork: Option<Fork>) -> Options {
+    let recording = record::Options { keyframe_ticks: None, fork };
+    Options { record: args.record.clone(), recording, bundles: args.bundles.clone(), speculate: false }
+}
+
+fn plan(args: &PeerArgs, sponsor: Option<PeerKey>, spectator: bool) -> Plan {
+    Plan {
+        pilot: args.pilot.filter(|_| !spectator),
+        seconds: args.seconds,
+        sponsor,
+        spectator,
+        roll: args.record.as_deref().map(roll::path_of),
+    }
+}
+
+/// Random bytes from the system.
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Failure::Machine(format!("the system gives no random numbers: {e}")))?;
+    Ok(bytes)
+}
+
+/// A peer's public key from the command line.
+///
+/// # Errors
+/// A sentence.
+pub fn public_key(text: &str) -> Result<PeerKey, String> {
+    from_hex(text)
+        .map(PeerKey)
+        .ok_or_else(|| "a key is 64 lower-case hexadecimal digits, as `spacetime key` shows".into())
+}

@@ -1,0 +1,391 @@
+//! One running peer: the loop that joins socket, core and world, and what it tells. The only place that reads the clock.
+//! Must never turn without waiting, and never wait longer than the core allows.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use netcode::Core;
+use netcode::protocol::{Admission, Event, PeerKey, Status, Time, Turn};
+use netcode::transport::{Down, Incoming};
+use serde_json::json;
+use sim::PlayerId;
+
+use super::link::{UdpLink, write_address};
+use super::report::{Report, Samples, Spread, Summary, cpu_s};
+use super::roll;
+use super::stop::{Stop, Wanted};
+use crate::exit::Failure;
+use crate::output;
+use crate::pilot::Script;
+use crate::session::{Driver, Options, SessionInput};
+
+/// How long a good-bye may take, microseconds. Longer than the core's own patience.
+const LEAVE_US: u64 = 10_000_000;
+/// How long the last words are repeated, microseconds.
+const LINGER_US: u64 = 120_000;
+/// Time between two status lines, microseconds.
+const STATUS_US: u64 = 1_000_000;
+/// A socket's time-out is a multiple of the system's clock tick, up to 10 ms: so long before something is due, shorter
+/// waits take over.
+const COARSE_US: u64 = 5_000;
+/// Those shorter waits, microseconds: datagrams that come meanwhile are seen so much late at most.
+const FINE_US: u64 = 1_000;
+
+/// What a peer is to do beside keeping step.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What flies the own ship.
+    pub pilot: Option<Script>,
+    /// Leaves so long after it came in.
+    pub seconds: Option<u32>,
+    /// Whom it joins by; none for who founds.
+    pub sponsor: Option<PeerKey>,
+    /// Only watches.
+    pub spectator: bool,
+    /// Where to keep who is who, for a session that goes on from the recording.
+    pub roll: Option<PathBuf>,
+}
+
+/// A running peer.
+pub struct Peer {
+    driver: Driver<UdpLink>,
+    plan: Plan,
+    stop: Stop,
+    report: Report,
+    started: Instant,
+    /// When it came in: as a member, or for who only watches with the first state.
+    inside: Option<Time>,
+    leaving: Option<Time>,
+    /// Why it ends before it wanted to.
+    refusal: Option<String>,
+    /// Somebody has ended the link to this peer.
+    farewell: bool,
+    /// Everybody has left whom this peer watched.
+    is_empty: bool,
+    /// Since when it has left.
+    gone: Option<Time>,
+    told: Time,
+    /// First tick that the pilot has not flown, and its first one at all, counted from turn 0.
+    flown: Option<(u64, u64)>,
+    turns: Option<(Turn, Turn)>,
+    delays_ms: Samples,
+    desyncs: u64,
+    player: Option<u32>,
+    written: Option<(u32, usize, usize)>,
+}
+
+impl Peer {
+    /// A peer with this core and this way to the network.
+    #[must_use]
+    pub fn new(
+        core: Core<SessionInput>,
+        link: UdpLink,
+        options: Options,
+        plan: Plan,
+        stop: Stop,
+        report: Report,
+    ) -> Self {
+        Self {
+            driver: Driver::new(core, link, options),
+            plan,
+            stop,
+            report,
+            started: Instant::now(),
+            inside: None,
+            leaving: None,
+            refusal: None,
+            farewell: false,
+            is_empty: false,
+            gone: None,
+            told: Time(0),
+            flown: None,
+            turns: None,
+            delays_ms: Samples::default(),
+            desyncs: 0,
+            player: None,
+            written: None,
+        }
+    }
+
+    /// Runs until it has left, is refused or stopped; gives the reason for the latter two.
+    ///
+    /// # Errors
+    /// [`Failure`] where this peer cannot go on.
+    pub fn run(mut self) -> Result<Option<String>, Failure> {
+        let broken = self.turn_until_over().err();
+        // What was confirmed is recorded whatever happened.
+        let result = self.finish();
+        broken.map_or(result, Err)
+    }
+
+    fn turn_until_over(&mut self) -> Result<(), Failure> {
+        loop {
+            let now = self.clock();
+            self.receive(now)?;
+            let status = self.driver.status();
+            self.fly(now, &status);
+            let driven = self.driver.drive(now);
+            self.driver.link().endpoint.flush();
+            self.tell(now)?;
+            driven.map_err(|e| Failure::Machine(format!("this peer cannot go on: {e}")))?;
+            if self.refusal.is_some() || self.is_over(now) {
+                return Ok(());
+            }
+            let (core, link) = self.driver.parts();
+            link.keep_up(core);
+            self.write_roll()?;
+            self.wait(now);
+        }
+    }
+
+    fn clock(&self) -> Time {
+        Time(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn receive(&mut self, now: Time) -> Result<(), Failure> {
+        let outside = self.driver.progress().is_none();
+        let (core, link) = self.driver.parts();
+        link.now = now;
+        for incoming in link.endpoint.poll(now) {
+            match incoming {
+                Incoming::Data { key, bytes } => core.handle(now, key, &bytes),
+                Incoming::Up { key, address, role, invite, .. } => {
+                    link.note(key, address);
+                    core.admit(key, Admission { role, invite, address: write_address(address) });
+                    self.report.note("link", json!({ "key": key.to_string(), "address": address, "up": true }))?;
+                }
+                Incoming::Down { key, why } => {
+                    self.report.note("link", json!({ "key": key.to_string(), "up": false, "why": why.to_string() }))?;
+                    if self.plan.sponsor == Some(key) && outside {
+                        self.refusal = Some(match why {
+                            Down::NoAnswer => "nobody answers there; is the session still running?".to_owned(),
+                            other => format!("the link was lost before the session came: {other}"),
+                        });
+                        return Ok(());
+                    }
+                    self.farewell |= why == Down::Closed;
+                }
+                Incoming::Refused { key, reason } => {
+                    if self.plan.sponsor == Some(key) && outside {
+                        self.refusal = Some(format!("refused: {reason}"));
+                        return Ok(());
+                    }
+                    tracing::info!(%key, "a link was refused: {reason}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters what the scripted pilot does in the turn that is open for inputs.
+    fn fly(&mut self, now: Time, status: &Status) {
+        let Some((script, player)) = self.plan.pilot.zip(status.player) else { return };
+        let simulation = self.driver.simulation();
+        let rate_hz = simulation.scenario().tick_rate_hz;
+        let Some(&ship) = simulation.ships_of(PlayerId(player.0)).first() else { return };
+        let ticks = u64::from(self.driver.replica().world().ticks_per_turn());
+        let first = status.entered.0 * ticks;
+        let (origin, from) = self.flown.unwrap_or((first, first));
+        let end = first + ticks;
+        if from >= end {
+            return;
+        }
+        let mut input = SessionInput::default();
+        for tick in from..end {
+            for command in script.of_player(player.0).commands(ship, tick - origin, rate_hz) {
+                // Ticks that were missed are made up for in the first one.
+                let place = u32::try_from(tick.saturating_sub(first)).unwrap_or(0);
+                if let Err(error) = input.push(place, &command) {
+                    tracing::debug!("the pilot's command does not fit: {error}");
+                }
+            }
+        }
+        self.flown = Some((origin, end));
+        self.driver.submit(now, input);
+    }
+
+    /// Tells what happened.
+    fn tell(&mut self, now: Time) -> Result<(), Failure> {
+        for event in self.driver.take_events() {
+            match &event {
+                Event::Active { player, .. } => {
+                    self.player = Some(player.0);
+                    self.inside.get_or_insert(now);
+                }
+                Event::Refused(why) => self.refusal = Some(format!("refused: {why}")),
+                Event::Stopped { .. } => {
+                    let why = "the members' states differ and no majority agrees: the session is over";
+                    self.refusal = Some(why.to_owned());
+                }
+                Event::Desync { .. } => self.desyncs += 1,
+                Event::Gone => self.gone = Some(now),
+                _ => {}
+            }
+            self.report.event(&event)?;
+        }
+        if self.plan.spectator && self.inside.is_none() && self.driver.progress().is_some() {
+            self.inside = Some(now);
+            self.report.say("you are watching", "watching", json!({}))?;
+        }
+        let status = self.driver.status();
+        if self.is_left_alone(&status) {
+            self.is_empty = true;
+            self.report.say("everybody has left: the session is over", "over", json!({}))?;
+        }
+        self.sample(&status);
+        if now.since(self.told) >= STATUS_US {
+            self.told = now;
+            self.report.note("status", self.status(&status))?;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody is left to follow: the log says so, or the last one has said good-bye, whose leaving no log tells.
+    fn is_left_alone(&mut self, status: &Status) -> bool {
+        if self.is_empty || self.leaving.is_some() || self.driver.progress().is_none() {
+            return false;
+        }
+        if self.player.is_some() || !self.farewell {
+            return status.members.is_empty();
+        }
+        let (core, link) = self.driver.parts();
+        let members: Vec<PeerKey> = core.known_peers().iter().filter(|peer| peer.member).map(|peer| peer.key).collect();
+        !link.endpoint.peers().any(|(key, _)| members.contains(&key))
+    }
+
+    fn sample(&mut self, status: &Status) {
+        let Some(genesis) = self.driver.core().genesis() else { return };
+        let turn_ms = genesis.rules.turn_us() as f64 / 1e3;
+        let (first, last) = self.turns.unwrap_or((status.next_turn, status.next_turn));
+        if status.next_turn > last && status.player.is_some() {
+            self.delays_ms.push(f64::from(status.delay_turns) * turn_ms);
+        }
+        self.turns = Some((first, status.next_turn));
+    }
+
+    fn status(&self, status: &Status) -> serde_json::Value {
+        let links: Vec<_> = status
+            .links
+            .iter()
+            .map(|link| {
+                json!({
+                    "player": link.player.map(|player| player.0),
+                    "rtt_ms": link.rtt_us as f64 / 1e3,
+                    "loss": link.loss,
+                    "redundancy": link.redundancy,
+                    "relayed": link.relayed,
+                })
+            })
+            .collect();
+        let tick = self.driver.progress().map(|progress| progress.tick);
+        json!({
+            "player": status.player.map(|player| player.0),
+            "members": status.members.iter().map(|player| player.0).collect::<Vec<_>>(),
+            "epoch": status.epoch,
+            "tick": tick,
+            "turn": status.next_turn.0,
+            "unconfirmed": status.next_turn.0.saturating_sub(status.unconfirmed.0),
+            "delay_turns": status.delay_turns,
+            "stalled_turns": status.stalled_turns,
+            "links": links,
+        })
+    }
+
+    /// Begins and ends the leaving.
+    fn is_over(&mut self, now: Time) -> bool {
+        let wanted = self.stop.wanted();
+        let said = self.gone.is_some_and(|gone| now.since(gone) >= LINGER_US);
+        if wanted == Wanted::Now && !said {
+            self.refusal = Some("ended at once, without leaving the session".to_owned());
+        }
+        if wanted == Wanted::Now || said || self.is_empty {
+            return true;
+        }
+        let due = self.plan.seconds.zip(self.inside);
+        let due = due.is_some_and(|(seconds, inside)| now.since(inside) >= u64::from(seconds) * 1_000_000);
+        if self.leaving.is_none() && (wanted == Wanted::Leave || due) {
+            self.leaving = Some(now);
+            self.driver.core().leave(now);
+        }
+        self.leaving.is_some_and(|since| now.since(since) > LEAVE_US)
+    }
+
+    /// Keeps who is who, where it has changed.
+    fn write_roll(&mut self) -> Result<(), Failure> {
+        let Some(path) = &self.plan.roll else { return Ok(()) };
+        let core = self.driver.core();
+        let version = core.access_version();
+        if self.written != Some(version) {
+            let known = core.known_peers();
+            self.written = Some(version);
+            if !known.is_empty() {
+                roll::write(path, &known)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a datagram or for what is due.
+    fn wait(&mut self, began: Time) {
+        let now = self.clock();
+        let due = self.driver.core().wake_at().max(began);
+        let left_us = due.since(now);
+        if left_us > COARSE_US {
+            let timeout = Duration::from_micros(left_us - COARSE_US);
+            if let Err(error) = self.driver.link().endpoint.wait(timeout) {
+                tracing::warn!("the socket: {error}");
+                self.stop.wait(timeout);
+            }
+        } else if left_us > 0 {
+            self.stop.wait(Duration::from_micros(left_us.min(FINE_US)));
+        }
+    }
+
+    fn finish(mut self) -> Result<Option<String>, Failure> {
+        let link = self.driver.link();
+        let keys: Vec<PeerKey> = link.endpoint.peers().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| link.endpoint.disconnect(key));
+        let summary = self.summary();
+        let (driver, report, refusal) = (self.driver, self.report, self.refusal);
+        let (_, ending) = driver.finish();
+        let summary =
+            Summary { recordings: ending.recordings, failures: ending.failures, bundles: ending.bundles, ..summary };
+        // Who was never let in has nothing to sum up.
+        if summary.turns > 0 || refusal.is_none() {
+            report.summary(&summary)?;
+        }
+        Ok(refusal)
+    }
+
+    fn summary(&mut self) -> Summary {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let status = self.driver.status();
+        let progress = self.driver.progress();
+        let ticks = f64::from(self.driver.replica().world().ticks_per_turn().max(1));
+        let tick_ms: Vec<f64> = self.driver.costs_us().map(|us| f64::from(us) / 1e3 / ticks).collect();
+        let turns = self.turns.map_or(0, |(first, next)| next.0.saturating_sub(first.0));
+        let stats = self.driver.link().endpoint.stats().clone();
+        let per_s = |count: u64| count as f64 / seconds.max(1e-3);
+        Summary {
+            player: self.player,
+            first_tick: progress.map_or(0, |progress| progress.first_tick),
+            last_tick: progress.map_or(0, |progress| progress.tick),
+            digest: output::hex(progress.map_or(0, |progress| progress.digest)),
+            seconds,
+            input_delay_ms: self.delays_ms.spread(),
+            turns,
+            stalled_turns: status.stalled_turns,
+            stalled_share: status.stalled_turns as f64 / (turns.max(1)) as f64,
+            stall_ms_max: status.stall_us_max as f64 / 1e3,
+            roll_backs: status.roll_backs,
+            bytes_out_per_s: per_s(stats.bytes_sent),
+            bytes_in_per_s: per_s(stats.bytes_received),
+            datagrams_out_per_s: per_s(stats.datagrams_sent),
+            rejected: stats.rejected_in_all(),
+            tick_ms: Spread::of(tick_ms),
+            cpu_share: cpu_s().map(|cpu| cpu / seconds.max(1e-3)),
+            desyncs: self.desyncs,
+            ..Summary::default()
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Peers of a session as real processes, for tests: started, listened to, killed, and their recordings compared. Every
+//! wait has a deadline that is far beyond what a busy machine needs.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use app::progress::Progress;
+use app::replay::{Recording, verify};
+use serde_json::Value;
+
+/// Longest that anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running peer.
+pub struct Peer {
+    process: Child,
+    lines: Receiver<Value>,
+    /// What it has said so far.
+    pub said: Vec<Value>,
+    /// Its recording.
+    pub recording: PathBuf,
+    complaints: Option<std::thread::JoinHandle<String>>,
+}
+
+/// How a peer ended.
+pub struct Ended {
+    /// Exit code; none for one that was killed.
+    pub code: Option<i32>,
+    /// What it said on standard error.
+    pub complaints: String,
+    /// Everything it said.
+    pub said: Vec<Value>,
+}
+
+impl Peer {
+    /// Starts `spacetime` with these arguments, and an identity and a recording named `name` in the folder.
+    pub fn start(folder: &Path, name: &str, line: &str, more: &[&str]) -> Self {
+        let recording = folder.join(format!("{name}.strec"));
+        let mut process = Command::new(env!("CARGO_BIN_EXE_spacetime"))
+            .args(line.split_whitespace())
+            .args(more)
+            .args(["--json", "--leave-at-eof", "--identity"])
+            .arg(folder.join(identity_of(name)))
+            .arg("--record")
+            .arg(&recording)
+            .env_remove("SPACETIME_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let (sender, lines) = channel();
+        let output = BufReader::new(process.stdout.take().expect("piped"));
+        std::thread::spawn(move || {
+            for line in output.lines() {
+                let Ok(line) = line else { return };
+                let value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+                if sender.send(value).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut errors = process.stderr.take().expect("piped");
+        let complaints = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = errors.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        Self { process, lines, said: Vec::new(), recording, complaints: Some(complaints) }
+    }
+
+    /// A host on a free port.
+    pub fn host(folder: &Path, name: &str, more: &[&str]) -> Self {
+        Self::start(folder, name, "host --listen 127.0.0.1:0 --pilot auto", more)
+    }
+
+    /// A peer that joins.
+    pub fn join(folder: &Path, name: &str, invite: &str, more: &[&str]) -> Self {
+        Self::start(folder, name, "join --listen 127.0.0.1:0 --pilot auto", &[&[invite], more].concat())
+    }
+
+    /// Waits until it says something that fits, also among what it has said already.
+    pub fn hears(&mut self, what: &str, mut fits: impl FnMut(&Value) -> bool) -> Value {
+        if let Some(value) = self.said.iter().find(|value| fits(value)) {
+            return value.clone();
+        }
+        self.will_hear(what, fits)
+    }
+
+    /// Waits until it says something more that fits.
+    pub fn will_hear(&mut self, what: &str, mut fits: impl FnMut(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(value) => {
+                    self.said.push(value.clone());
+                    if fits(&value) {
+                        return value;
+                    }
+                }
+                Err(reason) => {
+                    let why = if reason == RecvTimeoutError::Timeout { "takes too long" } else { "ended" };
+                    let said: Vec<String> = self.said.iter().map(Value::to_string).collect();
+                    let _ = self.process.kill();
+                    let complaints = self.complaints.take().map(|c| c.join().expect("it reads"));
+                    panic!("{what}: {why}. It said\n{}\n{}", said.join("\n"), complaints.unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// The invite that it prints.
+    pub fn invite(&mut self) -> String {
+        let line = self.hears("an invite", |value| value["event"] == "invite");
+        line["invite"].as_str().expect("a text").to_owned()
+    }
+
+    /// Waits until it is a member, and gives its number.
+    pub fn active(&mut self) -> u64 {
+        self.hears("to be a member", |value| value["event"] == "active")["player"].as_u64().expect("a number")
+    }
+
+    /// Waits until its confirmed log is so many ticks further than it has said by now.
+    pub fn plays(&mut self, ticks: u64) {
+        let tick = |value: &Value| value["tick"].as_u64().filter(|_| value["event"] == "status");
+        let now = self.said.iter().filter_map(tick).max().unwrap_or(0);
+        self.will_hear(&format!("{ticks} ticks more than {now}"), |value| tick(value) >= Some(now + ticks));
+    }
+
+    /// Tells it to leave, by the end of its standard input.
+    pub fn dismiss(&mut self) {
+        drop(self.process.stdin.take());
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.process.id().to_string()]).status();
+        assert!(sent.expect("there is a kill").success(), "the signal is sent");
+    }
+
+    /// Waits for its end.
+    pub fn ends(mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(value) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            self.said.push(value);
+        }
+        assert!(Instant::now() < deadline, "it does not end: {:?}", self.said.last());
+        let status = self.process.wait().expect("it ends");
+        let complaints = self.complaints.take().map(|c| c.join().expect("it reads")).unwrap_or_default();
+        assert!(!complaints.contains("panicked"), "{complaints}");
+        Ended { code: status.code(), complaints, said: std::mem::take(&mut self.said) }
+    }
+
+    /// Kills it, as a crash does.
+    pub fn crashes(mut self) -> PathBuf {
+        self.process.kill().expect("it is killed");
+        self.process.wait().expect("it ends");
+        std::mem::take(&mut self.recording)
+    }
+
+    /// Tells it to leave, and waits for that; gives its summary.
+    pub fn leaves(mut self) -> Value {
+        self.dismiss();
+        self.ends().fine()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Ended {
+    /// It ended well; its summary.
+    pub fn fine(self) -> Value {
+        assert_eq!(self.code, Some(0), "{}", self.complaints);
+        let last = self.said.into_iter().next_back().expect("a summary");
+        assert_eq!(last["event"], "end", "{last}");
+        assert_eq!(last["desyncs"], 0, "{last}");
+        assert_eq!(last["failures"], serde_json::json!([]), "{last}");
+        last
+    }
+
+    /// It was refused, with one sentence that says so.
+    pub fn refused(self, sentence: &str) {
+        assert_eq!(self.code, Some(1), "{}", self.complaints);
+        assert!(self.complaints.contains(sentence), "`{sentence}` is not in: {}", self.complaints);
+        assert_eq!(self.complaints.lines().count(), 1, "one sentence: {}", self.complaints);
+    }
+}
+
+/// `a-2` has the identity of `a`: the same player in another process.
+fn identity_of(name: &str) -> String {
+    format!("{}.key", name.split('-').next().unwrap_or(name))
+}
+
+/// A recording's ticks, each simulated again and found exact; `whole` if nothing of it may be missing.
+pub fn verified(path: &Path, whole: bool) -> std::ops::Range<u64> {
+    let mut recording = Recording::open(path).expect("a recording");
+    let verdict = verify::verify(&mut recording, None, Progress::new(true)).expect("it can be verified");
+    assert_eq!(verdict.verdict, "exact", "{}: {verdict:?}", path.display());
+    assert!(verdict.complete || !whole, "{}: {verdict:?}", path.display());
+    recording.reader.ticks()
+}
+
+/// All have the same inputs and digests in every tick that two of them share; gives how many ticks are in more than one.
+pub fn agree(paths: &[&Path]) -> u64 {
+    let mut all = std::collections::BTreeMap::new();
+    let mut shared = 0;
+    for path in paths {
+        let mut recording = Recording::open(path).expect("a recording");
+        let first = recording.reader.ticks().start;
+        for step in recording.reader.frames_from(first) {
+            let Ok(step) = step else { break };
+            let (tick, entry) = (step.tick, (step.frame, step.digest));
+            match all.get(&tick) {
+                None => drop(all.insert(tick, entry)),
+                Some(known) => {
+                    assert_eq!(*known, entry, "{}: tick {tick}", path.display());
+                    shared += 1;
+                }
+            }
+        }
+    }
+    shared
+}
