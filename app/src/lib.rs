@@ -14,6 +14,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod scenario_cmd;
+pub mod session;
 
 use std::process::ExitCode;
 

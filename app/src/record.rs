@@ -38,6 +38,21 @@ impl Recorder {
         options: Options,
         inputs: &[&Path],
     ) -> Result<Self, Failure> {
+        Self::begin(path, scenario, simulation.tick().0, &simulation.snapshot(), options, inputs)
+    }
+
+    /// Begins a recording with the state at `first_tick`, as a snapshot.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn begin(
+        path: &Path,
+        scenario: &Scenario,
+        first_tick: u64,
+        snapshot: &[u8],
+        options: Options,
+        inputs: &[&Path],
+    ) -> Result<Self, Failure> {
         let mut header = Header::new(
             crate::BUILD_ID,
             &scenario.name,
@@ -49,12 +64,13 @@ impl Recorder {
         if let Some(ticks) = options.keyframe_ticks {
             header.keyframe_ticks = ticks;
         }
+        header.first_tick = first_tick;
         if let Some(fork) = options.fork {
             header = header.forked(fork);
         }
         let last_keyframe = header.first_tick;
         let file = output::create(path, inputs)?;
-        let writer = Writer::new(file, header, &simulation.snapshot()).map_err(|e| Failure::unwritable(path, e))?;
+        let writer = Writer::new(file, header, snapshot).map_err(|e| Failure::unwritable(path, e))?;
         Ok(Self { writer, path: path.to_owned(), last_keyframe })
     }
 
@@ -63,8 +79,45 @@ impl Recorder {
     /// # Errors
     /// [`Failure::Unwritable`].
     pub fn push(&mut self, frame: &InputFrame, digest: u64, simulation: &Simulation) -> Result<(), Failure> {
-        self.writer.push(frame, digest).map_err(|e| Failure::unwritable(&self.path, e))?;
-        if self.writer.wants_keyframe() { self.keyframe(simulation) } else { Ok(()) }
+        self.add(frame, digest)?;
+        if self.writer.wants_keyframe() { self.add_keyframe(&simulation.snapshot()) } else { Ok(()) }
+    }
+
+    /// Adds the frame of the next tick and the digest after it.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn add(&mut self, frame: &InputFrame, digest: u64) -> Result<(), Failure> {
+        self.writer.push(frame, digest).map_err(|e| Failure::unwritable(&self.path, e))
+    }
+
+    /// Adds a keyframe: the state at [`Self::next_tick`], as a snapshot.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn add_keyframe(&mut self, snapshot: &[u8]) -> Result<(), Failure> {
+        self.last_keyframe = self.writer.next_tick();
+        self.writer.keyframe(snapshot).map_err(|e| Failure::unwritable(&self.path, e))
+    }
+
+    /// Writes what was added since the last segment.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(|e| Failure::unwritable(&self.path, e))
+    }
+
+    /// The tick of the next frame.
+    #[must_use]
+    pub fn next_tick(&self) -> u64 {
+        self.writer.next_tick()
+    }
+
+    /// Ticks in a whole segment.
+    #[must_use]
+    pub fn segment_ticks(&self) -> u64 {
+        u64::from(self.writer.header().segment_ticks)
     }
 
     /// Ends the recording with a keyframe of the last state, so that whatever went wrong in it can be placed.
@@ -73,8 +126,16 @@ impl Recorder {
     /// [`Failure::Unwritable`].
     pub fn finish(mut self, simulation: &Simulation) -> Result<Written, Failure> {
         if self.writer.next_tick() > self.last_keyframe {
-            self.keyframe(simulation)?;
+            self.add_keyframe(&simulation.snapshot())?;
         }
+        self.close()
+    }
+
+    /// Ends the recording as it is.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn close(self) -> Result<Written, Failure> {
         let written = self.writer.written();
         let path = self.path;
         let file = self.writer.finish().map_err(|e| Failure::unwritable(&path, e))?;
@@ -83,10 +144,5 @@ impl Recorder {
             tracing::debug!(%error, "recording not synchronised");
         }
         Ok(written)
-    }
-
-    fn keyframe(&mut self, simulation: &Simulation) -> Result<(), Failure> {
-        self.last_keyframe = self.writer.next_tick();
-        self.writer.keyframe(&simulation.snapshot()).map_err(|e| Failure::unwritable(&self.path, e))
     }
 }

@@ -7,6 +7,8 @@
 pub mod netsim;
 pub mod protocol;
 pub mod transport;
+pub mod replica;
+pub mod speculation;
 pub mod world;
 
 pub use protocol::{Config, Core, Effect, Event, Frame, Input};

@@ -19,6 +19,12 @@ pub trait World: Sized {
     /// The exact state, as bytes that are the same on every peer.
     fn snapshot(&self) -> Vec<u8>;
 
+    /// The same for a kept state, where it can be had without leaving the present one. `None` makes the replica go back
+    /// and execute again.
+    fn snapshot_at(&self, _turn: Option<Turn>) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The world of a scenario, in its first state where the snapshot is empty.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod field;
 pub mod frame_view;
 pub mod input;
 mod inspect;
+mod neighbourhood;
 pub mod random;
 pub mod recording;
 pub mod refusal;
@@ -35,7 +36,7 @@ mod world;
 pub use command::Command;
 pub use component::Kind;
 pub use digest::{Digest, RESOURCES};
-pub use input::{InputFrame, Membership, PlayerId, Role};
+pub use input::{FrameError, InputFrame, Membership, PlayerId, Role};
 pub use inspect::{ComponentState, Difference, EntityState};
 pub use refusal::Refusal;
 pub use report::{Event, TickReport};
@@ -46,3 +47,9 @@ pub use snapshot::{SnapshotError, schema_hash};
 pub use space::Position;
 pub use step::System;
 pub use time::{SimTime, Tick, TimeFactor};
+
+/// Changes whenever the same scenario and inputs give other results: builds with the same number may share a session
+/// and read each other's recordings to the same digests, whatever else differs between them. Raise it in the commit
+/// that mints new golden digests; `fixtures/golden/revisions.txt` holds every number with the hash of its digests,
+/// and a test compares.
+pub const RESULTS_REVISION: u64 = 1;

@@ -10,8 +10,8 @@ pub enum Refusal {
     /// Longer than a command may be.
     #[error("the command is longer than 1024 bytes")]
     TooLong = 0,
-    /// Not the encoding of one command.
-    #[error("the bytes are not a command")]
+    /// Not the encoding of one command, or behind a command of a player with a higher number.
+    #[error("the bytes are not a command, or out of their order")]
     Malformed = 1,
     /// A kind of command that this build does not know.
     #[error("unknown kind of command")]

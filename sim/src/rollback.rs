@@ -126,6 +126,22 @@ impl RollbackRing {
         true
     }
 
+    /// The exact state at `tick`, as [`Simulation::snapshot`] would have written it then, if it is in the ring. The
+    /// present state of `simulation`, which says of which scenario, is not touched.
+    #[must_use]
+    pub fn snapshot(&self, simulation: &Simulation, tick: Tick) -> Option<Vec<u8>> {
+        let slot = (tick.0 % self.slots.len() as u64) as usize;
+        let scenario = self.scenario.as_ref().filter(|scenario| simulation.is_of(scenario))?;
+        if self.ticks[slot] != Some(tick) {
+            return None;
+        }
+        let mut state = State::new(scenario);
+        self.slots[slot].restore(&mut state);
+        let mut bytes = Vec::new();
+        crate::snapshot::save(scenario, &state, &mut bytes);
+        Some(bytes)
+    }
+
     /// Bytes of component data held by all slots.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -34,6 +34,11 @@ impl Simulation {
         Self { scenario, state, workshop: Workshop::default() }
     }
 
+    /// Another state of the same scenario, stepped in the same way.
+    pub(crate) fn with_state(&self, state: State) -> Self {
+        Self { scenario: Arc::clone(&self.scenario), state, workshop: self.workshop.with_fresh_scratch() }
+    }
+
     /// Chooses the instructions for the wide systems. The results are the same.
     #[must_use]
     pub fn with_lanes(mut self, lanes: Lanes) -> Self {
@@ -192,6 +197,6 @@ impl Clone for Simulation {
         let mut copy = crate::rollback::SavedState::default();
         copy.save(&self.state);
         copy.restore(&mut state);
-        Self { scenario: Arc::clone(&self.scenario), state, workshop: self.workshop.with_fresh_scratch() }
+        self.with_state(state)
     }
 }

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::FORMAT_VERSION;
-use crate::input::{COMMAND_BYTES_MAX, FRAME_COMMANDS_MAX, FRAME_MEMBERSHIP_MAX};
+pub use crate::input::FrameError;
 
 /// Why a file cannot be opened as a recording at all.
 #[derive(Debug, thiserror::Error)]
@@ -101,32 +101,6 @@ pub enum Fault {
     /// The checksum matches but a frame in it breaks the rules of input frames.
     #[error("an input frame in it is invalid: {0}")]
     Frame(#[from] FrameError),
-}
-
-/// Which rule of input frames is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    /// More than [`FRAME_MEMBERSHIP_MAX`].
-    #[error("{count} membership entries in one frame, {FRAME_MEMBERSHIP_MAX} are allowed")]
-    Membership {
-        /// How many there are.
-        count: usize,
-    },
-    /// More than [`FRAME_COMMANDS_MAX`].
-    #[error("{count} commands in one frame, {FRAME_COMMANDS_MAX} are allowed")]
-    Commands {
-        /// How many there are.
-        count: usize,
-    },
-    /// More than [`COMMAND_BYTES_MAX`].
-    #[error("a command of {bytes} bytes, {COMMAND_BYTES_MAX} are allowed")]
-    CommandBytes {
-        /// How many it has.
-        bytes: usize,
-    },
-    /// A player's command behind one of a player with a higher number.
-    #[error("the commands are not ordered by player")]
-    Order,
 }
 
 /// Why something was not recorded.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::varint::{put, take, unzigzag, zigzag};
 use super::{Fault, FrameError};
-use crate::input::{COMMAND_BYTES_MAX, FRAME_COMMANDS_MAX, FRAME_MEMBERSHIP_MAX, InputFrame, PlayerId, SentCommand};
+use crate::input::{COMMAND_BYTES_MAX, InputFrame, PlayerId, SentCommand};
 
 /// Most commands in one segment; a writer closes a segment before.
 pub(super) const SEGMENT_COMMANDS_MAX: usize = 1 << 18;
@@ -22,23 +22,6 @@ const INTEGERS_MAX: usize = 32;
 const SHAPE_BYTES: u8 = 0;
 /// Highest order of prediction: 0 expects nothing, 1 the last value, 2 a line, 3 a parabola.
 const ORDER_MAX: u8 = 3;
-
-/// Checks the rules of one frame.
-pub(super) fn check(frame: &InputFrame) -> Result<(), FrameError> {
-    if frame.membership.len() > FRAME_MEMBERSHIP_MAX {
-        return Err(FrameError::Membership { count: frame.membership.len() });
-    }
-    if frame.commands.len() > FRAME_COMMANDS_MAX {
-        return Err(FrameError::Commands { count: frame.commands.len() });
-    }
-    if let Some(long) = frame.commands.iter().find(|c| c.bytes.len() > COMMAND_BYTES_MAX) {
-        return Err(FrameError::CommandBytes { bytes: long.bytes.len() });
-    }
-    if !frame.commands.is_sorted_by_key(|c| c.player) {
-        return Err(FrameError::Order);
-    }
-    Ok(())
-}
 
 /// What is stored, as postcard.
 #[derive(Serialize, Deserialize)]
@@ -59,7 +42,7 @@ struct Columns<'a> {
     bytes: &'a [u8],
 }
 
-/// Encodes frames that pass [`check`].
+/// Encodes frames that pass [`InputFrame::check`].
 pub(super) fn encode(frames: &[InputFrame]) -> Vec<u8> {
     let (mut membership, mut players) = (Vec::new(), Vec::new());
     let mut sent: Vec<(PlayerId, u32, &[u8])> = Vec::new();
@@ -236,7 +219,7 @@ pub(super) fn decode(stored: &[u8], ticks: u32) -> Result<Vec<InputFrame>, Fault
         return Err(Fault::Malformed);
     }
     for frame in &frames {
-        check(frame)?;
+        frame.check()?;
     }
     Ok(frames)
 }
@@ -361,7 +344,7 @@ mod tests {
             let mut bytes = encode(&frames);
             *at.get_mut(&mut bytes) = to;
             if let Ok(frames) = decode(&bytes, frames.len() as u32) {
-                prop_assert!(frames.iter().all(|frame| check(frame).is_ok()));
+                prop_assert!(frames.iter().all(|frame| frame.check().is_ok()));
             }
         }
     }
@@ -370,13 +353,13 @@ mod tests {
     fn the_rules_of_a_frame_are_checked() {
         let sent = |player, length| SentCommand { player: PlayerId(player), bytes: vec![0; length] };
         let with = |commands| InputFrame { commands, ..InputFrame::default() };
-        assert_eq!(check(&with(vec![sent(1, COMMAND_BYTES_MAX), sent(1, 0), sent(2, 0)])), Ok(()));
-        assert_eq!(check(&with(vec![sent(2, 0), sent(1, 0)])), Err(FrameError::Order));
-        assert_eq!(check(&with(vec![sent(1, 1025)])), Err(FrameError::CommandBytes { bytes: 1025 }));
-        assert_eq!(check(&with(vec![sent(1, 0); 4097])), Err(FrameError::Commands { count: 4097 }));
+        assert_eq!(with(vec![sent(1, COMMAND_BYTES_MAX), sent(1, 0), sent(2, 0)]).check(), Ok(()));
+        assert_eq!(with(vec![sent(2, 0), sent(1, 0)]).check(), Err(FrameError::Order));
+        assert_eq!(with(vec![sent(1, 1025)]).check(), Err(FrameError::CommandBytes { bytes: 1025 }));
+        assert_eq!(with(vec![sent(1, 0); 4097]).check(), Err(FrameError::Commands { count: 4097 }));
         let membership = vec![Membership::Leave { player: PlayerId(1) }; 257];
         let crowd = InputFrame { membership, ..InputFrame::default() };
-        assert_eq!(check(&crowd), Err(FrameError::Membership { count: 257 }));
+        assert_eq!(crowd.check(), Err(FrameError::Membership { count: 257 }));
         // Such frames are refused too where a file that was made by something else has them.
         assert_eq!(decode(&encode(&[crowd]), 1), Err(FrameError::Membership { count: 257 }.into()));
         let flood = with(vec![sent(1, 0); 4097]);

@@ -51,7 +51,7 @@ pub struct Header {
     pub seed: u64,
     /// Hash of the component schema that the keyframes are written in.
     pub schema: u64,
-    /// Tick of the first keyframe: 0 unless forked.
+    /// Tick of the first keyframe: 0, but for a fork and for the recording of who came late to a session.
     pub first_tick: u64,
     /// The recording this one was forked from.
     pub forked_from: Option<Fork>,

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::chunk::{self, Head, Kind};
-use super::frames::{self, SEGMENT_COMMAND_BYTES_MAX, SEGMENT_COMMANDS_MAX, SEGMENT_MEMBERSHIP_MAX};
+use super::frames::{SEGMENT_COMMAND_BYTES_MAX, SEGMENT_COMMANDS_MAX, SEGMENT_MEMBERSHIP_MAX};
 use super::header;
 use super::index::{End, IndexBuilder};
 use super::payload;
@@ -106,7 +106,7 @@ impl<W: Write> Writer<W> {
     /// [`WriteError::Io`] and, ever after, [`WriteError::Stopped`]: the open segment is lost.
     pub fn push(&mut self, frame: &InputFrame, digest: u64) -> Result<(), WriteError> {
         self.check_running()?;
-        frames::check(frame).map_err(|error| WriteError::Frame { tick: self.next_tick(), error })?;
+        frame.check().map_err(|error| WriteError::Frame { tick: self.next_tick(), error })?;
         if self.index.is_full() || self.next_tick() == u64::MAX {
             return Err(WriteError::Full);
         }

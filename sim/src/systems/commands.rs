@@ -8,7 +8,7 @@ use crate::component::{
     Assist, Attitude, Berth, COMPONENTS, Clock, Component, Controls, Hull, Kind, Round, Solid, Spin, Tank, Velocity,
     Visitor, Weapon, visit_components,
 };
-use crate::input::{FRAME_COMMANDS_MAX, FRAME_MEMBERSHIP_MAX, InputFrame, Membership, PlayerId, Role};
+use crate::input::{FRAME_MEMBERSHIP_MAX, Gate, InputFrame, Membership, PlayerId, Role};
 use crate::refusal::Refusal;
 use crate::report::{Event, RefusedCommand};
 use crate::scenario::Scenario;
@@ -48,12 +48,12 @@ pub(crate) fn apply_commands(
     refused: &mut Vec<RefusedCommand>,
     events: &mut Vec<Event>,
 ) {
+    let mut gate = Gate::default();
     for (index, sent) in frame.commands.iter().enumerate() {
-        let result = if index >= FRAME_COMMANDS_MAX {
-            Err(Refusal::Full)
-        } else {
-            Command::decode(&sent.bytes).and_then(|c| apply(scenario, state, sent.player, c, events))
-        };
+        let result = gate
+            .admit(sent)
+            .and_then(|()| Command::decode(&sent.bytes))
+            .and_then(|command| apply(scenario, state, sent.player, command, events));
         if let Err(reason) = result {
             state.refused[reason as usize] += 1;
             refused.push(RefusedCommand { index: index as u32, player: sent.player, reason });

@@ -1,0 +1,18 @@
+//! A simulation in a session: the world port of `netcode` for `sim`, and what goes on beside it: recordings of what is
+//! confirmed, bundles about states that differ, presentation ahead of the log. Must never know of sockets.
+
+pub mod desync;
+pub mod driver;
+pub mod input;
+pub mod near;
+pub mod recorder;
+pub mod ships;
+pub mod world;
+
+pub use driver::{Driver, Link, Options};
+pub use input::{InputError, SessionInput};
+pub use near::Near;
+pub use world::SimWorld;
+
+#[cfg(test)]
+mod tests;
