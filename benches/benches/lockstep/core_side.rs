@@ -14,7 +14,7 @@ use crate::link::{Network, Random};
 use crate::measure::{DELAY_FRAMES, FRAME_US, FRAMES_PER_S, InputBytes, Tally};
 
 /// What the transport adds to a datagram of the core.
-const SEALED_BYTES: usize = 0;
+const SEALED_BYTES: usize = netcode::transport::OVERHEAD_BYTES;
 /// How far apart the peers' clocks are.
 const CLOCKS_APART_US: u64 = 1_000_000_000;
 

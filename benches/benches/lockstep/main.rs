@@ -82,7 +82,8 @@ fn run_virtual(settle_us: u64, span_us: u64) -> Vec<(String, Value)> {
 /// `bench/lockstep.json` in the target folder that this program was built in.
 fn results_file() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
-    let target = program.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "release"))?.parent()?;
+    let target =
+        program.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "release"))?.parent()?;
     Some(target.join("bench").join("lockstep.json"))
 }
 
@@ -104,7 +105,8 @@ fn main() {
     let text = serde_json::to_string_pretty(&figures).expect("numbers and names");
     println!("{text}");
     let Some(file) = results_file() else { return };
-    let written = file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text + "\n"));
+    let written =
+        file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text + "\n"));
     if let Err(error) = written {
         eprintln!("lockstep: {}: {error}", file.display());
     }

@@ -1,8 +1,8 @@
 //! What is counted while a session runs, the same for everyone, and the figures made of it.
 
-use std::collections::{BTreeMap, VecDeque};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::link::Network;
 
@@ -49,7 +49,8 @@ pub struct Tally {
 impl Tally {
     /// Forgets what was counted, but not what is under way.
     pub fn restart(&mut self, now_us: u64, network: &Network) {
-        (self.frames, self.refused, self.missed, self.spent_ns, self.pieces, self.second) = (0, 0, 0, 0, 0, (now_us, 0));
+        (self.frames, self.refused, self.missed, self.spent_ns, self.pieces, self.second) =
+            (0, 0, 0, 0, 0, (now_us, 0));
         for latencies in [&mut self.arrived_us, &mut self.executed_us, &mut self.confirmed_us] {
             latencies.clear();
         }
