@@ -49,11 +49,11 @@ impl Real {
     }
 
     fn data(&self) -> Vec<&[u8]> {
-        let bytes = |incoming| match incoming {
-            &Incoming::Data { ref bytes, .. } => Some(&bytes[..]),
+        let bytes = self.seen.iter().filter_map(|incoming| match incoming {
+            Incoming::Data { bytes, .. } => Some(&bytes[..]),
             _ => None,
-        };
-        self.seen.iter().filter_map(bytes).collect()
+        });
+        bytes.collect()
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Claim {
     pub epoch: u32,
     /// Short chain hash before it.
     pub chain: u64,
+    /// A digest of that log: after which turn, and its value.
+    pub digest: Option<(Turn, u64)>,
 }
 
 /// One other peer.
@@ -42,8 +44,10 @@ pub struct Link {
     pub claims: VecDeque<Claim>,
     /// Entries that it wants passed on.
     pub needs: Vec<(Player, Turn)>,
-    /// Digests that it told, by turn.
+    /// Digests that it told of our common log, by turn.
     pub digests: BTreeMap<Turn, u64>,
+    /// Up to which turn its digests are compared with ours.
+    pub compared: Turn,
     /// Round-trip times.
     pub rtt: Rtt,
     /// How often each entry is sent.
@@ -61,6 +65,14 @@ pub struct Link {
     echo: Option<(u16, Time)>,
 }
 
+impl TurnPart {
+    /// What it says of its sender's log.
+    pub fn claim(&self) -> Claim {
+        let digest = self.digest.and_then(|(back, digest)| Some((Turn(self.next.0.checked_sub(back)?), digest)));
+        Claim { next: self.next, epoch: self.epoch, chain: self.chain, digest }
+    }
+}
+
 impl Link {
     /// A link on which nothing has happened.
     pub fn new(now: Time) -> Self {
@@ -74,6 +86,7 @@ impl Link {
             claims: VecDeque::new(),
             needs: Vec::new(),
             digests: BTreeMap::new(),
+            compared: Turn(0),
             rtt: Rtt::default(),
             redundancy: Redundancy::default(),
             arrivals: Arrivals::default(),
@@ -102,7 +115,7 @@ impl Link {
         }
         self.redundancy.observe(now, part.loss);
         self.echo = Some((part.number, now));
-        self.said = Some(Claim { next: part.next, epoch: part.epoch, chain: part.chain });
+        self.said = Some(part.claim());
         self.confirmed = self.confirmed.max(Turn(part.next.0.saturating_sub(part.unconfirmed)));
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
@@ -195,5 +208,6 @@ impl Link {
     /// What was agreed beyond `next` is not any more: the log was rolled back to there.
     pub fn roll_back(&mut self, next: Turn) {
         self.agreed = self.agreed.min(next);
+        self.digests.split_off(&next);
     }
 }

@@ -68,15 +68,19 @@ impl<I: Input> Core<I> {
         }
         let confirmed = session.confirmed;
         let roster = Arc::clone(&session.front.roster);
-        let differs = |link: &crate::protocol::link::Link| {
-            let told = link.digests.range(..confirmed);
+        let mut first = None;
+        for (_, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {
+            let told = link.digests.range(link.compared.min(confirmed)..confirmed);
             let mut pairs = told.filter_map(|(turn, theirs)| Some((*turn, *theirs, *session.digests.ours.get(turn)?)));
-            pairs.find(|(_, theirs, ours)| theirs != ours).map(|(turn, _, _)| turn)
-        };
-        let members = || self.links.iter().filter(|(key, _)| roster.member_by_key(key).is_some());
-        let Some(first) = members().filter_map(|(_, link)| differs(link)).min() else {
-            return self.forget_digests(confirmed);
-        };
+            match pairs.find(|(_, theirs, ours)| theirs != ours) {
+                Some((turn, ..)) => first = Some(first.unwrap_or(turn).min(turn)),
+                None => link.compared = link.compared.max(confirmed),
+            }
+            while link.digests.len() > KEPT {
+                link.digests.pop_first();
+            }
+        }
+        let Some(first) = first else { return };
         // The first turn at or after it that a quorum has told of decides who is right.
         let candidates: Vec<Turn> = session.digests.ours.range(first..confirmed).map(|(turn, _)| *turn).collect();
         for turn in candidates {
@@ -113,13 +117,6 @@ impl<I: Input> Core<I> {
         if truth.is_none() {
             self.effects.push(Effect::Event(Event::Stopped { turn: at }));
             self.stopped = true;
-        }
-    }
-
-    fn forget_digests(&mut self, confirmed: Turn) {
-        let old = Turn(confirmed.0.saturating_sub(KEPT as u64));
-        for link in self.links.values_mut() {
-            link.digests = link.digests.split_off(&old);
         }
     }
 

@@ -3,9 +3,9 @@
 
 use crate::protocol::effect::Effect;
 use crate::protocol::entry::Entry;
-use crate::protocol::ids::{PeerKey, Time, Turn};
+use crate::protocol::ids::{PeerKey, Time};
 use crate::protocol::input::Input;
-use crate::protocol::link::{Claim, Link};
+use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
 use crate::protocol::wire::{Datagram, Message, Run, TurnPart};
 
@@ -92,16 +92,7 @@ impl<I: Input> Core<I> {
         if !newest {
             return;
         }
-        let claim = Claim { next: part.next, epoch: part.epoch, chain: part.chain };
-        link.claim(claim);
-        if let Some((back, digest)) = part.digest
-            && let Some(turn) = part.next.0.checked_sub(back)
-        {
-            link.digests.insert(Turn(turn), digest);
-            while link.digests.len() > 256 {
-                link.digests.pop_first();
-            }
-        }
+        link.claim(part.claim());
         if member || sponsor == Some(&from) {
             let rtt_us = rtt_us.unwrap_or_else(|| link.rtt.smooth_us());
             let playhead = part.next.0 as f64 + part.playhead as f64 / 64.0;
@@ -128,7 +119,10 @@ impl<I: Input> Core<I> {
                     continue;
                 }
                 match session.chain_before(claim.next) {
-                    Some(chain) if chain.short() == claim.chain => link.agreed = link.agreed.max(claim.next),
+                    Some(chain) if chain.short() == claim.chain => {
+                        link.agreed = link.agreed.max(claim.next);
+                        link.digests.extend(claim.digest);
+                    }
                     Some(_) => session.divergence.note(now, *key, claim.next),
                     None => {}
                 }

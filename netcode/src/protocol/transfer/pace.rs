@@ -182,17 +182,19 @@ impl Pace {
     pub(super) fn on_arrival(&mut self, now: Time, arrival: &Arrival, end: u32) -> bool {
         let origin = *self.origin.get_or_insert(*arrival);
         let at_us = i64::from(arrival.at_us.wrapping_sub(origin.at_us) as i32);
-        if self.samples.back().is_some_and(|last| at_us < last.at_us) {
+        let (least_us, longest_us) = (self.relative(arrival.delay_us_min), self.relative(arrival.delay_us_max));
+        if let Some(last) = self.samples.back_mut()
+            && at_us < last.at_us
+        {
+            // Overtaken itself, it still tells of delays.
+            last.delay_us_min = last.delay_us_min.min(least_us);
+            last.delay_us_max = last.delay_us_max.max(longest_us);
+            self.base[0] = self.base[0].min(least_us);
             return false;
         }
         self.measure_rtt(now, arrival);
-        let sample = Sample {
-            at_us,
-            delay_us_min: self.relative(arrival.delay_us_min),
-            delay_us_max: self.relative(arrival.delay_us_max),
-            received: arrival.received,
-            end,
-        };
+        let sample =
+            Sample { at_us, delay_us_min: least_us, delay_us_max: longest_us, received: arrival.received, end };
         if now.since(self.base_since) > BASE_US {
             self.base = [sample.delay_us_min, self.base[0]];
             self.base_since = now;
