@@ -117,6 +117,7 @@ impl<I: Input> Core<I> {
             return;
         }
         let quorum = roster.is_quorum(heard);
+        if std::env::var("DBG").is_ok() { eprintln!("{now:?} me {me} waited {waited_us} for {:?} quorum {quorum} epoch {} confirmed {} next {} inst {:?}", waiting.players, roster.epoch, session.confirmed, session.front.next, session.instance.as_ref().map(|i|(i.epoch,i.promised,i.attempts, i.wanted.is_some(), i.leading.as_ref().map(|l| l.value.is_some())))); }
         let alive: Vec<Player> = roster.members.iter().map(|m| m.player).filter(|p| heard(*p)).collect();
         self.tell_pause(now, !quorum && waited_us > silence_us);
         if !quorum {

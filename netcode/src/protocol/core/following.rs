@@ -82,13 +82,15 @@ pub(super) struct Following {
     wish: Wish,
     stage: Stage,
     asked: Option<Time>,
+    /// When the sponsor was changed last.
+    changed: Option<Time>,
     /// What turns cost here: how many, microseconds.
     cost: (u64, u64),
 }
 
 impl Following {
     pub fn new(_now: Time, wish: Wish) -> Self {
-        Self { wish, stage: Stage::Asking, asked: None, cost: (0, 0) }
+        Self { wish, stage: Stage::Asking, asked: None, changed: None, cost: (0, 0) }
     }
 
     /// Whom it follows.
@@ -313,16 +315,21 @@ impl<I: Input> Core<I> {
         if is_member && !silent {
             return;
         }
-        let others =
-            session.front.roster.members.iter().filter(|m| m.key != self.key && self.links.contains_key(&m.key));
-        let best = others.map(|m| m.key).max_by_key(|key| heard(key));
-        if let Some(key) =
-            best.filter(|key| *key != following.wish.sponsor && now.since(heard(key)) <= SPONSOR_SILENCE_US)
-        {
-            following.wish.sponsor = key;
-            following.stage = Stage::Asking;
-            following.asked = None;
+        // Not heard yet counts as heard long ago: each member is tried in turn.
+        let others = session.front.roster.members.iter().filter(|m| m.key != self.key && m.key != following.wish.sponsor);
+        let Some(best) = others.max_by_key(|m| heard(&m.key)).cloned() else { return };
+        let tried = following.changed.is_some_and(|at| now.since(at) < SPONSOR_SILENCE_US);
+        if tried && now.since(heard(&best.key)) > SPONSOR_SILENCE_US {
+            return;
         }
+        following.changed = Some(now);
+        following.wish.sponsor = best.key;
+        following.stage = Stage::Asking;
+        following.asked = None;
+        if now.since(heard(&best.key)) > SPONSOR_SILENCE_US {
+            self.links.remove(&best.key);
+        }
+        self.connect(now, best.key, &best.address);
     }
 
     /// Goes on as a spectator after a removal, or asks to come back in a new life.
