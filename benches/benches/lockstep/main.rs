@@ -4,6 +4,7 @@
 //!
 //! Without `--bench` (as a test) it runs for a moment only and writes nothing.
 
+mod carriers;
 mod core_side;
 mod ggrs_side;
 mod link;
@@ -31,8 +32,10 @@ trait Session {
 
 fn sessions() -> Vec<(&'static str, Box<dyn Session>)> {
     vec![
-        ("ours_2", Box::new(Ours::new(2, 5))),
-        ("ours_4", Box::new(Ours::new(4, 6))),
+        ("ours_2", Box::new(Ours::sealed(2, 5))),
+        ("ours_4", Box::new(Ours::sealed(4, 6))),
+        ("ours_protocol_2", Box::new(Ours::bare(2, 7))),
+        ("ours_protocol_4", Box::new(Ours::bare(4, 8))),
         ("ggrs_lockstep_2", Box::new(Ggrs::lockstep(2, 1))),
         ("ggrs_lockstep_4", Box::new(Ggrs::lockstep(4, 2))),
         // Its usual mode: predicted frames, rolled back; the input delay of its example.
@@ -70,7 +73,7 @@ fn run(settle_us: u64, span_us: u64) -> Value {
 /// Runs our core alone in virtual time, for what is too rare to be seen in half a minute.
 fn run_virtual(settle_us: u64, span_us: u64) -> Vec<(String, Value)> {
     let one = |peers: usize| {
-        let mut session = Ours::new(peers, 7);
+        let mut session = Ours::bare(peers, 9);
         (0..settle_us).step_by(ROUND_US as usize).for_each(|now_us| session.step(now_us));
         session.measure_from(settle_us);
         (settle_us..settle_us + span_us).step_by(ROUND_US as usize).for_each(|now_us| session.step(now_us));
