@@ -7,9 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use netcode::protocol::{Hash, PeerKey, SessionId, Time};
-use netcode::transport::{
-    Endpoint, Hello, Identity, Incoming, Limits, OVERHEAD_BYTES, Policy, UdpWire, Wire,
-};
+use netcode::transport::{Endpoint, Hello, Identity, Incoming, Limits, OVERHEAD_BYTES, Policy, UdpWire, Wire};
 
 use crate::link::Network;
 
@@ -131,9 +129,8 @@ impl Sealed {
     /// All peers, connected with each other.
     pub fn all(peers: usize, network: &Shared) -> Vec<Self> {
         let identities = identities(peers);
-        let sockets: Vec<UdpWire> = (0..peers)
-            .map(|_| UdpWire::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a socket on loopback"))
-            .collect();
+        let sockets: Vec<UdpWire> =
+            (0..peers).map(|_| UdpWire::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a socket on loopback")).collect();
         let addresses: Vec<SocketAddr> =
             sockets.iter().map(|socket| socket.local_addr().expect("it is bound")).collect();
         let numbers = addresses.iter().enumerate().map(|(at, address)| (*address, at)).collect();
@@ -147,7 +144,8 @@ impl Sealed {
             let wire = DelayedUdp { own, socket, addresses: addresses.clone(), air: Rc::clone(&air) };
             let policy = Policy { members: members.clone(), ..Policy::default() };
             let identity = Identity::from_seed(&[own as u8 + 1; 32]);
-            let mut endpoint = Endpoint::over(wire, identity, hello, policy, Limits::default()).expect("random numbers");
+            let mut endpoint =
+                Endpoint::over(wire, identity, hello, policy, Limits::default()).expect("random numbers");
             for other in 0..own {
                 endpoint.connect(Time(0), identities[other].key(), addresses[other], None).expect("there is room");
             }
