@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::num::NonZeroUsize;
 
-use netcode::netsim::{self, CurvePoint, Plan, Report, Spread};
+use netcode::netsim::{self, Plan, Report, Spread};
 use serde_json::json;
 
 use crate::cli::NetsimArgs;

@@ -2,7 +2,8 @@
 use netcode::netsim::*;
 fn main() {
     let a: Vec<String> = std::env::args().collect();
-    let mut plan = Plan { seed: a[1].parse().unwrap(), seeds: a[2].parse().unwrap(), vary: a.len() == 3, ..Plan::default() };
+    let mut plan =
+        Plan { seed: a[1].parse().unwrap(), seeds: a[2].parse().unwrap(), vary: a.len() == 3, ..Plan::default() };
     for kv in &a[3..] {
         let (k, v) = kv.split_once('=').unwrap();
         match k {
@@ -25,10 +26,20 @@ fn main() {
     }
     let trace = std::env::var("TRACE").is_ok();
     let t = std::time::Instant::now();
-    if trace { for l in run_seed(&if plan.vary { Plan::of_seed(plan.seed) } else { plan.clone() }, plan.seed).trace { println!("{l}"); } }
+    if trace {
+        for l in run_seed(&if plan.vary { Plan::of_seed(plan.seed) } else { plan.clone() }, plan.seed).trace {
+            println!("{l}");
+        }
+    }
     let r = run(&plan, 2, |_| {}).unwrap();
     let n = r.failures.len();
-    for f in &r.failures { if trace { println!("{f}"); } else { println!("seed {} at {}: {}", f.seed, f.at_ms, f.what); } }
+    for f in &r.failures {
+        if trace {
+            println!("{f}");
+        } else {
+            println!("seed {} at {}: {}", f.seed, f.at_ms, f.what);
+        }
+    }
     println!("{:#?}", r.figures);
     println!("{} hash {} failures {n} in {:?}", r.seeds, r.hash, t.elapsed());
 }

@@ -6,9 +6,9 @@
 
 pub mod netsim;
 pub mod protocol;
-pub mod transport;
 pub mod replica;
 pub mod speculation;
+pub mod transport;
 pub mod world;
 
 pub use protocol::{Config, Core, Effect, Event, Frame, Input};

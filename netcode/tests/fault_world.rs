@@ -1,7 +1,10 @@
 //! The real core in the fault world: from 2 to 16 peers for each seed, with a network, faults and an intensity that the
 //! seed chooses. SPACETIME_SCALE times 200 seeds run; a seed that breaks a rule prints the command that replays it.
 
-use netcode::netsim::{self, Plan, run_seed};
+mod bent;
+
+use bent::{BEND, Bend, Bent};
+use netcode::netsim::{self, Fault, Plan, run_seed, run_seed_with};
 
 /// Seeds at full length, over all shards.
 const SEEDS: u64 = 2000;
@@ -41,5 +44,40 @@ fn one_seed_is_one_run_of_the_real_core() {
         let plan = Plan::of_seed(seed);
         let (one, other) = (run_seed(&plan, seed), run_seed(&plan, seed));
         assert_eq!((one.hash, one.trace), (other.hash, other.trace), "{}", plan.command(seed));
+    }
+}
+
+/// The real core, with one thing bent around machine 0.
+#[test]
+fn what_is_done_to_one_core_is_found() {
+    let plan = Plan { peers: 3, seconds: 3, heal_seconds: 3, ..Plan::default() };
+    let found = [
+        (Bend::Nothing, ""),
+        (Bend::AlteredFrame, "although their chain hashes are equal"),
+        (Bend::LostInput, "are lost"),
+        (Bend::OtherChain, "two chain hashes for confirmed turn"),
+        (Bend::WrongDigest, "honest peers differ"),
+    ];
+    for (bend, expected) in found {
+        BEND.set(bend);
+        let failure = run_seed_with::<Bent>(&plan, 1).failure;
+        BEND.set(Bend::Nothing);
+        match failure {
+            None => assert!(expected.is_empty(), "{bend:?} was not found"),
+            Some(failure) => assert!(!expected.is_empty() && failure.what.contains(expected), "{bend:?}: {failure}"),
+        }
+    }
+}
+
+/// Members that send bent datagrams are liars, and nothing is promised with them, except that nobody panics and no
+/// datagram grows too long.
+#[test]
+fn bent_datagrams_of_members_do_no_harm_to_the_process() {
+    for seed in 0..scale() * 10 {
+        BEND.set(Bend::Datagrams);
+        let plan = Plan { faults: Fault::list("crash,join,spectate,leave,partition").unwrap(), ..Plan::default() };
+        let outcome = run_seed_with::<Bent>(&plan, seed);
+        BEND.set(Bend::Nothing);
+        assert!(outcome.failure.is_none_or(|failure| !failure.what.contains("a datagram has")));
     }
 }

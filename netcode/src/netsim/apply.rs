@@ -92,10 +92,11 @@ impl<P: Peer> Simulation<'_, P> {
         *cost_us += step_us;
         self.tally.kept_max = self.tally.kept_max.max(node.world.kept());
         self.measured(|| peer.executed(frame.turn, digest, step_us));
-        self.checker.executed(index, frame, digest)?;
+        let member = self.nodes[index].active_from.is_some();
+        self.checker.executed(index, frame, digest, member)?;
         let node = &mut self.nodes[index];
         let gap_us = self.now_us - std::mem::replace(&mut node.executed_us, self.now_us);
-        if !node.active() && node.active_from.is_none() {
+        if !member {
             return Ok(());
         }
         let turn_us = self.rules.turn_us();

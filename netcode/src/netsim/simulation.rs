@@ -110,8 +110,12 @@ impl<'a, P: Peer> Simulation<'a, P> {
                 node.clock.ppm = random.between(0, 2 * most) as i64 - most as i64;
             }
         }
-        let founder =
-            |(i, node): (usize, &Node<P>)| Founder { player: Player(i as u32 + 1), key: node.key, role: ROLE, address: node.config.address.clone() };
+        let founder = |(i, node): (usize, &Node<P>)| Founder {
+            player: Player(i as u32 + 1),
+            key: node.key,
+            role: ROLE,
+            address: node.config.address.clone(),
+        };
         let founders: Vec<Founder> = nodes.iter().take(plan.peers).enumerate().map(founder).collect();
         let players: Vec<Player> = founders.iter().map(|founder| founder.player).collect();
         let open_turns_max = u64::from(rules.delay_turns_max) * 3 + u64::from(rules.window_turns) * 2 + 8;
@@ -170,6 +174,7 @@ impl<'a, P: Peer> Simulation<'a, P> {
             self.count_stalls(index);
         }
         let verdict = verdict.and_then(|()| self.conclude());
+        self.note_ends();
         self.tally.virtual_us = self.now_us;
         self.tally.turns = self.checker.truth.turns();
         self.tally.epochs = self.checker.truth.epochs();
@@ -182,6 +187,24 @@ impl<'a, P: Peer> Simulation<'a, P> {
             trace: trace.clone(),
         });
         Outcome { tally: self.tally, failure, hash: self.hash.0, trace }
+    }
+
+    /// Notes where every process stands.
+    fn note_ends(&mut self) {
+        for index in 0..self.nodes.len() {
+            let node = &self.nodes[index];
+            let Some(status) = node.peer.as_ref().map(Peer::status) else { continue };
+            let members: Vec<u32> = status.members.iter().map(|player| player.0).collect();
+            let (want, life, active) = (node.want, node.life, node.active());
+            let (epoch, next, confirmed) = (status.epoch, status.next_turn.0, status.unconfirmed.0);
+            self.note(index, || {
+                format!(
+                    "life {life}, wants {want:?}, active {active}, is {:?}: epoch {epoch} of {members:?}, executed all \
+                     before {next}, confirmed all before {confirmed}",
+                    status.player
+                )
+            });
+        }
     }
 
     fn happen(&mut self, what: Happening) -> Verdict {

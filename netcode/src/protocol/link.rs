@@ -21,6 +21,8 @@ pub struct Claim {
     pub epoch: u32,
     /// Short chain hash before it.
     pub chain: u64,
+    /// First turn that it has not confirmed of that log.
+    pub confirmed: Turn,
     /// A digest of that log: after which turn, and its value.
     pub digest: Option<(Turn, u64)>,
 }
@@ -36,7 +38,7 @@ pub struct Link {
     pub outbox: Vec<Message>,
     /// What the peer said of its log, newest datagram.
     pub said: Option<Claim>,
-    /// First turn that the peer has not confirmed.
+    /// Up to which turn the peer has told that our common log is confirmed.
     pub confirmed: Turn,
     /// First turn up to which its log is known to be ours.
     pub agreed: Turn,
@@ -69,7 +71,8 @@ impl TurnPart {
     /// What it says of its sender's log.
     pub fn claim(&self) -> Claim {
         let digest = self.digest.and_then(|(back, digest)| Some((Turn(self.next.0.checked_sub(back)?), digest)));
-        Claim { next: self.next, epoch: self.epoch, chain: self.chain, digest }
+        let confirmed = Turn(self.next.0.saturating_sub(self.unconfirmed));
+        Claim { next: self.next, epoch: self.epoch, chain: self.chain, confirmed, digest }
     }
 }
 
@@ -116,13 +119,18 @@ impl Link {
         self.redundancy.observe(now, part.loss);
         self.echo = Some((part.number, now));
         self.said = Some(part.claim());
-        self.confirmed = self.confirmed.max(Turn(part.next.0.saturating_sub(part.unconfirmed)));
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
             self.acked = Some((Turn(first), part.ack.1));
             self.sent.retain(|turn, _| turn.0 >= first);
         }
         (true, rtt_us)
+    }
+
+    /// An acknowledgement turned out to be of our log.
+    pub fn agree(&mut self, next: Turn, confirmed: Turn) {
+        self.agreed = self.agreed.max(next);
+        self.confirmed = self.confirmed.max(confirmed);
     }
 
     /// Remembers an acknowledgement until its turn is executed here.

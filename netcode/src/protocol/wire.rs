@@ -176,6 +176,15 @@ pub enum Message {
         /// Which turn.
         turn: Turn,
     },
+    /// To a peer that is behind: the chain hash of the sender's log where the receiver is now.
+    Mark {
+        /// First turn that the receiver has not executed.
+        next: Turn,
+        /// Epoch of that turn.
+        epoch: u32,
+        /// Short chain hash before it.
+        chain: u64,
+    },
     /// The sender is going.
     Farewell,
 }

@@ -44,7 +44,7 @@ impl Stage {
     fn execute(&mut self, node: usize, frame: &Frame<Ops>) -> Verdict {
         let digest = self.worlds[node].execute(frame);
         self.worlds[node].keep(Some(frame.turn));
-        self.checker.executed(node, &Arc::new(frame.clone()), digest)
+        self.checker.executed(node, &Arc::new(frame.clone()), digest, true)
     }
 
     fn confirm(&mut self, node: usize, frame: &Frame<Ops>) -> Verdict {

@@ -37,7 +37,7 @@ impl<I: Input> Session<I> {
         let epoch = self.deciding_roster().epoch;
         let executed = self.records.iter().rev().take_while(|r| r.during.epoch > epoch).last().map(|r| r.turn);
         let begins = (self.front.roster.epoch > epoch).then_some(self.front.next);
-        let pending = || self.front.settled.next_change().map(|(_, at)| at);
+        let pending = || self.front.roster.next_change().map(|(_, at)| at);
         executed.or(begins).or_else(pending)
     }
 
@@ -117,7 +117,6 @@ impl<I: Input> Core<I> {
             return;
         }
         let quorum = roster.is_quorum(heard);
-        if std::env::var("DBG").is_ok() { eprintln!("{now:?} me {me} waited {waited_us} for {:?} quorum {quorum} epoch {} confirmed {} next {} inst {:?}", waiting.players, roster.epoch, session.confirmed, session.front.next, session.instance.as_ref().map(|i|(i.epoch,i.promised,i.attempts, i.wanted.is_some(), i.leading.as_ref().map(|l| l.value.is_some())))); }
         let alive: Vec<Player> = roster.members.iter().map(|m| m.player).filter(|p| heard(*p)).collect();
         self.tell_pause(now, !quorum && waited_us > silence_us);
         if !quorum {

@@ -66,14 +66,15 @@ impl<I: Input> Core<I> {
         if session.digests.reported.is_some() {
             return;
         }
-        let confirmed = session.confirmed;
+        // A turn can be confirmed before the world has told its digest.
+        let known = session.digests.newest().map_or(Turn(0), |(turn, _)| turn.plus(1));
+        let confirmed = session.confirmed.min(known);
         let roster = Arc::clone(&session.front.roster);
         let mut first = None;
-        for (_k, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {
+        for (_, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {
             let told = link.digests.range(link.compared.min(confirmed)..confirmed);
             let mut pairs = told.filter_map(|(turn, theirs)| Some((*turn, *theirs, *session.digests.ours.get(turn)?)));
             match pairs.find(|(_, theirs, ours)| theirs != ours) {
-                Some((turn, a, b)) if std::env::var("DBG").is_ok() && { eprintln!("me {} confirmed {confirmed} next {} link {_k} turn {turn} theirs {a:x} ours {b:x} epoch {:?} compared {}", self.key, session.front.next, session.epoch_of(turn), link.compared); false } => {}
                 Some((turn, ..)) => first = Some(first.unwrap_or(turn).min(turn)),
                 None => link.compared = link.compared.max(confirmed),
             }

@@ -316,7 +316,8 @@ impl<I: Input> Core<I> {
             return;
         }
         // Not heard yet counts as heard long ago: each member is tried in turn.
-        let others = session.front.roster.members.iter().filter(|m| m.key != self.key && m.key != following.wish.sponsor);
+        let others =
+            session.front.roster.members.iter().filter(|m| m.key != self.key && m.key != following.wish.sponsor);
         let Some(best) = others.max_by_key(|m| heard(&m.key)).cloned() else { return };
         let tried = following.changed.is_some_and(|at| now.since(at) < SPONSOR_SILENCE_US);
         if tried && now.since(heard(&best.key)) > SPONSOR_SILENCE_US {

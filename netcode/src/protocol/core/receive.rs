@@ -3,13 +3,14 @@
 
 use crate::protocol::effect::Effect;
 use crate::protocol::entry::Entry;
-use crate::protocol::ids::{PeerKey, Time};
+use crate::protocol::ids::{PeerKey, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
 use crate::protocol::wire::{Datagram, Message, Run, TurnPart};
 
 use super::Core;
+use super::send::post;
 
 impl<I: Input> Core<I> {
     /// Takes a datagram whose sender the transport has authenticated. Any bytes may come.
@@ -58,6 +59,7 @@ impl<I: Input> Core<I> {
             Message::HeadWanted { turn } => self.on_head_wanted(from, turn),
             Message::Expose(proof) => self.on_expose(now, *proof),
             Message::StateWanted { turn } => self.on_state_wanted(from, turn),
+            Message::Mark { next, epoch, chain } => self.on_mark(from, next, epoch, chain),
             Message::Farewell => self.on_farewell(from),
         }
     }
@@ -93,6 +95,12 @@ impl<I: Input> Core<I> {
             return;
         }
         link.claim(part.claim());
+        // What it says of turns to come tells a peer that is far behind nothing about where it is now.
+        if part.next < session.confirmed
+            && let (Some(epoch), Some(chain)) = (session.epoch_of(part.next), session.chain_before(part.next))
+        {
+            post(link, Message::Mark { next: part.next, epoch, chain: chain.short() });
+        }
         if member || sponsor == Some(&from) {
             let rtt_us = rtt_us.unwrap_or_else(|| link.rtt.smooth_us());
             let playhead = part.next.0 as f64 + part.playhead as f64 / 64.0;
@@ -109,6 +117,15 @@ impl<I: Input> Core<I> {
         }
     }
 
+    fn on_mark(&mut self, from: PeerKey, next: Turn, epoch: u32, chain: u64) {
+        let Some(session) = &self.session else { return };
+        let Some(link) = self.links.get_mut(&from) else { return };
+        let ours = session.chain_before(next).map(|chain| chain.short());
+        if session.epoch_of(next) == Some(epoch) && ours == Some(chain) {
+            link.agree(next, next);
+        }
+    }
+
     /// Compares what peers said of their logs with ours, as far as ours goes by now.
     pub(super) fn judge_claims(&mut self, now: Time) {
         let Some(session) = &mut self.session else { return };
@@ -120,8 +137,12 @@ impl<I: Input> Core<I> {
                 }
                 match session.chain_before(claim.next) {
                     Some(chain) if chain.short() == claim.chain => {
-                        link.agreed = link.agreed.max(claim.next);
-                        link.digests.extend(claim.digest);
+                        link.agree(claim.next, claim.confirmed);
+                        if let Some((turn, digest)) = claim.digest {
+                            // Others may have had the turn confirmed before this one told its digest.
+                            link.digests.insert(turn, digest);
+                            link.compared = link.compared.min(turn);
+                        }
                     }
                     Some(_) => session.divergence.note(now, *key, claim.next),
                     None => {}

@@ -58,11 +58,12 @@ impl<I: Input> Session<I> {
     /// Works out what is in force in the next turn, and opens the lives that write in it or will soon.
     pub(super) fn refresh(&mut self) {
         let front = &mut self.front;
-        let cut = self.cuts.get(&front.settled.epoch);
-        (front.roster, front.changes) = match front.settled.start_turn(front.next, cut) {
-            Some((roster, changes)) => (Arc::new(roster), changes),
-            None => (Arc::clone(&front.settled), Vec::new()),
-        };
+        (front.roster, front.changes) = (Arc::clone(&front.settled), Vec::new());
+        // A cut may end an epoch in which nothing was executed: then two of them begin with one turn.
+        while let Some((roster, changes)) = front.roster.start_turn(front.next, self.cuts.get(&front.roster.epoch)) {
+            front.roster = Arc::new(roster);
+            front.changes.extend(changes);
+        }
         for member in &front.roster.members {
             self.ledger.open((member.player, member.incarnation), member.first, Hash::default());
         }
@@ -174,12 +175,11 @@ impl<I: Input> Session<I> {
         sponsor: Option<&PeerKey>,
     ) -> bool {
         let before = self.confirmed;
-        // Whoever agrees with us up to a turn and has seen it confirmed, has seen a quorum.
-        let trusted = |link: &Link| link.confirmed.min(link.agreed);
+        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum.
         let told = links
             .iter()
             .filter(|(peer, _)| sponsor == Some(peer) || self.deciding_roster().member_by_key(peer).is_some());
-        let told = told.map(|(_, link)| trusted(link)).max().unwrap_or(Turn(0)).min(self.front.next);
+        let told = told.map(|(_, link)| link.confirmed).max().unwrap_or(Turn(0)).min(self.front.next);
         self.confirmed = self.confirmed.max(told);
         // A decided cut is held by a quorum: it confirms what is executed up to it.
         if let Some(cut) = self.cuts.get(&self.deciding_roster().epoch)
