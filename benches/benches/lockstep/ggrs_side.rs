@@ -127,7 +127,9 @@ impl Ggrs {
             let mut advanced = false;
             for request in requests {
                 match request {
-                    GgrsRequest::SaveGameState { cell, frame } => drop(cell.save(frame, Some(0), None)),
+                    GgrsRequest::SaveGameState { cell, frame } => {
+                        cell.save(frame, Some(0), None);
+                    }
                     GgrsRequest::LoadGameState { cell, .. } => drop(cell.load()),
                     GgrsRequest::AdvanceFrame { inputs } => {
                         advanced = true;
