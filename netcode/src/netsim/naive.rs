@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::ops::{Op, Ops};
 use super::peer::Peer;
+use crate::protocol::wire::DATAGRAM_BYTES_MAX;
 use crate::protocol::{
     Admission, Config, Effect, Frame, Genesis, Hash, Input, PeerKey, Player, Status, Time, Turn, Wish,
 };
@@ -34,6 +35,8 @@ pub enum Defect {
     NeverConfirms,
     /// Its datagrams are longer than allowed.
     TooLong,
+    /// It holds more and more entries.
+    Hoards,
     /// Its hash chain goes another way from turn 50 on.
     OtherChain,
 }
@@ -94,7 +97,9 @@ impl Naive {
             let mut hasher = blake3::Hasher::new();
             hasher.update(&self.chains.last().copied().unwrap_or_default().0);
             for (_, ops) in &inputs {
-                ops.0.iter().for_each(|word| drop(hasher.update(&word.to_le_bytes())));
+                ops.0.iter().for_each(|word| {
+                    hasher.update(&word.to_le_bytes());
+                });
             }
             if self.next >= AT && self.wrong(Defect::OtherChain) {
                 hasher.update(b"another way");
@@ -147,7 +152,7 @@ impl Naive {
                 }
             }
             if self.wrong(Defect::TooLong) {
-                bytes.resize(1101, 0);
+                bytes.resize(DATAGRAM_BYTES_MAX + 1, 0);
             }
             effects.push(Effect::Send { to: founder.key, bytes });
         }
@@ -186,7 +191,7 @@ impl Peer for Naive {
         let author = usize::from(bytes[0]);
         self.executed[author] = self.executed[author].max(number(1));
         let mut at = 9;
-        while at + 9 <= bytes.len() && bytes.len() != 1101 {
+        while at + 9 <= bytes.len() && bytes.len() <= DATAGRAM_BYTES_MAX {
             let (turn, count) = (number(at), usize::from(bytes[at + 8]));
             let ops = Ops((0..count).map(|i| number(at + 9 + 8 * i)).collect());
             self.entries[author].entry(turn).or_insert(ops);
@@ -234,10 +239,15 @@ impl Peer for Naive {
             epoch: 0,
             next_turn: Turn(self.next),
             unconfirmed: Turn(self.confirmed),
+            entered: Turn(self.entered),
             delay_turns: self.genesis.rules.delay_turns,
+            playhead: 0.0,
             stalled_turns: 0,
             stall_us_max: 0,
             roll_backs: 0,
+            ballots: 0,
+            garbage: 0,
+            entries_held: if self.wrong(Defect::Hoards) { usize::MAX } else { 0 },
             links: Vec::new(),
         }
     }

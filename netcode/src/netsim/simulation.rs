@@ -26,6 +26,9 @@ const INBOX_MAX: usize = 512;
 const NURSE_US: u64 = 250_000;
 /// A process that has got no world in this time is started anew with another sponsor, microseconds.
 const JOIN_US_MAX: u64 = 4_000_000;
+/// Entries of so long a time may be held, microseconds, and of so many turns that are not executed.
+const ENTRIES_US_MAX: u64 = 40_000_000;
+const ENTRIES_AHEAD_MAX: u64 = 1024;
 /// Lines of the trace that are kept.
 const TRACE_LINES: usize = 400;
 /// Operations that a player makes at most before it waits for some to be confirmed.
@@ -217,7 +220,10 @@ impl<'a, P: Peer> Simulation<'a, P> {
             Happening::Ease(id) => self.network.end(id),
             Happening::Recover(index) => self.nodes[index].step_us = STEP_US,
             Happening::Join(index) => self.join(index),
-            Happening::Nurse => self.nurse(),
+            Happening::Nurse => {
+                self.nurse();
+                return self.memory();
+            }
             Happening::Heal => self.heal(),
             Happening::Expect => self.expected = Some(self.checker.truth.turns()),
         }
@@ -412,6 +418,20 @@ impl<'a, P: Peer> Simulation<'a, P> {
             self.kill(index);
             self.join(index);
         }
+    }
+
+    /// A core holds no more than the entries of a while, of whoever was a member then.
+    fn memory(&self) -> Verdict {
+        let turns = ENTRIES_US_MAX / self.rules.turn_us() + ENTRIES_AHEAD_MAX;
+        for (index, node) in self.nodes.iter().enumerate() {
+            let held = node.peer.as_ref().map_or(0, |peer| peer.status().entries_held) as u64;
+            // Twice: a player can have been there in two lives.
+            let most = turns * 2 * self.nodes.len() as u64;
+            if held > most {
+                return Err(format!("machine {index}: {held} entries are held, more than {most}"));
+            }
+        }
+        Ok(())
     }
 
     /// The last epoch that any process knows, and its members.

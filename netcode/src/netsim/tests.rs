@@ -37,7 +37,8 @@ fn every_defect_is_found() {
         (Defect::ConfirmsAlone, "before a quorum had executed it"),
         (Defect::Stops, "the session does not recover"),
         (Defect::NeverConfirms, "although nothing from turn 50 on is confirmed"),
-        (Defect::TooLong, "a datagram has 1101 bytes"),
+        (Defect::Hoards, "entries are held"),
+        (Defect::TooLong, "a datagram has"),
         (Defect::OtherChain, "two chain hashes for confirmed turn 50"),
     ];
     for (defect, expected) in found {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::network::Set;
 use super::ops::{Op, Ops};
 use super::toy;
-use crate::protocol::{Change, Departure, Frame, Hash, Player};
+use crate::protocol::{Change, Frame, Hash, Player};
 
 /// Turns at the end of an epoch that a cut may confirm at once, at most.
 const CUT_TURNS_MAX: u64 = 100;
@@ -60,8 +60,8 @@ pub struct Truth {
     /// How many turns are folded into what follows.
     folded: usize,
     members: Vec<Player>,
-    /// First turn of each epoch but the first, and whether a cut ended the one before.
-    epochs: Vec<(u64, bool)>,
+    /// First turn of each epoch but the first.
+    epochs: Vec<u64>,
     authors: BTreeMap<Player, Author>,
     early: Vec<Early>,
     /// How many operations each life of each machine made.
@@ -190,8 +190,7 @@ impl Truth {
             self.change(change).map_err(|wrong| format!("{turn}: {wrong}"))?;
         }
         if !frame.changes.is_empty() {
-            let cut = |change: &Change| matches!(change, Change::Leave { why, .. } if ends_in_a_cut(*why));
-            self.epochs.push((turn.0, frame.changes.iter().any(cut)));
+            self.epochs.push(turn.0);
         }
         if !frame.inputs.iter().map(|(player, _)| player).eq(&self.members) {
             let authors: Vec<u32> = frame.inputs.iter().map(|(player, _)| player.0).collect();
@@ -288,20 +287,13 @@ impl Truth {
     /// One was not.
     pub fn quorums(&self) -> Verdict {
         for Early { turn, by } in &self.early {
-            let right = match self.epochs.iter().find(|(from, _)| from > turn) {
-                Some((_, by_cut)) => *by_cut,
-                // A cut that is decided but not yet followed by a frame.
-                None => turn + CUT_TURNS_MAX >= self.folded as u64,
-            };
-            if !right {
+            // Which ends of epochs were cuts is not to be seen: a cut may remove nobody. One that is decided may not be
+            // followed by a frame yet.
+            let end = self.epochs.iter().copied().find(|from| from > turn).unwrap_or(self.folded as u64);
+            if turn + CUT_TURNS_MAX < end {
                 return Err(format!("turn {turn} was confirmed at {by} before a quorum had executed it"));
             }
         }
         Ok(())
     }
-}
-
-/// Whether this kind of departure can end an epoch without waiting for everyone's entries.
-const fn ends_in_a_cut(why: Departure) -> bool {
-    matches!(why, Departure::Silent | Departure::Exposed | Departure::Replaced)
 }

@@ -246,9 +246,11 @@ impl Roster {
 
     fn settle_join(&mut self, rules: &Rules, turn: Turn, at: Turn, wanted: Wanted<'_>) -> Option<Refusal> {
         let same_life = |m: &Member| m.key == wanted.key && m.life == wanted.life;
-        if self.members.iter().any(same_life) || self.joining().any(|(m, _)| m.key == wanted.key) {
+        if self.members.iter().any(same_life) || self.joining().any(|(m, _)| same_life(m)) {
             return None;
         }
+        // An earlier run of the process that was to join is over.
+        self.pending.retain(|p| !matches!(&p.what, PendingChange::Join(member) if member.key == wanted.key));
         let known = self.known.iter().position(|k| k.key == wanted.key);
         if known.is_some_and(|k| self.known[k].banned) {
             return Some(Refusal::Banned);

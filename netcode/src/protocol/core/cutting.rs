@@ -5,6 +5,7 @@ use crate::protocol::cut::{Answer, Cut, Instance, Promise};
 use crate::protocol::effect::{Effect, Event};
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
+use crate::protocol::roster::Member;
 use crate::protocol::wire::Message;
 
 use super::send::post;
@@ -98,16 +99,20 @@ impl<I: Input> Core<I> {
         let silence_us = u64::from(session.genesis.rules.silence_ms_max) * 1000;
         let waited_us = now.since(waiting.since);
         let roster = std::sync::Arc::clone(session.deciding_roster());
+        let restarted = |member: &Member| self.newcomers.life_of(&member.key).is_some_and(|life| life != member.life);
         let heard = |player: Player| {
-            let Some(member) = roster.member(player) else { return false };
+            let Some(member) = roster.member(player).filter(|member| !restarted(member)) else { return false };
             player == me || links.get(&member.key).is_some_and(|link| now.since(link.heard) < silence_us.min(1_000_000))
         };
         let convicted = !session.convicted.is_empty();
         let sealed = session.instance.as_ref().is_some_and(Instance::is_sealed);
         // Who is heard but does not deliver gets twice the time: its entries may be on their way through others.
         let silent = !waiting.players.is_empty() && waiting.players.iter().all(|player| !heard(*player));
+        let known_dead = roster.members.iter().any(|m| waiting.players.contains(&m.player) && restarted(m));
         let patience_us = if convicted || sealed {
             0
+        } else if known_dead {
+            silence_us / 2
         } else if silent {
             silence_us
         } else {

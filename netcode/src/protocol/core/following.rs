@@ -133,7 +133,10 @@ impl<I: Input> Core<I> {
                 }
                 self.install(now);
             }
-            Stage::Tail => self.report_ready(now),
+            Stage::Tail => {
+                self.set_playhead(now);
+                self.report_ready(now);
+            }
         }
     }
 
@@ -175,6 +178,10 @@ impl<I: Input> Core<I> {
 
     pub(super) fn on_offer(&mut self, _now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
+        // A state from before what is confirmed here is no help.
+        if self.session.as_ref().is_some_and(|s| turn.plus(1) < s.confirmed) {
+            return;
+        }
         let ack = match &mut following.stage {
             Stage::Tail => return,
             Stage::Downloading(download) if download.turn == turn => download.receiver.resume(transfer, &offer).ok(),
@@ -279,6 +286,17 @@ impl<I: Input> Core<I> {
         if key != self.key && !self.links.contains_key(&key) {
             self.links.insert(key, Link::new(now));
             self.effects.push(Effect::Connect { to: key, address: address.to_vec() });
+        }
+    }
+
+    /// Puts the playhead to where the members' is: nothing is entered yet, so that nothing is disturbed by a jump.
+    fn set_playhead(&mut self, now: Time) {
+        let Some(session) = &mut self.session else { return };
+        let turn_us = session.genesis.rules.turn_us();
+        let behind_us = session.pace.behind_us(now);
+        if behind_us.abs() > turn_us as f64 {
+            let at = session.pace.playhead(now) + behind_us / turn_us as f64;
+            session.pace.jump_to(now, Turn(at.max(0.0).round() as u64));
         }
     }
 

@@ -97,6 +97,11 @@ impl Newcomers {
         serving.chain(self.blob.as_ref().map(|b| b.turn)).min().unwrap_or(Turn(u64::MAX))
     }
 
+    /// The run of the process that asks with this key, if one does.
+    pub fn life_of(&self, key: &PeerKey) -> Option<u64> {
+        self.guests.get(key).map(|guest| guest.life)
+    }
+
     pub fn wake_at(&self) -> Time {
         let senders = self.guests.values().filter_map(|g| g.serving.as_ref()).map(|s| s.sender.wake_at());
         senders.min().unwrap_or(Time(u64::MAX))

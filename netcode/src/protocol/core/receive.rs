@@ -88,8 +88,9 @@ impl<I: Input> Core<I> {
         let Some(session) = &mut self.session else { return };
         let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
         let member = session.front.roster.member_by_key(&from).is_some();
-        for run in &part.runs {
-            take_run(now, session, run, &self.key);
+        let own = session.life_of_key(&self.key, self.life);
+        for run in part.runs.iter().filter(|run| own != Some((run.player, run.incarnation))) {
+            take_run(now, session, run);
         }
         if !newest {
             return;
@@ -153,12 +154,8 @@ impl<I: Input> Core<I> {
 }
 
 /// Keeps the entries of a run that are expected, and watches how early they come.
-fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run, key: &PeerKey) {
+fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run) {
     let life = (run.player, run.incarnation);
-    let own = session.front.roster.member_by_key(key).is_some_and(|m| m.player == run.player);
-    if own {
-        return;
-    }
     let Some(author) = session.ledger.author_mut(life) else { return };
     for (i, bytes) in run.entries.iter().enumerate() {
         let turn = run.first.plus(i as u64);

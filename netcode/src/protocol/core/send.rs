@@ -30,11 +30,13 @@ impl<I: Input> Core<I> {
         self.drop_unneeded(now);
         let needs = self.needs(now);
         let fresh = std::mem::take(&mut self.fresh);
-        let me = self.own_life();
+        let me = self.session.as_ref().and_then(|s| s.life_of_key(&self.key, self.life));
         for (key, link) in &mut self.links {
             let sponsor = self.following.as_ref().is_some_and(|f| f.sponsor() == key);
-            let wants_turns =
-                self.session.is_some() && (link.said.is_some() || needs_turns(&self.session, key) || sponsor);
+            // Whoever only follows writes to nobody but its sponsor: others must not take it for the member it was.
+            let follows = self.following.is_some() && me.is_none();
+            let member = link.said.is_some() || needs_turns(&self.session, key);
+            let wants_turns = self.session.is_some() && (sponsor || (member && !follows));
             let due = now >= link.send_at;
             let quiet = now.since(link.heard) > QUIET_US;
             if !(due || (fresh && wants_turns && !quiet) || !link.outbox.is_empty()) {
@@ -70,13 +72,6 @@ impl<I: Input> Core<I> {
                 self.repeated.push((now.plus(REPEAT_US), left - 1, to, message));
             }
         }
-    }
-
-    fn own_life(&self) -> Option<Life> {
-        let roster = &self.session.as_ref()?.front.roster;
-        let joining = roster.joining().map(|(m, _)| m);
-        let own = roster.members.iter().chain(joining).filter(|m| m.key == self.key && m.life == self.life);
-        own.map(|m| (m.player, m.incarnation)).last()
     }
 
     /// Which entries somebody else shall pass on to us, and who. A follower wants all; a member those of members that
