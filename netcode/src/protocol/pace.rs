@@ -197,6 +197,14 @@ impl Pace {
         if self.held.is_some() { now.since(self.anchor) } else { 0 }
     }
 
+    /// Puts the playhead to the start of `turn`, and ends a wait.
+    pub fn jump_to(&mut self, now: Time, turn: Turn) {
+        self.held = None;
+        self.anchor = now;
+        self.position_us = turn.0 as f64 * self.turn_us;
+        (self.slew, self.left_us) = (0.0, 0.0);
+    }
+
     /// Takes what a member's datagram says: its playhead when it was sent, in turns, and the round-trip time that its
     /// echo shows (or a smoothed one), in microseconds, without the time that the member held the echo back.
     pub fn observe(&mut self, now: Time, peer: PeerKey, remote_playhead: f64, rtt_us: u64) {
@@ -450,6 +458,8 @@ mod tests {
         pace.hold(Time(21_500), Turn(9));
         pace.release(Time(71_500));
         assert_eq!((pace.due(Time(71_500)), pace.until(Time(71_500), Turn(9))), (Turn(10), -10_000));
+        pace.jump_to(Time(80_000), Turn(100));
+        assert_eq!((pace.due(Time(80_000)), pace.stalled(Time(90_000))), (Turn(100), 0));
     }
 
     #[test]
