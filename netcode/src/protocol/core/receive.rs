@@ -13,6 +13,8 @@ use crate::protocol::wire::{Datagram, Message, Run, TurnPart};
 use super::Core;
 use super::send::post;
 
+/// How many turns a peer is behind what is confirmed here before it is told which log it is on.
+const MARK_TURNS: u64 = 16;
 /// Most cuts that are told at once.
 const CUTS_TOLD: usize = 4;
 
@@ -105,7 +107,7 @@ impl<I: Input> Core<I> {
         }
         link.claim(part.claim());
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
-        if part.next < session.confirmed
+        if part.next.plus(MARK_TURNS) < session.confirmed
             && let (Some(epoch), Some(chain)) = (session.epoch_of(part.next), session.chain_before(part.next))
         {
             post(link, Message::Mark { next: part.next, epoch, chain: chain.short() });
