@@ -327,7 +327,7 @@ impl<I: Input> Core<I> {
         let Some((frame, executed)) = session.execute_next() else { return false };
         let turn = frame.turn;
         if let Some(waiting) = session.waiting.take() {
-            let stalled_us = now.since(waiting.since);
+            let stalled_us = now.since(waiting.began);
             self.counters.note_stall(stalled_us);
             if waiting.told {
                 self.effects.push(Effect::Event(Event::Resumed { after_ms: stalled_us / 1000 }));
@@ -400,6 +400,7 @@ impl<I: Input> Core<I> {
         session.pace.hold(now, next);
         let players = session.missing();
         let waiting = session.waiting.get_or_insert_with(|| Waiting {
+            began: now,
             since: now,
             players: Vec::new(),
             told: false,
