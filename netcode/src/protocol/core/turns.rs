@@ -393,12 +393,15 @@ impl<I: Input> Core<I> {
     fn note_waiting(&mut self, now: Time) {
         let Some(session) = &mut self.session else { return };
         let next = session.front.next;
-        let follows = self.following.is_some();
-        if follows || session.pace.due(now) < next || (session.is_open() && session.missing().is_empty()) {
+        let idle = self.following.is_some() || session.front.roster.members.is_empty();
+        if idle || session.pace.due(now) < next || (session.is_open() && session.missing().is_empty()) {
             return;
         }
         session.pace.hold(now, next);
         let players = session.missing();
+        if session.waiting.is_none() {
+            self.counters.stalled_turns += 1;
+        }
         let waiting = session.waiting.get_or_insert_with(|| Waiting {
             began: now,
             since: now,
@@ -406,9 +409,6 @@ impl<I: Input> Core<I> {
             told: false,
             paused: false,
         });
-        if waiting.players.is_empty() {
-            self.counters.stalled_turns += 1;
-        }
         waiting.players.clone_from(&players);
         if !waiting.told && now.since(waiting.since) > 250_000 {
             waiting.told = true;
