@@ -56,13 +56,38 @@ ROWS = (
     Row("digest of 10,000 ships", "digest/10k"),
     Row("`replay verify`, 100 ships", "verify-hundred#realtime_factor", target=">= 300 x real time"),
     Row("recording of the demo's 4 pilots, without keyframes", "demo#log_bytes_per_s", target="<= 2000 B/s"),
+    Row("lockstep (80 ± 20 ms, 5 % loss, 60 Hz; peer: ggrs in lockstep), 2 peers: frames missed",
+        "lockstep#ours_2.missed_percent", "lockstep#ggrs_lockstep_2.missed_percent", "<= 0.5 %"),
+    Row("4 peers: frames missed", "lockstep#ours_4.missed_percent", "lockstep#ggrs_lockstep_4.missed_percent", "<= 0.5 %"),
+    Row("10 minutes of virtual time, 2 peers: frames missed", "lockstep#ours_virtual_2.missed_percent", target="<= 0.5 %"),
+    Row("10 minutes of virtual time, 4 peers: frames missed", "lockstep#ours_virtual_4.missed_percent", target="<= 0.5 %"),
+    Row("2 peers: payload per frame and link, sealed (peer: ggrs, open)",
+        "lockstep#ours_2.bytes_per_frame_link", "lockstep#ggrs_rollback_2.bytes_per_frame_link", "<= 100 B"),
+    Row("4 peers: payload per frame and link, sealed (peer: ggrs, open)",
+        "lockstep#ours_4.bytes_per_frame_link", "lockstep#ggrs_rollback_4.bytes_per_frame_link", "<= 100 B"),
+    Row("4 peers: from submission to arrival, median", "lockstep#ours_4.arrived_ms.p50", target="<= 95 ms", scale=1e-3),
+    Row("4 peers: from submission to arrival, 99 %", "lockstep#ours_4.arrived_ms.p99", target="<= 130 ms", scale=1e-3),
+    Row("4 peers: from submission to confirmed, median", "lockstep#ours_4.confirmed_ms.p50", scale=1e-3),
+    Row("4 peers: from submission to confirmed, 99 %", "lockstep#ours_4.confirmed_ms.p99", scale=1e-3),
+    Row("2 peers: CPU per frame with encryption and system calls (peer: ggrs without)",
+        "lockstep#ours_2.cpu_us_per_frame", "lockstep#ggrs_rollback_2.cpu_us_per_frame", ">= 1 x", scale=1e-6),
+    Row("4 peers: CPU per frame with encryption and system calls (peer: ggrs without)",
+        "lockstep#ours_4.cpu_us_per_frame", "lockstep#ggrs_rollback_4.cpu_us_per_frame", ">= 1 x", scale=1e-6),
+    Row("2 peers: CPU per frame, protocol alone",
+        "lockstep#ours_protocol_2.cpu_us_per_frame", "lockstep#ggrs_rollback_2.cpu_us_per_frame", scale=1e-6),
+    Row("4 peers: CPU per frame, protocol alone",
+        "lockstep#ours_protocol_4.cpu_us_per_frame", "lockstep#ggrs_rollback_4.cpu_us_per_frame", scale=1e-6),
     Row("`run bench-10k`, median tick", "run-bench-10k#tick_ms.p50", target="<= 1.2 ms", scale=1e-3),
     Row("`run bench-100k`, median tick", "run-bench-100k#tick_ms.p50", target="<= 11.1 ms", scale=1e-3),
     Row("`run bench-100k`, peak memory of the process", "run-bench-100k#peak_memory_mb", target="<= 200 MB"),
 )
 
-# Keys of the REBOUND peer that are not in seconds.
-PEER_SCALE = {"rebound#gravity_10k_ms": 1e-3}
+# Keys of peers that are in no base unit.
+PEER_SCALE = {
+    "rebound#gravity_10k_ms": 1e-3,
+    "lockstep#ggrs_rollback_2.cpu_us_per_frame": 1e-6,
+    "lockstep#ggrs_rollback_4.cpu_us_per_frame": 1e-6,
+}
 
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -96,7 +121,7 @@ class Measurements:
 
 def is_time(row):
     """Whether the row's value is in seconds once scaled."""
-    return not (row.ours.startswith("growth:") or row.target.endswith(("MB", "B/s", "real time")))
+    return not (row.ours.startswith("growth:") or row.target.endswith(("MB", " B", "%", "B/s", "real time")))
 
 
 def show(row, value):
@@ -106,7 +131,8 @@ def show(row, value):
         return f"{value / UNITS[unit]:.3g} {unit}"
     words = row.target.split(" ", 2)
     unit = words[2] if len(words) > 2 else ""
-    return f"{value:.0f} {unit}" if unit else f"{value:.2f}"
+    digits = 0 if value >= 10 else 2
+    return f"{value:.{digits}f} {unit}" if unit else f"{value:.2f}"
 
 
 def holds(row, value, ratio):
@@ -171,7 +197,7 @@ def page(measurements):
     text = ["# Results", "", "Written by `scripts/bench`; do not edit. Times are medians. A ratio is the peer's time over ours,",
             "both from the same run, so above 1 we are faster.", ""]
     text += [f"- {label}: {value}" for label, value in measurements.files.get("machine", {}).items()]
-    text += [f"- peers: {rebound.get('peer', 'REBOUND (not measured)')}; rapier3d 0.36 with `enhanced-determinism`; each on one thread", ""]
+    text += [f"- peers: {rebound.get('peer', 'REBOUND (not measured)')}; rapier3d 0.36 with `enhanced-determinism`; ggrs 0.13; each on one thread", ""]
     text += ["| what | ours | peer | ratio | target | met |", "|---|---|---|---|---|---|"]
     text += ["| " + " | ".join(cells) + " |" for cells in rows]
     if others:
@@ -214,6 +240,9 @@ def self_test():
         bench("gravity/10k leapfrog step", 5e4)
         measured = pathlib.Path(folder, "measured")
         measured.mkdir()
+        ours = '{"missed_percent": 0.25, "bytes_per_frame_link": 101, "cpu_us_per_frame": 20}'
+        theirs = '{"bytes_per_frame_link": 202, "cpu_us_per_frame": 10}'
+        (measured / "lockstep.json").write_text(f'{{"ours_2": {ours}, "ggrs_rollback_2": {theirs}}}')
         (measured / "rebound.json").write_text('{"gravity_10k_ms": 0.5}')
         (measured / "verify-hundred.json").write_text('{"realtime_factor": 301}')
         (measured / "run-bench-100k.json").write_text('{"peak_memory_mb": 201, "tick_ms": {"p50": 10.0}}')
@@ -228,6 +257,9 @@ def self_test():
         assert cells["verify-hundred#realtime_factor"][1:] == ["301 x real time", "", "", ">= 300 x real time", "yes"]
         assert cells["run-bench-100k#peak_memory_mb"][1:] == ["201 MB", "", "", "<= 200 MB", "**no**"]
         assert cells["run-bench-100k#tick_ms.p50"][1] == "10 ms"
+        assert cells["lockstep#ours_2.missed_percent"][1:] == ["0.25 %", "not measured", "", "<= 0.5 %", "yes"]
+        assert cells["lockstep#ours_2.bytes_per_frame_link"][1:] == ["101 B", "202 B", "2.0 x", "<= 100 B", "**no**"]
+        assert cells["lockstep#ours_2.cpu_us_per_frame"][1:] == ["20 us", "10 us", "0.5 x", ">= 1 x", "**no**"]
         assert all(row.name in page(m) for row in ROWS)
         assert {"processor", "commit", "date", "compiler"} <= machine().keys()
     print("results.py: self-test passed")

@@ -1,6 +1,8 @@
 //! Copies of all columns, the common ground of snapshot and rollback: saving copies columns, restoring
 //! copies them back. Must never lose or reorder a bit of a component.
 
+use std::borrow::Cow;
+
 use bytemuck::{cast_slice, cast_slice_mut};
 use hecs::{ColumnBatchBuilder, ColumnBatchType};
 
@@ -57,6 +59,36 @@ impl Columns {
             let mut save = Save { world, kind, order: &self.order, words: &mut target.words };
             visit_components(kind, &mut save);
         }
+    }
+
+    /// The same rows by ascending id; nothing is copied where they are so already.
+    pub fn by_id(&self) -> Cow<'_, Self> {
+        struct Sort<'a> {
+            words: &'a [u64],
+            order: &'a [u32],
+            sorted: &'a mut Vec<u64>,
+        }
+        impl Visitor for Sort<'_> {
+            fn visit<C: Component>(&mut self) {
+                let column = take_column::<C>(&mut self.words, self.order.len());
+                for &row in self.order {
+                    self.sorted.extend_from_slice(cast_slice(&column[row as usize..=row as usize]));
+                }
+            }
+        }
+        if Kind::ALL.into_iter().all(|kind| self.ids(kind).is_sorted()) {
+            return Cow::Borrowed(self);
+        }
+        let mut sorted = Self::default();
+        for (kind, target) in Kind::ALL.into_iter().zip(&mut sorted.kinds) {
+            let ids = self.ids(kind);
+            let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+            order.sort_unstable_by_key(|&row| ids[row as usize]);
+            target.rows = ids.len();
+            let words = &self.kinds[kind as usize].words[..];
+            visit_components(kind, &mut Sort { words, order: &order, sorted: &mut target.words });
+        }
+        Cow::Owned(sorted)
     }
 
     /// Makes the entities of `world` equal to this copy. Columns are copied in place where the same

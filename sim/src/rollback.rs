@@ -10,6 +10,7 @@ use crate::input::{PlayerId, Role};
 use crate::refusal::Refusal;
 use crate::scenario::Scenario;
 use crate::simulation::Simulation;
+use crate::snapshot::{self, Parts};
 use crate::state::{State, Time};
 use crate::time::Tick;
 use crate::tuning::Tuning;
@@ -135,10 +136,11 @@ impl RollbackRing {
         if self.ticks[slot] != Some(tick) {
             return None;
         }
-        let mut state = State::new(scenario);
-        self.slots[slot].restore(&mut state);
+        let SavedState { columns, rest } = &self.slots[slot];
+        let Resources { time, members, refused, tuning, last_id, bodies } = rest.as_ref()?;
+        let parts = Parts { time: *time, members, refused, tuning, last_id: *last_id, bodies };
         let mut bytes = Vec::new();
-        crate::snapshot::save(scenario, &state, &mut bytes);
+        snapshot::write(scenario, &parts, &columns.by_id(), &mut bytes);
         Some(bytes)
     }
 

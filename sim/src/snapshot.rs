@@ -13,10 +13,12 @@
 //!
 //! Loading checks all of it, and every component, before anything is changed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::bodies::SavedEphemeris;
+use crate::bodies::{Ephemeris, SavedEphemeris};
 use crate::columns::{Columns, RowOrder, row_words, take_column};
 use crate::component::{Berth, Component, Kind, Visitor, visit_components};
 use crate::digest::{Hasher, RESOURCES};
@@ -26,6 +28,7 @@ use crate::scenario::Scenario;
 use crate::state::{State, Time};
 use crate::systems::commands::ENTITIES_MAX;
 use crate::time::{SimTime, Tick, TimeFactor};
+use crate::tuning::Tuning;
 
 const MAGIC: &[u8; 6] = b"STSNAP";
 const VERSION: u16 = 1;
@@ -98,22 +101,39 @@ pub fn schema_hash() -> u64 {
     describe.0.finish()
 }
 
+/// Everything that a snapshot holds and is in no column, wherever it is kept.
+pub(crate) struct Parts<'a> {
+    pub time: Time,
+    pub members: &'a BTreeMap<PlayerId, Role>,
+    pub refused: &'a [u64; Refusal::COUNT],
+    pub tuning: &'a Tuning,
+    pub last_id: u64,
+    pub bodies: &'a Ephemeris,
+}
+
 /// Writes the state.
 pub(crate) fn save(scenario: &Scenario, state: &State, out: &mut Vec<u8>) {
+    let State { time, members, refused, tuning, last_id, bodies, .. } = state;
+    let parts = Parts { time: *time, members, refused, tuning, last_id: *last_id, bodies };
+    let mut columns = Columns::default();
+    columns.capture(&state.world, RowOrder::ById);
+    write(scenario, &parts, &columns, out);
+}
+
+/// Writes the parts of a state. The rows of the columns must be ordered by id.
+pub(crate) fn write(scenario: &Scenario, parts: &Parts<'_>, columns: &Columns, out: &mut Vec<u8>) {
     let resources = Resources {
-        tick: state.time.tick,
-        now: state.time.now,
-        factor_quarters: state.time.factor.quarters(),
-        members: state.members.iter().map(|(player, role)| (*player, *role)).collect(),
-        refused: state.refused.to_vec(),
-        tuning: state.tuning.values().collect(),
-        last_id: state.last_id,
-        bodies: state.bodies.save(),
+        tick: parts.time.tick,
+        now: parts.time.now,
+        factor_quarters: parts.time.factor.quarters(),
+        members: parts.members.iter().map(|(player, role)| (*player, *role)).collect(),
+        refused: parts.refused.to_vec(),
+        tuning: parts.tuning.values().collect(),
+        last_id: parts.last_id,
+        bodies: parts.bodies.save(),
     };
     let mut resources = postcard::to_stdvec(&resources).expect("plain values always encode");
     resources.resize(resources.len().next_multiple_of(8), 0);
-    let mut columns = Columns::default();
-    columns.capture(&state.world, RowOrder::ById);
 
     let length: usize = columns.kinds.iter().map(|k| k.words.len() * 8).sum();
     out.clear();
@@ -147,8 +167,7 @@ pub(crate) fn load(scenario: &Scenario, state: &mut State, bytes: &[u8]) -> Resu
     if refused.iter().any(|&count| count > 1 << 60) {
         return Err(impossible("refusal count"));
     }
-    let tuning =
-        crate::tuning::Tuning::new(scenario).with_values(&resources.tuning).ok_or(impossible("tuning value"))?;
+    let tuning = Tuning::new(scenario).with_values(&resources.tuning).ok_or(impossible("tuning value"))?;
     // A copy is given the saved state: the present one stays as it is until all is known to be well.
     let mut bodies = state.bodies.clone();
     bodies.restore(resources.bodies, resources.now).map_err(|_| impossible("state of the bodies"))?;

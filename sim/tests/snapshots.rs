@@ -123,3 +123,25 @@ fn a_roll_back_forgets_the_future_that_it_leaves() {
     let mut other = shipped("earth-orbit");
     assert!(!ring.restore(&mut other, sim::Tick(1)), "the ring holds another world's states");
 }
+
+#[test]
+fn a_kept_state_is_written_as_it_was() {
+    let mut simulation = shipped("busy");
+    let mut ring = sim::RollbackRing::new(40);
+    let mut then = Vec::new();
+    for _ in 0..150 {
+        let frame = busy::inputs(&simulation);
+        simulation.step(&frame);
+        ring.save(&simulation);
+        then.push((simulation.tick(), simulation.snapshot()));
+    }
+    let now = simulation.digest();
+    let (gone, kept) = then.split_at(110);
+    for (tick, snapshot) in kept {
+        assert!(ring.snapshot(&simulation, *tick).as_ref() == Some(snapshot), "tick {tick}");
+    }
+    assert!(gone.iter().all(|(tick, _)| ring.snapshot(&simulation, *tick).is_none()));
+    assert_eq!(simulation.digest(), now);
+    let other = shipped("demo");
+    assert_eq!(ring.snapshot(&other, kept[0].0), None, "of another scenario");
+}

@@ -277,6 +277,7 @@ impl World for SimWorld {
         let is_first = self.kept.is_empty();
         if is_first || turn.is_none_or(|turn| turn.0.is_multiple_of(self.stride)) {
             self.ring.save(&self.simulation);
+            self.kept.retain(|(kept, _)| *kept != turn);
             self.kept.push_back((turn, self.simulation.tick()));
             if self.kept.len() > self.kept_max {
                 self.kept.pop_front();

@@ -88,8 +88,9 @@ impl Ggrs {
             let random = Random(seed ^ (own as u64 + 1) << 32);
             Peer { session, boxes, random, saved_us: 0.0, last_us: 0, input: None, refused: false, frame: 0 }
         };
+        let count = peers;
         let peers = (0..peers).map(peer).collect();
-        Self { peers, network: Network::new(seed), tally: Tally::default(), lockstep: prediction == 0 }
+        Self { peers, network: Network::new(seed, count), tally: Tally::default(), lockstep: prediction == 0 }
     }
 
     /// Lockstep at the input delay that everyone here has.
@@ -126,7 +127,9 @@ impl Ggrs {
             let mut advanced = false;
             for request in requests {
                 match request {
-                    GgrsRequest::SaveGameState { cell, frame } => drop(cell.save(frame, Some(0), None)),
+                    GgrsRequest::SaveGameState { cell, frame } => {
+                        cell.save(frame, Some(0), None);
+                    }
                     GgrsRequest::LoadGameState { cell, .. } => drop(cell.load()),
                     GgrsRequest::AdvanceFrame { inputs } => {
                         advanced = true;
@@ -158,10 +161,10 @@ impl Ggrs {
 
 impl Session for Ggrs {
     fn step(&mut self, now_us: u64) {
-        while let Some((from, to, bytes)) = self.network.arrived(now_us) {
-            self.peers[to].boxes.borrow_mut().arrived.push_back((from, bytes));
-        }
         for own in 0..self.peers.len() {
+            while let Some(arrived) = self.network.arrived(now_us, own) {
+                self.peers[own].boxes.borrow_mut().arrived.push_back(arrived);
+            }
             let peer = &mut self.peers[own];
             // Between frames only if there is something to receive, which is kinder than the example's loop.
             let running = peer.session.current_state() == SessionState::Running;

@@ -1,9 +1,8 @@
 //! What is counted while a session runs, the same for everyone, and the figures made of it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
-
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::link::Network;
 
@@ -34,9 +33,12 @@ pub struct Tally {
     confirmed_us: Vec<u64>,
     /// Inputs of others that were executed and are not confirmed, by peer: frame and when submitted.
     unconfirmed: BTreeMap<usize, VecDeque<(u64, u64)>>,
-    /// Time spent in the protocol since the second began, by all peers, and the means per frame of the seconds before.
-    spent_ns: u128,
+    /// CPU time spent in the protocol, and in how many pieces, since the second began, by all peers, and the means per frame of the seconds before.
+    spent_ns: u64,
+    pieces: u64,
     second: (u64, u64),
+    /// What reading the clock adds to each piece.
+    reading_ns: Option<u64>,
     spent_per_frame_us: Vec<f64>,
     /// Hash of what each peer executed, by frame; a difference is a failure of the measurement.
     logs: BTreeMap<u64, u64>,
@@ -47,7 +49,8 @@ pub struct Tally {
 impl Tally {
     /// Forgets what was counted, but not what is under way.
     pub fn restart(&mut self, now_us: u64, network: &Network) {
-        (self.frames, self.refused, self.missed, self.spent_ns, self.second) = (0, 0, 0, 0, (now_us, 0));
+        (self.frames, self.refused, self.missed, self.spent_ns, self.pieces, self.second) =
+            (0, 0, 0, 0, 0, (now_us, 0));
         for latencies in [&mut self.arrived_us, &mut self.executed_us, &mut self.confirmed_us] {
             latencies.clear();
         }
@@ -55,11 +58,12 @@ impl Tally {
         self.before = (network.datagrams, network.bytes);
     }
 
-    /// Runs a piece of the protocol and adds the time it took.
+    /// Runs a piece of the protocol and adds the CPU time it took.
     pub fn timed<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let began = Instant::now();
+        let began_ns = thread_cpu_ns();
         let value = work();
-        self.spent_ns += began.elapsed().as_nanos();
+        self.spent_ns += thread_cpu_ns() - began_ns;
+        self.pieces += 1;
         value
     }
 
@@ -105,8 +109,10 @@ impl Tally {
     fn close_second(&mut self, now_us: u64) {
         let (began_us, frames) = self.second;
         if now_us >= began_us + 1_000_000 && self.frames > frames {
-            self.spent_per_frame_us.push(self.spent_ns as f64 / 1000.0 / (self.frames - frames) as f64);
-            (self.spent_ns, self.second) = (0, (now_us, self.frames));
+            let reading_ns = self.pieces * *self.reading_ns.get_or_insert_with(clock_reading_ns);
+            let spent_ns = self.spent_ns.saturating_sub(reading_ns);
+            self.spent_per_frame_us.push(spent_ns as f64 / 1000.0 / (self.frames - frames) as f64);
+            (self.spent_ns, self.pieces, self.second) = (0, 0, (now_us, self.frames));
         }
     }
 
@@ -130,6 +136,24 @@ impl Tally {
             "cpu_us_per_frame": self.spent_per_frame_us.get(self.spent_per_frame_us.len() / 2),
         })
     }
+}
+
+/// CPU time of this thread.
+fn thread_cpu_ns() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// What an empty piece seems to take, in the median.
+fn clock_reading_ns() -> u64 {
+    let mut empty: Vec<u64> = (0..1001)
+        .map(|_| {
+            let began_ns = thread_cpu_ns();
+            thread_cpu_ns() - began_ns
+        })
+        .collect();
+    empty.sort_unstable();
+    empty[empty.len() / 2]
 }
 
 /// Median and 99th percentile in milliseconds, where there is anything.

@@ -111,7 +111,7 @@ impl Link {
             Some(now.since(*sent).saturating_sub(u64::from(held) * 64))
         });
         if let Some(sample) = rtt_us {
-            self.rtt.observe(now, sample);
+            self.rtt.observe(sample);
         }
         if !newest {
             return (false, rtt_us);

@@ -1,6 +1,7 @@
 //! What comes in: a datagram is taken apart, and each part goes to whom it concerns. Bytes that are no datagram, and
 //! parts that make no sense at present, are dropped.
 
+use crate::protocol::cut::Cut;
 use crate::protocol::effect::Effect;
 use crate::protocol::entry::Entry;
 use crate::protocol::ids::{PeerKey, Time, Turn};
@@ -11,6 +12,11 @@ use crate::protocol::wire::{Datagram, Message, Run, TurnPart};
 
 use super::Core;
 use super::send::post;
+
+/// How many turns a peer is behind what is confirmed here before it is told which log it is on.
+const MARK_TURNS: u64 = 16;
+/// Most cuts that are told at once.
+const CUTS_TOLD: usize = 4;
 
 impl<I: Input> Core<I> {
     /// Takes a datagram whose sender the transport has authenticated. Any bytes may come.
@@ -101,7 +107,7 @@ impl<I: Input> Core<I> {
         }
         link.claim(part.claim());
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
-        if part.next < session.confirmed
+        if part.next.plus(MARK_TURNS) < session.confirmed
             && let (Some(epoch), Some(chain)) = (session.epoch_of(part.next), session.chain_before(part.next))
         {
             post(link, Message::Mark { next: part.next, epoch, chain: chain.short() });
@@ -113,12 +119,14 @@ impl<I: Input> Core<I> {
                 session.pace.observe(now, from, playhead, rtt_us);
             }
         }
-        // Whoever is an epoch behind learns how that epoch ended.
-        if part.epoch < session.front.roster.epoch
-            && let Some(cut) = session.cuts.get(&part.epoch)
-            && !link.outbox.iter().any(|m| matches!(m, Message::Decided { .. }))
-        {
-            link.outbox.push(Message::Decided { epoch: part.epoch, cut: cut.clone() });
+        // Whoever is an epoch behind, or in another one than we were at that turn, learns which cuts there were.
+        let other = session.epoch_of(part.next).is_some_and(|epoch| epoch != part.epoch);
+        if other || part.epoch < session.front.roster.epoch {
+            let missed = |(epoch, cut): &(&u32, &Cut)| **epoch <= part.epoch && cut.next >= link.confirmed;
+            let missed: Vec<_> = session.cuts.iter().filter(missed).map(|(e, cut)| (*e, cut.clone())).collect();
+            for (epoch, cut) in missed.into_iter().take(CUTS_TOLD) {
+                post(link, Message::Decided { epoch, cut });
+            }
         }
     }
 

@@ -422,10 +422,6 @@ impl<I: Input> Core<I> {
         let sponsor = self.following.as_ref().map(Following::sponsor);
         let keep_from = self.newcomers.keep_from();
         let Some(session) = &mut self.session else { return };
-        if std::env::var("DBG").is_ok() && self.following.is_some() && now.0 / 500_000 != (now.0 - 2000) / 500_000 {
-            eprintln!("F {now:?} {} sponsor {sponsor:?} next {} confirmed {} epoch {} missing {:?} open {} following {:?} cuts {:?}", self.key, session.front.next, session.confirmed, session.front.roster.epoch, session.missing(), session.is_open(), self.following.as_ref().map(|f| format!("{f:?}").len()), session.cuts);
-            for (k, l) in &self.links { eprintln!("   link {k} heard {} said {:?} confirmed {} agreed {} claims {:?}..{}", now.since(l.heard), l.said, l.confirmed, l.agreed, l.claims.front(), l.claims.len()); }
-        }
         if !session.confirm(&self.key, &self.links, sponsor) {
             return;
         }
