@@ -111,6 +111,9 @@ struct Session<I: Input> {
 /// A stand-still.
 #[derive(Clone, Debug)]
 struct Waiting {
+    /// Since when nothing has moved.
+    began: Time,
+    /// Since when it waits in this epoch: a cut begins the count anew.
     since: Time,
     players: Vec<Player>,
     told: bool,
