@@ -7,7 +7,6 @@ use crate::protocol::entry::Entry;
 use crate::protocol::ids::{PeerKey, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
-use crate::protocol::roster::Roster;
 use crate::protocol::wire::{Datagram, Message, Run, TurnPart};
 
 use super::Core;
@@ -187,7 +186,8 @@ fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run) {
 }
 
 /// Whether a link is still needed: to members, to those who will be, and to those who have just ceased to be.
-pub(super) fn is_needed(roster: &Roster, key: &PeerKey, link: &Link, now: Time) -> bool {
+pub(super) fn is_needed<I: Input>(session: &super::Session<I>, key: &PeerKey, link: &Link, now: Time) -> bool {
+    let roster = &session.front.roster;
     let member = roster.member_by_key(key).is_some() || roster.joining().any(|(m, _)| m.key == *key);
-    member || now.since(link.heard) < 5_000_000
+    member || session.deciding_roster().member_by_key(key).is_some() || now.since(link.heard) < 5_000_000
 }

@@ -13,7 +13,7 @@ use crate::protocol::input::Input;
 use crate::protocol::ledger::{Ledger, Life};
 use crate::protocol::link::Link;
 use crate::protocol::pace::Pace;
-use crate::protocol::roster::{Rejected, Roster};
+use crate::protocol::roster::{Member, Rejected, Roster};
 
 use super::digests::Digests;
 use super::divergence::Divergence;
@@ -102,6 +102,12 @@ impl<I: Input> Session<I> {
         let roster = &self.front.roster;
         let joining = roster.joining().map(|(m, _)| m);
         roster.members.iter().chain(joining).filter(|m| m.key == *key).map(|m| (m.player, m.incarnation)).last()
+    }
+
+    /// Whether the log can be continued from here for a peer whose next turn this is.
+    pub(super) fn keeps_entries_of(&self, turn: Turn) -> bool {
+        let kept = |m: &Member| self.ledger.get((m.player, m.incarnation), turn).is_some();
+        turn == self.front.next || self.record(turn).is_some_and(|record| record.during.members.iter().all(kept))
     }
 
     /// The life in which a run of a peer's process writes or will write.
@@ -243,7 +249,7 @@ impl<I: Input> Session<I> {
         let from = Turn(self.confirmed.0.saturating_sub(turns)).min(keep_from);
         let roster = Arc::clone(&self.front.roster);
         let writes = |(player, incarnation): Life| {
-            let is = |m: &crate::protocol::roster::Member| (m.player, m.incarnation) == (player, incarnation);
+            let is = |m: &Member| (m.player, m.incarnation) == (player, incarnation);
             roster.members.iter().any(is) || roster.joining().any(|(m, _)| is(m))
         };
         self.ledger.prune(from, |life| !writes(life));
