@@ -59,6 +59,10 @@ fn what_cannot_be_is_said_at_once() {
     {
         assert_eq!(code(&run(line, &[])), 2, "{line}");
     }
+    let recording = folder.recording("old.strec");
+    let line = "host --listen 127.0.0.1:0 --resume {} --record {} --identity {}";
+    assert_misused(&run(line, &[&recording, &recording, &key]), "record to another file");
+    assert_eq!(code(&run("replay verify {}", &[&recording])), 0, "it is untouched");
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let address = taken.local_addr().expect("an address").to_string();
     let out = run(&format!("host --listen {address} --identity {{}}"), &[&key]);

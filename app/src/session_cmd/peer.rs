@@ -350,6 +350,9 @@ impl Peer {
         let (_, ending) = driver.finish();
         let summary =
             Summary { recordings: ending.recordings, failures: ending.failures, bundles: ending.bundles, ..summary };
+        if let Some(reason) = &refusal {
+            report.note("refused", json!({ "reason": reason }))?;
+        }
         // Who was never let in has nothing to sum up.
         if summary.turns > 0 || refusal.is_none() {
             report.summary(&summary)?;

@@ -169,7 +169,8 @@ impl Report {
                 let (name, clause) = departure(*why);
                 self.say(&format!("you are no member any more: {clause}"), "removed", json!({ "why": name }))
             }
-            Event::Refused(why) => self.note("refused", json!({ "reason": why.to_string() })),
+            // Said with the end that it means.
+            Event::Refused(_) => Ok(()),
             Event::Waiting { players } => {
                 let players: Vec<u32> = players.iter().map(|player| player.0).collect();
                 self.say(&format!("waiting for {}", list(&players)), "waiting", json!({ "players": players }))

@@ -327,7 +327,7 @@ impl<I: Input> Core<I> {
         let Some((frame, executed)) = session.execute_next() else { return false };
         let turn = frame.turn;
         if let Some(waiting) = session.waiting.take() {
-            let stalled_us = now.since(waiting.since);
+            let stalled_us = now.since(waiting.began);
             self.counters.note_stall(stalled_us);
             if waiting.told {
                 self.effects.push(Effect::Event(Event::Resumed { after_ms: stalled_us / 1000 }));
@@ -372,7 +372,8 @@ impl<I: Input> Core<I> {
     /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent.
     pub(super) fn note_removed(&mut self, now: Time, why: Departure) {
         self.effects.push(Effect::Event(Event::Removed { why }));
-        if self.leaving.is_some() {
+        // Whoever follows already has this behind it: what was removed is a life that never began.
+        if self.leaving.is_some() || self.following.is_some() {
             return;
         }
         let comes_back = matches!(why, Departure::Silent | Departure::Replaced);
@@ -393,21 +394,22 @@ impl<I: Input> Core<I> {
     fn note_waiting(&mut self, now: Time) {
         let Some(session) = &mut self.session else { return };
         let next = session.front.next;
-        let follows = self.following.is_some();
-        if follows || session.pace.due(now) < next || (session.is_open() && session.missing().is_empty()) {
+        let idle = self.following.is_some() || session.front.roster.members.is_empty();
+        if idle || session.pace.due(now) < next || (session.is_open() && session.missing().is_empty()) {
             return;
         }
         session.pace.hold(now, next);
         let players = session.missing();
+        if session.waiting.is_none() {
+            self.counters.stalled_turns += 1;
+        }
         let waiting = session.waiting.get_or_insert_with(|| Waiting {
+            began: now,
             since: now,
             players: Vec::new(),
             told: false,
             paused: false,
         });
-        if waiting.players.is_empty() {
-            self.counters.stalled_turns += 1;
-        }
         waiting.players.clone_from(&players);
         if !waiting.told && now.since(waiting.since) > 250_000 {
             waiting.told = true;
