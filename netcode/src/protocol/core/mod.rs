@@ -269,7 +269,8 @@ impl<I: Input> Core<I> {
                 let member = session.front.roster.member_by_key(&self.key);
                 let alone = session.front.roster.members.len() == 1;
                 let settled = session.front.roster.first;
-                let heard = |link: &Link| link.agreed >= settled || now.since(link.heard) > 1_000_000;
+                // Others may need our acknowledgement to confirm our last turn.
+                let heard = |link: &Link| link.confirmed >= settled || now.since(link.heard) > 1_000_000;
                 match member {
                     Some(_) => alone || now.since(since) > 5_000_000,
                     None => session.confirmed >= settled && self.links.values().all(heard),

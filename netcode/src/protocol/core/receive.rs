@@ -31,6 +31,11 @@ impl<I: Input> Core<I> {
         for message in datagram.messages.iter().filter(|m| matches!(m, Message::Ask { .. })) {
             self.on_ask(now, from, message);
         }
+        // A player that was cut off for long may not know yet that the session went on without it.
+        let known = self.session.as_ref().is_some_and(|s| s.front.roster.player_of(&from).is_some());
+        if known && datagram.turn.is_some() && !self.links.contains_key(&from) {
+            self.links.insert(from, Link::new(now));
+        }
         let Some(link) = self.links.get_mut(&from) else { return };
         link.heard = now;
         if let Some(part) = &datagram.turn {

@@ -372,7 +372,8 @@ impl<I: Input> Core<I> {
     /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent.
     pub(super) fn note_removed(&mut self, now: Time, why: Departure) {
         self.effects.push(Effect::Event(Event::Removed { why }));
-        if self.leaving.is_some() {
+        // Whoever follows already has this behind it: what was removed is a life that never began.
+        if self.leaving.is_some() || self.following.is_some() {
             return;
         }
         let comes_back = matches!(why, Departure::Silent | Departure::Replaced);
