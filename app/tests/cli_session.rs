@@ -106,6 +106,26 @@ fn four_processes_play_the_same_session() {
 }
 
 #[test]
+fn members_leave_one_after_the_other_and_none_waits_in_vain() {
+    let folder = Folder::new();
+    let mut host = Peer::host(folder.path(), "host", &[]);
+    let invite = host.invite();
+    let mut peers: Vec<Peer> = (1..6).map(|i| Peer::join(folder.path(), &format!("peer{i}"), &invite, &[])).collect();
+    peers.push(host);
+    for peer in &mut peers {
+        peer.active();
+    }
+    // A few turns apart, so that some settle while others have gone.
+    for peer in &mut peers {
+        peer.dismiss();
+        std::thread::park_timeout(Duration::from_millis(40));
+    }
+    for peer in peers {
+        peer.ends().fine();
+    }
+}
+
+#[test]
 fn a_one_time_invite_is_good_once_and_its_player_may_come_back() {
     let folder = Folder::new();
     let mut host = Peer::host(folder.path(), "host", &["--one-time", "--invites", "2"]);
