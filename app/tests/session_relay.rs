@@ -82,8 +82,12 @@ impl Mesh {
         let recordings: Vec<_> = self.peers.iter().map(|peer| peer.recording.clone()).collect();
         let summaries: Vec<Value> = self.peers.drain(..).map(|peer| peer.ends().fine()).collect();
         let mut paths: Vec<&Path> = recordings.iter().map(|path| path.as_path()).collect();
-        paths.iter().for_each(|path| drop(verified(path, true)));
-        more.iter().for_each(|path| drop(verified(path, false)));
+        for path in &paths {
+            verified(path, true);
+        }
+        for path in more {
+            verified(path, false);
+        }
         paths.extend(more);
         let shared = agree(&paths);
         let stats = self.relay.stats();

@@ -87,6 +87,9 @@ pub struct Summary {
     pub stall_ms_max: f64,
     /// Roll-backs of executed turns.
     pub roll_backs: u64,
+    /// It left in good order, or was the last one there; not so where it ended at once, or where the others could not be
+    /// reached.
+    pub left: bool,
     /// UDP payload sent per second, seal included.
     pub bytes_out_per_s: f64,
     /// UDP payload received per second.
@@ -254,6 +257,9 @@ impl Summary {
         );
         if !recordings.is_empty() {
             text.push_str(&format!("recording    {}\n", recordings.join(", ")));
+        }
+        if !self.left {
+            text.push_str("it ended without the others' knowledge; they will miss it for a moment\n");
         }
         self.failures.iter().for_each(|failure| text.push_str(&format!("{failure}\n")));
         text

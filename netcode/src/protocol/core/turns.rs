@@ -362,6 +362,7 @@ impl<I: Input> Core<I> {
         for change in changes {
             match change {
                 Change::Leave { player, why } if mine(*player) && roster.member_by_key(&self.key).is_none() => {
+                    self.left_at = Some(turn);
                     self.note_removed(now, *why);
                 }
                 Change::Join { player, .. } if mine(*player) => {
