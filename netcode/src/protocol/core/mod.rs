@@ -6,6 +6,7 @@ mod cutting;
 mod digests;
 mod divergence;
 mod following;
+mod heads;
 mod newcomers;
 mod receive;
 mod send;
@@ -274,6 +275,7 @@ impl<I: Input> Core<I> {
             }
         };
         if gone {
+            self.sign_last_head();
             self.effects.push(Effect::Event(Event::Gone));
             // With what was executed here: others may have this peer's word left to wait for.
             self.links.values_mut().for_each(|link| link.send_at = now);

@@ -58,10 +58,10 @@ impl<I: Input> Core<I> {
             Message::Accept { epoch, ballot, cut } => self.on_accept(now, from, epoch, ballot, cut),
             Message::Accepted { epoch, ballot } => self.on_accepted(now, from, epoch, ballot),
             Message::Decided { epoch, cut } => self.on_decided(now, from, epoch, cut),
-            Message::Head(head) => self.on_head(now, from, head),
+            Message::Head(head) => self.on_head(now, from, &head),
             Message::Audit { turn, chains } => self.on_audit(now, from, turn, &chains),
-            Message::HeadWanted { turn } => self.on_head_wanted(from, turn),
-            Message::Expose(proof) => self.on_expose(now, *proof),
+            Message::HeadWanted { turn } => self.on_head_wanted(now, from, turn),
+            Message::Expose(proof) => self.on_expose(now, from, *proof),
             Message::StateWanted { turn } => self.on_state_wanted(from, turn),
             Message::Mark { next, epoch, chain } => self.on_mark(from, next, epoch, chain),
             Message::Farewell => self.on_farewell(from),
@@ -97,8 +97,13 @@ impl<I: Input> Core<I> {
         let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
         let member = session.front.roster.member_by_key(&from).is_some();
         let own = session.life_of_key(&self.key, self.life);
+        let follows = sponsor == Some(&from);
         for run in part.runs.iter().filter(|run| own != Some((run.player, run.incarnation))) {
-            take_run(now, session, run);
+            let life = (run.player, run.incarnation);
+            let author = session.front.roster.known().find(|(_, player)| *player == run.player).map(|(key, _)| key);
+            if follows || session.divergence.admits(now, from, author, life, run.first) {
+                take_run(now, session, run);
+            }
         }
         if !newest {
             return;
@@ -155,7 +160,7 @@ impl<I: Input> Core<I> {
                             link.compared = link.compared.min(turn);
                         }
                     }
-                    Some(_) => session.divergence.note(now, *key, claim.next),
+                    Some(_) => session.divergence.note(now, *key, claim.next, claim.chain),
                     None => {}
                 }
             }
