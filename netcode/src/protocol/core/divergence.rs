@@ -166,11 +166,11 @@ impl<I: Input> Session<I> {
     /// Those of these lives whose author has signed another chain than the one held here.
     fn disowned(&self, lives: &BTreeSet<Life>, turn: Turn) -> BTreeSet<Life> {
         let disowns = |life: &Life| {
-            let Some(author) = self.ledger.author(*life) else { return false };
+            let (Some(author), Some(key)) = (self.ledger.author(*life), self.author_key(*life)) else { return false };
             let other = |head: &crate::protocol::evidence::Head| {
                 author.chain_after(head.turn).is_some_and(|ours| ours != head.chain)
             };
-            self.divergence.heads.from(*life, turn).any(|signed| other(&signed.head))
+            self.divergence.heads.from(*life, turn).any(|signed| other(&signed.head) && signed.is_by(&key))
         };
         lives.iter().copied().filter(disowns).collect()
     }
