@@ -177,6 +177,9 @@ impl<I: Input> Core<I> {
     }
 
     pub(super) fn on_offer(&mut self, _now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
+        if self.following.is_none() && self.on_state_offer(from, transfer, turn, &offer) {
+            return;
+        }
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
         // A state from before what is confirmed here is no help.
         if self.session.as_ref().is_some_and(|s| turn.plus(1) < s.confirmed) {
@@ -200,6 +203,9 @@ impl<I: Input> Core<I> {
     }
 
     pub(super) fn on_chunk(&mut self, now: Time, from: PeerKey, chunk: &Chunk) {
+        if self.following.is_none() {
+            return self.on_state_chunk(now, from, chunk);
+        }
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
         if let Stage::Downloading(download) = &mut following.stage
             && let Some(ack) = download.receiver.on_chunk(now, chunk)

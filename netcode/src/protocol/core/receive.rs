@@ -48,7 +48,10 @@ impl<I: Input> Core<I> {
             Message::Chunk(chunk) => self.on_chunk(now, from, &chunk),
             Message::ChunkAck(ack) => self.on_chunk_ack(now, from, &ack),
             Message::Ready { life } => self.on_ready(now, from, life),
-            Message::Attest(attestation) => self.on_attest(attestation),
+            Message::Attest(attestation) => {
+                self.on_state_attest(&attestation);
+                self.on_attest(attestation);
+            }
             Message::Prepare { epoch, ballot } => self.on_prepare(now, from, epoch, ballot),
             Message::Promise { epoch, ballot, next, chain, ends, accepted } => {
                 let promise = crate::protocol::cut::Promise { next, chain, ends, accepted };
@@ -62,7 +65,7 @@ impl<I: Input> Core<I> {
             Message::Audit { turn, chains } => self.on_audit(now, from, turn, &chains),
             Message::HeadWanted { turn } => self.on_head_wanted(now, from, turn),
             Message::Expose(proof) => self.on_expose(now, from, *proof),
-            Message::StateWanted { turn } => self.on_state_wanted(from, turn),
+            Message::StateWanted { turn } => self.on_state_wanted(now, from, turn),
             Message::Mark { next, epoch, chain } => self.on_mark(from, next, epoch, chain),
             Message::Farewell => self.on_farewell(from),
         }

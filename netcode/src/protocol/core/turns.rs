@@ -130,6 +130,7 @@ impl<I: Input> Session<I> {
             && !sealed
             && !waits
             && !self.divergence.holds()
+            && !self.digests.holds()
             && !self.contradicts_cut()
     }
 
