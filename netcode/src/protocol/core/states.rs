@@ -23,6 +23,8 @@ const REPEAT_US: u64 = 200_000;
 const PATIENCE_US: u64 = 8_000_000;
 /// How long the log stands still for the comparison before the session stops, microseconds.
 const STOP_US: u64 = 2_000_000;
+/// How long a wrong state can be asked for at least, microseconds.
+const LOOK_US: u64 = 1_500_000;
 /// How long one peer is served before the next may be, microseconds.
 const SERVING_US: u64 = 5_000_000;
 /// States that are taken for others after one desync, at most.
@@ -200,9 +202,13 @@ impl<I: Input> Core<I> {
                 self.effects.push(Effect::Event(Event::Stopped { turn: desync.at }));
                 self.stopped = true;
             }
-        } else if desync.ours_is_wrong && desync.asking.is_none() && desync.ours.is_some() {
-            self.resync(now);
-        } else if waited_us > 2 * PATIENCE_US && !desync.ours_is_wrong {
+        } else if desync.ours_is_wrong {
+            // Others want to see the wrong state before it is gone.
+            let seen = desync.asking.is_none() && desync.serving.is_none() && waited_us > LOOK_US;
+            if seen || waited_us > PATIENCE_US || desync.resync.is_some() {
+                self.resync(now);
+            }
+        } else if waited_us > 2 * PATIENCE_US {
             // Whoever does not come back is reported again, if it is still wrong.
             self.end_desync();
         }

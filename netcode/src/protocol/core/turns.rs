@@ -131,6 +131,7 @@ impl<I: Input> Session<I> {
             && !waits
             && !self.divergence.holds()
             && !self.digests.holds()
+            && !self.digests.holds()
             && !self.contradicts_cut()
     }
 
