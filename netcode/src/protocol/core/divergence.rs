@@ -184,6 +184,7 @@ impl<I: Input> Core<I> {
         }
         self.sign_head();
         self.forget_gone();
+        self.dispute_heads(now);
         let links = &self.links;
         let Some(session) = &mut self.session else { return };
         let divergence = &mut session.divergence;

@@ -1,7 +1,7 @@
 //! Signed heads of author chains: when ours are made, which of the others' are kept, and what follows when two of them
 //! contradict each other. Must never take a word for a proof: only two signatures of one key convict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::protocol::effect::{Effect, Event};
 use crate::protocol::evidence::{Head, Proof, SignedHead};
@@ -17,6 +17,11 @@ const HEADS_KEPT: usize = 16;
 /// Signatures of heads that one peer makes us check or write in a second, at most.
 const HEADS_PER_S: u32 = 48;
 
+/// Time between looks for heads that are not of the chains held here, microseconds.
+const LOOK_US: u64 = 100_000;
+/// Heads of one author that are shown to all at a time.
+const DISPUTED_AT_ONCE: usize = 2;
+
 /// The signed heads known here.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heads {
@@ -25,6 +30,9 @@ pub(super) struct Heads {
     signed: Option<(Life, Turn)>,
     /// Work done for each peer: since when, how often.
     work: BTreeMap<PeerKey, (Time, u32)>,
+    /// Heads that were shown to all, as they are not of the chain held here; and when they were last looked for.
+    disputed: BTreeSet<(Life, Turn)>,
+    looked_at: Time,
     /// The epoch whose members these are.
     epoch: u32,
     /// When somebody was convicted last.
@@ -203,6 +211,32 @@ impl<I: Input> Core<I> {
         }
     }
 
+    /// Shows everybody the heads that are not of the chain held here, once each, and asks their authors what they tell us:
+    /// whoever holds the other half of a proof has it then.
+    pub(super) fn dispute_heads(&mut self, now: Time) {
+        let Some(session) = &mut self.session else { return };
+        if now.since(session.divergence.heads.looked_at) < LOOK_US {
+            return;
+        }
+        session.divergence.heads.looked_at = now;
+        let mut disputed = Vec::new();
+        for (life, heads) in &session.divergence.heads.held {
+            let (Some(author), Some(key)) = (session.ledger.author(*life), session.author_key(*life)) else { continue };
+            let other = |h: &&SignedHead| author.chain_after(h.head.turn).is_some_and(|ours| ours != h.head.chain);
+            let new = |h: &&SignedHead| !session.divergence.heads.disputed.contains(&(*life, h.head.turn));
+            let found = heads.values().filter(other).filter(new).filter(|h| !session.is_convict(h.head.player));
+            disputed.extend(found.filter(|h| h.is_by(&key)).map(|h| (*life, key, h.clone())).take(DISPUTED_AT_ONCE));
+        }
+        for (life, author, signed) in disputed {
+            let turn = signed.head.turn;
+            if let Some(session) = &mut self.session {
+                session.divergence.heads.disputed.insert((life, turn));
+            }
+            self.post_to(author, Message::HeadWanted { turn });
+            self.tell_members(&Message::Head(signed));
+        }
+    }
+
     /// Forgets the heads and convictions of those who are gone.
     pub(super) fn forget_gone(&mut self) {
         let Some(session) = &mut self.session else { return };
@@ -211,6 +245,7 @@ impl<I: Input> Core<I> {
             return;
         }
         session.divergence.heads.epoch = epoch;
+        session.divergence.heads.disputed.clear();
         let held = std::mem::take(&mut session.divergence.heads.held);
         let convicted = std::mem::take(&mut session.convicted);
         let kept = held.into_iter().filter(|(life, _)| session.author_key(*life).is_some()).collect();
