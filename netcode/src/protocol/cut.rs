@@ -10,6 +10,9 @@ use super::evidence::Proof;
 use super::ids::{Hash, Player, Time, Turn};
 use super::roster::Roster;
 
+/// Most proofs in one cut, which travels in one datagram: who else is convicted goes with the next one.
+const PROOFS_MAX: usize = 3;
+
 /// How an epoch ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
@@ -229,7 +232,7 @@ fn fresh_cut(
         return Some(cut);
     }
     for member in &roster.members {
-        if let Some(proof) = convicted.get(&member.player) {
+        if let Some(proof) = convicted.get(&member.player).filter(|_| cut.proofs.len() < PROOFS_MAX) {
             cut.removed.push((member.player, Departure::Exposed));
             cut.proofs.push(proof.clone());
         } else if !promises.contains_key(&member.player) {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use netcode::protocol::{
-    Admission, Config, Core, Effect, Founder, Genesis, Hash, PeerKey, Player, Rules, SessionId, Time, Wish,
+    Admission, Config, Core, Effect, Event, Founder, Genesis, Hash, PeerKey, Player, Rules, SessionId, Status, Time,
+    Turn, Wish, wire::Datagram,
 };
 
 /// A way from one peer to another.
@@ -41,6 +42,18 @@ struct Seat {
     lives: u64,
 }
 
+/// What happens on the way from one seat to another: the datagram as it arrives, if it does.
+pub type Tamper = Box<dyn FnMut(usize, usize, Datagram) -> Option<Datagram>>;
+
+/// A state that a seat was asked to compare with its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    pub seat: usize,
+    pub with: Player,
+    pub turn: Turn,
+    pub digest: u64,
+}
+
 /// All of it.
 pub struct Table {
     seats: Vec<Seat>,
@@ -54,15 +67,21 @@ pub struct Table {
     bytes: u64,
     submitted: BTreeMap<Vec<u8>, u64>,
     latencies: Vec<u64>,
+    tamper: Option<Tamper>,
+    /// Turns after which a seat's world goes wrong, once each.
+    corrupt: BTreeMap<usize, u64>,
+    events: Vec<(usize, Event)>,
+    compared: Vec<Compared>,
 }
 
-fn config(i: usize) -> Config {
+/// What a seat brings along.
+pub fn config(i: usize) -> Config {
     let mut seed = [7; 32];
     seed[0] = i as u8;
     Config { identity: ed25519_dalek::SigningKey::from_bytes(&seed), address: vec![i as u8] }
 }
 
-fn key(i: usize) -> PeerKey {
+pub fn key(i: usize) -> PeerKey {
     PeerKey(config(i).identity.verifying_key().to_bytes())
 }
 
@@ -85,6 +104,10 @@ impl Table {
             bytes: 0,
             submitted: BTreeMap::new(),
             latencies: Vec::new(),
+            tamper: None,
+            corrupt: BTreeMap::new(),
+            events: Vec::new(),
+            compared: Vec::new(),
         };
         table.seat_founders(count);
         table
@@ -107,6 +130,36 @@ impl Table {
         genesis.rules.delay_turns_max = turns;
         self.genesis = Arc::new(genesis);
         self.seat_founders(self.seats.len());
+    }
+
+    /// Whatever is sent goes through this from now on.
+    pub fn tamper(&mut self, tamper: impl FnMut(usize, usize, Datagram) -> Option<Datagram> + 'static) {
+        self.tamper = Some(Box::new(tamper));
+    }
+
+    /// A seat's world goes wrong at a turn.
+    pub fn corrupt(&mut self, seat: usize, turn: u64) {
+        self.corrupt.insert(seat, turn);
+    }
+
+    /// What a seat was told.
+    pub fn events(&self, seat: usize) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(move |(i, _)| *i == seat).map(|(_, event)| event)
+    }
+
+    /// The states that seats were asked to compare.
+    pub fn compared(&self) -> &[Compared] {
+        &self.compared
+    }
+
+    /// Digest of a seat's world after a turn, as it stands now.
+    pub fn digest(&self, seat: usize, turn: u64) -> Option<u64> {
+        self.seats[seat].history.get(turn as usize).copied()
+    }
+
+    /// Where the session stands at a seat.
+    pub fn status(&self, seat: usize) -> Status {
+        self.seats[seat].core.as_ref().map(Core::status).expect("somebody sits there")
     }
 
     fn draw(&mut self) -> f64 {
@@ -180,6 +233,14 @@ impl Table {
                         }
                     }
                     let to = (0..self.seats.len()).find(|i| key(*i) == to).expect("a seat");
+                    let bytes = match &mut self.tamper {
+                        None => bytes,
+                        Some(tamper) => {
+                            let datagram = Datagram::decode(&bytes).expect("own datagram");
+                            let Some(bent) = tamper(i, to, datagram) else { continue };
+                            bent.encode()
+                        }
+                    };
                     if self.draw() >= self.link.loss {
                         let jitter = (self.draw() * 2.0 - 1.0) * self.link.jitter_us as f64;
                         let at = self.now + (self.link.delay_us as f64 + jitter) as u64;
@@ -196,6 +257,10 @@ impl Table {
                         }
                     }
                     seat.digest = seat.digest.wrapping_mul(31).wrapping_add(frame.chain.short());
+                    if self.corrupt.get(&i) == Some(&frame.turn.0) {
+                        self.corrupt.remove(&i);
+                        seat.digest ^= 1;
+                    }
                     seat.history.push(seat.digest);
                     core.executed(frame.turn, seat.digest, 100);
                 }
@@ -225,8 +290,13 @@ impl Table {
                     if std::env::var("TABLE_EVENTS").is_ok() {
                         println!("{:>9} seat {i}: {event:?}", self.now);
                     }
+                    self.events.push((i, event));
                 }
-                Effect::Connect { .. } | Effect::Disconnect { .. } | Effect::Compare { .. } => {}
+                Effect::Compare { with, turn, snapshot } => {
+                    let digest = snapshot.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+                    self.compared.push(Compared { seat: i, with, turn, digest });
+                }
+                Effect::Connect { .. } | Effect::Disconnect { .. } => {}
             }
         }
         self.seats[i].core = Some(core);

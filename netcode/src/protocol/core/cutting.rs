@@ -51,7 +51,7 @@ impl<I: Input> Session<I> {
     }
 
     /// The chain hash before a turn of the deciding epoch, from entries that are held but need not be executed.
-    fn held_chain(&self, end: Turn) -> Option<Hash> {
+    pub(super) fn held_chain(&self, end: Turn) -> Option<Hash> {
         if end <= self.front.next {
             return self.chain_before(end);
         }
@@ -95,20 +95,26 @@ impl<I: Input> Core<I> {
         let Some(me) = self.own_player() else { return };
         let links = &self.links;
         let Some(session) = &mut self.session else { return };
-        let Some(waiting) = &session.waiting else { return };
+        let convicted = session.has_convict();
+        // A liar is removed although the log may not wait for anybody.
+        let none = Vec::new();
+        let (since, missing) = match &session.waiting {
+            Some(waiting) => (waiting.since, &waiting.players),
+            None if convicted => (session.divergence.heads.convicted_at, &none),
+            None => return,
+        };
         let silence_us = u64::from(session.genesis.rules.silence_ms_max) * 1000;
-        let waited_us = now.since(waiting.since);
+        let waited_us = now.since(since);
         let roster = std::sync::Arc::clone(session.deciding_roster());
         let restarted = |member: &Member| self.newcomers.life_of(&member.key).is_some_and(|life| life != member.life);
         let heard = |player: Player| {
             let Some(member) = roster.member(player).filter(|member| !restarted(member)) else { return false };
             player == me || links.get(&member.key).is_some_and(|link| now.since(link.heard) < silence_us.min(1_000_000))
         };
-        let convicted = !session.convicted.is_empty();
         let sealed = session.instance.as_ref().is_some_and(Instance::is_sealed);
         // Who is heard but does not deliver gets twice the time: its entries may be on their way through others.
-        let silent = !waiting.players.is_empty() && waiting.players.iter().all(|player| !heard(*player));
-        let known_dead = roster.members.iter().any(|m| waiting.players.contains(&m.player) && restarted(m));
+        let silent = !missing.is_empty() && missing.iter().all(|player| !heard(*player));
+        let known_dead = roster.members.iter().any(|m| missing.contains(&m.player) && restarted(m));
         let patience_us = if convicted || sealed {
             0
         } else if known_dead {
@@ -122,7 +128,8 @@ impl<I: Input> Core<I> {
             return;
         }
         let quorum = roster.is_quorum(heard);
-        let alive: Vec<Player> = roster.members.iter().map(|m| m.player).filter(|p| heard(*p)).collect();
+        let alive: Vec<Player> =
+            roster.members.iter().map(|m| m.player).filter(|p| heard(*p) && !session.is_convict(*p)).collect();
         self.tell_pause(now, !quorum && waited_us > silence_us);
         if !quorum {
             return;
@@ -175,9 +182,14 @@ impl<I: Input> Core<I> {
         let Some(session) = &mut self.session else { return };
         let silence_us = u64::from(session.genesis.rules.silence_ms_max) * 1000;
         let waits = session.waiting.as_ref().is_some_and(|w| now.since(w.since) > silence_us / 2);
-        let willing = waits || !session.convicted.is_empty();
-        if session.deciding_roster().member_by_key(&from).is_none() || session.deciding_roster().epoch != epoch {
+        let willing = waits || session.has_convict();
+        let Some(leader) =
+            session.deciding_roster().member_by_key(&from).filter(|_| session.deciding_roster().epoch == epoch)
+        else {
             return self.tell_outcome(from, epoch);
+        };
+        if session.is_convict(leader.player) {
+            return;
         }
         let Promise { next, chain, ends, .. } = session.executed_in_epoch();
         let Some(instance) = session.instance_for(now, epoch) else { return self.tell_outcome(from, epoch) };

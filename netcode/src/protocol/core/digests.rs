@@ -1,5 +1,5 @@
 //! Digests of confirmed turns, compared between peers: where logs agree and states do not, somebody's simulation has
-//! gone wrong.
+//! gone wrong. What follows is in `states`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,18 +7,22 @@ use std::sync::Arc;
 use crate::protocol::effect::{Effect, Event};
 use crate::protocol::ids::{PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
+use crate::protocol::roster::Roster;
 
 use super::Core;
+use super::states::Desync;
 
 /// Digests that are kept.
 const KEPT: usize = 512;
 
 /// Our own digests.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Digests {
-    ours: BTreeMap<Turn, u64>,
-    /// The desync that was reported.
-    reported: Option<Turn>,
+    pub(super) ours: BTreeMap<Turn, u64>,
+    /// The desync that was reported and is not mended.
+    pub(super) desync: Option<Desync>,
+    /// How often this peer has taken the others' state.
+    pub(super) resyncs: u32,
 }
 
 impl Digests {
@@ -32,12 +36,29 @@ impl Digests {
         self.ours.split_off(&next);
     }
 
+    /// Whether the log has to wait: states differ and nobody can say whose is right.
+    pub fn holds(&self) -> bool {
+        self.desync.as_ref().is_some_and(Desync::stops)
+    }
+
+    /// When a transfer of a state is due.
+    pub fn wake_at(&self) -> Time {
+        self.desync.as_ref().map_or(Time(u64::MAX), Desync::wake_at)
+    }
+
     fn note(&mut self, turn: Turn, digest: u64) {
         self.ours.insert(turn, digest);
         while self.ours.len() > KEPT {
             self.ours.pop_first();
         }
     }
+}
+
+/// The digest that more than half of the members have. Half with the lowest number is none here: that one number is
+/// lower than another says nothing about whose simulation is right.
+fn majority(roster: &Roster, digests: &[(Player, u64)]) -> Option<u64> {
+    let count = |digest: u64| digests.iter().filter(|(_, other)| *other == digest).count();
+    digests.iter().map(|(_, digest)| *digest).find(|digest| count(*digest) * 2 > roster.members.len())
 }
 
 impl<I: Input> Core<I> {
@@ -61,10 +82,10 @@ impl<I: Input> Core<I> {
     }
 
     /// Compares the digests that others told with ours, for confirmed turns.
-    pub(super) fn compare_digests(&mut self, _now: Time) {
+    pub(super) fn compare_digests(&mut self, now: Time) {
         let Some(session) = &self.session else { return };
-        if session.digests.reported.is_some() {
-            return;
+        if session.digests.desync.is_some() {
+            return self.mend_desync(now);
         }
         // A turn can be confirmed before the world has told its digest.
         let known = session.digests.newest().map_or(Turn(0), |(turn, _)| turn.plus(1));
@@ -83,49 +104,49 @@ impl<I: Input> Core<I> {
             }
         }
         let Some(first) = first else { return };
-        // The first turn at or after it that a quorum has told of decides who is right.
-        let candidates: Vec<Turn> = session.digests.ours.range(first..confirmed).map(|(turn, _)| *turn).collect();
-        for turn in candidates {
-            let ours = session.digests.ours.get(&turn).copied();
-            let told =
-                |key: &PeerKey| if *key == self.key { ours } else { self.links.get(key)?.digests.get(&turn).copied() };
+        // The first turn at or after it that a majority has told of decides who is right.
+        let candidates: Vec<(Turn, u64)> =
+            session.digests.ours.range(first..confirmed).map(|(t, d)| (*t, *d)).collect();
+        for (turn, ours) in candidates {
+            let told = |key: &PeerKey| match self.links.get(key) {
+                _ if *key == self.key => Some(ours),
+                link => link?.digests.get(&turn).copied(),
+            };
             let digests: Vec<(Player, u64)> =
                 roster.members.iter().filter_map(|m| Some((m.player, told(&m.key)?))).collect();
-            let complete = digests.len() == roster.members.len();
-            let truth = digests
-                .iter()
-                .map(|(_, digest)| *digest)
-                .find(|digest| roster.is_quorum(|player| digests.contains(&(player, *digest))));
-            if truth.is_none() && !complete {
+            let truth = majority(&roster, &digests);
+            if truth.is_none() && digests.len() < roster.members.len() {
                 continue;
             }
-            self.report_desync(first, turn, ours, truth, digests);
+            self.report_desync(now, first, turn, ours, truth, digests);
             return;
         }
     }
 
     fn report_desync(
         &mut self,
+        now: Time,
         first: Turn,
         at: Turn,
-        ours: Option<u64>,
+        ours: u64,
         truth: Option<u64>,
         digests: Vec<(Player, u64)>,
     ) {
         let Some(session) = &mut self.session else { return };
-        session.digests.reported = Some(at);
-        let ours_is_wrong = truth.is_some() && ours != truth;
+        let roster = Arc::clone(&session.front.roster);
+        // Without a seat, its state is nobody's concern but its own.
+        let ours_is_wrong = truth.is_some_and(|truth| truth != ours);
+        let key_of = |player: &Player| roster.member(*player).map(|m| m.key);
+        let others: Vec<PeerKey> =
+            digests.iter().filter(|(_, d)| *d != ours).filter_map(|(player, _)| key_of(player)).collect();
+        let right: Vec<PeerKey> = digests
+            .iter()
+            .filter(|(_, d)| Some(*d) == truth)
+            .filter_map(|(player, _)| key_of(player))
+            .filter(|key| *key != self.key)
+            .collect();
+        session.digests.desync = Some(Desync::new(now, first, at, truth.is_none(), ours_is_wrong, others, right));
         self.effects.push(Effect::Event(Event::Desync { turn: first, ours_is_wrong, digests }));
-        if truth.is_none() {
-            self.effects.push(Effect::Event(Event::Stopped { turn: at }));
-            self.stopped = true;
-        }
+        self.effects.push(Effect::SnapshotWanted { turn: first });
     }
-
-    /// Takes a snapshot that was wanted for a comparison of states; `false` if it was not.
-    pub(super) fn snapshot_for_comparison(&mut self, _now: Time, _turn: Turn, _bytes: &Arc<Vec<u8>>) -> bool {
-        false
-    }
-
-    pub(super) fn on_state_wanted(&mut self, _from: PeerKey, _turn: Turn) {}
 }

@@ -197,6 +197,9 @@ impl<I: Input> Core<I> {
     }
 
     pub(super) fn on_offer(&mut self, _now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
+        if self.following.is_none() && self.on_state_offer(from, transfer, turn, &offer) {
+            return;
+        }
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
         // Entries of ours would be forgotten with the log that they are in: it takes a new life to enter others.
         let begun = |s: &Session<I>| s.life_of_key(&self.key, self.life).is_some();
@@ -227,6 +230,9 @@ impl<I: Input> Core<I> {
     }
 
     pub(super) fn on_chunk(&mut self, now: Time, from: PeerKey, chunk: &Chunk) {
+        if self.following.is_none() {
+            return self.on_state_chunk(now, from, chunk);
+        }
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
         if let Stage::Downloading(download) = &mut following.stage
             && let Some(ack) = download.receiver.on_chunk(now, chunk)

@@ -6,9 +6,11 @@ mod cutting;
 mod digests;
 mod divergence;
 mod following;
+mod heads;
 mod newcomers;
 mod receive;
 mod send;
+mod states;
 mod status;
 mod turns;
 
@@ -225,7 +227,8 @@ impl<I: Input> Core<I> {
             self.newcomers.wake_at().min(self.following.as_ref().map_or(Time(u64::MAX), Following::wake_at));
         let links = self.links.values().map(|link| link.send_at).min().unwrap_or(Time(u64::MAX));
         // Time-outs need no exact time.
-        turn.min(transfers).min(links).min(now.plus(20_000)).max(now)
+        let states = self.session.as_ref().map_or(Time(u64::MAX), |s| s.digests.wake_at());
+        turn.min(transfers).min(states).min(links).min(now.plus(20_000)).max(now)
     }
 
     /// Asks to leave in good order; [`super::Event::Gone`] says when it is done.
@@ -282,6 +285,7 @@ impl<I: Input> Core<I> {
             }
         };
         if gone {
+            self.sign_last_head();
             self.effects.push(Effect::Event(Event::Gone));
             // With what was executed here: others may have this peer's word left to wait for.
             self.links.values_mut().for_each(|link| link.send_at = now);

@@ -53,6 +53,15 @@ struct Guest {
     follows: bool,
     proposed: Option<Time>,
     asked: Time,
+    /// A member whose state has gone wrong.
+    resyncs: bool,
+}
+
+impl Guest {
+    fn new(now: Time, life: u64, spectator: bool, address: Vec<u8>) -> Self {
+        let (serving, follows, proposed, resyncs) = (None, false, None, false);
+        Self { life, spectator, address, serving, follows, proposed, asked: now, resyncs }
+    }
 }
 
 #[derive(Debug)]
@@ -125,7 +134,7 @@ impl<I: Input> Core<I> {
         let Some(session) = &self.session else { return };
         let roster = &session.front.roster;
         if roster.member_by_key(&from).is_some_and(|m| m.life == *life) {
-            return;
+            return self.on_ask_of_member(now, from, *life, have.is_some());
         }
         let known = self.newcomers.guests.get(&from).is_some_and(|guest| guest.life == *life);
         if !known {
@@ -143,15 +152,8 @@ impl<I: Input> Core<I> {
             same && session.keeps_entries_of(next)
         });
         let address: Vec<u8> = address.iter().copied().take(ADDRESS_BYTES_MAX).collect();
-        let guest = self.newcomers.guests.entry(from).or_insert_with(|| Guest {
-            life: *life,
-            spectator: *spectator,
-            address: address.clone(),
-            serving: None,
-            follows: false,
-            proposed: None,
-            asked: now,
-        });
+        let new = || Guest::new(now, *life, *spectator, address.clone());
+        let guest = self.newcomers.guests.entry(from).or_insert_with(new);
         if guest.life != *life {
             (guest.serving, guest.follows, guest.proposed) = (None, false, None);
         }
@@ -162,6 +164,18 @@ impl<I: Input> Core<I> {
         } else if guest.follows || guest.serving.as_ref().is_some_and(|s| s.accepted && s.sender.is_done()) {
             // It has lost its way and begins anew.
             (guest.serving, guest.follows, guest.proposed) = (None, false, None);
+        }
+    }
+
+    /// A member whose state has gone wrong asks for ours, or has it now.
+    fn on_ask_of_member(&mut self, now: Time, from: PeerKey, life: u64, has: bool) {
+        if has {
+            if self.newcomers.guests.get(&from).is_some_and(|guest| guest.resyncs) {
+                self.newcomers.guests.remove(&from);
+            }
+        } else if self.may_resync(&from) {
+            let guest = Guest { resyncs: true, ..Guest::new(now, life, false, Vec::new()) };
+            self.newcomers.guests.entry(from).or_insert(guest).asked = now;
         }
     }
 
@@ -203,7 +217,7 @@ impl<I: Input> Core<I> {
     /// Answers [`Effect::SnapshotWanted`].
     pub fn snapshot(&mut self, turn: Turn, bytes: Arc<Vec<u8>>) {
         let now = self.polled;
-        if self.snapshot_for_comparison(now, turn, &bytes) {
+        if self.snapshot_for_comparison(turn, &bytes) {
             return;
         }
         let Some(at) = self.newcomers.wanted.iter().position(|(t, _)| *t == turn) else { return };
@@ -278,7 +292,8 @@ impl<I: Input> Core<I> {
         self.newcomers.guests.retain(|key, guest| {
             let heard = links.get(key).map_or(Time(0), |link| link.heard).max(guest.asked);
             let member = roster.member_by_key(key).is_some_and(|m| m.life == guest.life);
-            !member && now.since(heard) < SILENCE_US
+            let asks = now.since(guest.asked) < SILENCE_US;
+            if guest.resyncs { member && asks } else { !member && now.since(heard) < SILENCE_US }
         });
         self.request_blob(now);
         self.start_serving(now);
@@ -353,6 +368,9 @@ impl<I: Input> Core<I> {
     }
 
     pub(super) fn on_chunk_ack(&mut self, now: Time, from: PeerKey, ack: &Ack) {
+        if self.on_state_ack(now, from, ack) {
+            return;
+        }
         let Some(guest) = self.newcomers.guests.get_mut(&from) else { return };
         if let Some(serving) = guest.serving.as_mut().filter(|s| s.transfer == ack.transfer) {
             serving.accepted = true;

@@ -54,7 +54,10 @@ impl<I: Input> Core<I> {
             Message::Chunk(chunk) => self.on_chunk(now, from, &chunk),
             Message::ChunkAck(ack) => self.on_chunk_ack(now, from, &ack),
             Message::Ready { life } => self.on_ready(now, from, life),
-            Message::Attest(attestation) => self.on_attest(attestation),
+            Message::Attest(attestation) => {
+                self.on_state_attest(&attestation);
+                self.on_attest(attestation);
+            }
             Message::Prepare { epoch, ballot } => self.on_prepare(now, from, epoch, ballot),
             Message::Promise { epoch, ballot, next, chain, ends, accepted } => {
                 let promise = crate::protocol::cut::Promise { next, chain, ends, accepted };
@@ -64,11 +67,11 @@ impl<I: Input> Core<I> {
             Message::Accept { epoch, ballot, cut } => self.on_accept(now, from, epoch, ballot, cut),
             Message::Accepted { epoch, ballot } => self.on_accepted(now, from, epoch, ballot),
             Message::Decided { epoch, cut } => self.on_decided(now, from, epoch, cut),
-            Message::Head(head) => self.on_head(now, from, head),
+            Message::Head(head) => self.on_head(now, from, &head),
             Message::Audit { turn, chains } => self.on_audit(now, from, turn, &chains),
-            Message::HeadWanted { turn } => self.on_head_wanted(from, turn),
-            Message::Expose(proof) => self.on_expose(now, *proof),
-            Message::StateWanted { turn } => self.on_state_wanted(from, turn),
+            Message::HeadWanted { turn } => self.on_head_wanted(now, from, turn),
+            Message::Expose(proof) => self.on_expose(now, from, *proof),
+            Message::StateWanted { turn } => self.on_state_wanted(now, from, turn),
             Message::Mark { next, epoch, chain } => self.on_mark(from, next, epoch, chain),
             Message::Farewell => self.on_farewell(from),
         }
@@ -103,8 +106,13 @@ impl<I: Input> Core<I> {
         let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
         let member = session.front.roster.member_by_key(&from).is_some();
         let own = session.life_of_key(&self.key, self.life);
+        let follows = sponsor == Some(&from);
         for run in part.runs.iter().filter(|run| own != Some((run.player, run.incarnation))) {
-            take_run(now, session, run);
+            let life = (run.player, run.incarnation);
+            let author = session.front.roster.known().find(|(_, player)| *player == run.player).map(|(key, _)| key);
+            if follows || session.divergence.admits(now, from, author, life, run.first) {
+                take_run(now, session, run);
+            }
         }
         if !newest {
             return;
@@ -161,7 +169,7 @@ impl<I: Input> Core<I> {
                             link.compared = link.compared.min(turn);
                         }
                     }
-                    Some(_) => session.divergence.note(now, *key, claim.next),
+                    Some(_) => session.divergence.note(now, *key, claim.next, claim.chain),
                     None => {}
                 }
             }

@@ -32,6 +32,9 @@ impl<I: Input> Core<I> {
         self.drop_unneeded(now);
         let needs = self.needs(now);
         let fresh = std::mem::take(&mut self.fresh);
+        if let (Some((relay, _)), Some(session)) = (&needs, &mut self.session) {
+            session.divergence.note_asked(now, *relay);
+        }
         let me = self.session.as_ref().and_then(|s| s.life_of_key(&self.key, self.life));
         for (key, link) in &mut self.links {
             let sponsor = self.following.as_ref().is_some_and(|f| f.sponsor() == key);
@@ -92,6 +95,9 @@ impl<I: Input> Core<I> {
             let all = all.map(|m| first_missing((m.player, m.incarnation))).take(RUNS_MAX).collect();
             return Some((*following.sponsor(), all));
         }
+        if let Some((peer, lives)) = session.divergence.wanted() {
+            return Some((peer, lives.iter().map(|life| first_missing(*life)).take(RUNS_MAX).collect()));
+        }
         // An entry that is late although its author should have been heard by now.
         let patience_us = 4 * session.genesis.rules.turn_us().max(25_000);
         let silent = |key: &PeerKey| self.links.get(key).is_none_or(|l| now.since(l.heard) > patience_us);
@@ -108,7 +114,8 @@ impl<I: Input> Core<I> {
         // Ask whoever is heard best; while it does not help, another one each quarter of a second.
         let heard = |key: &PeerKey| self.links.get(key).is_some_and(|l| now.since(l.heard) <= patience_us);
         let mut relays: Vec<&PeerKey> = roster.members.iter().map(|m| &m.key).filter(|key| heard(key)).collect();
-        relays.sort_by_key(|key| self.links.get(key).map_or(u64::MAX, |l| l.rtt.smooth_us()));
+        let rtt_us = |key: &PeerKey| self.links.get(key).map_or(u64::MAX, |l| l.rtt.smooth_us());
+        relays.sort_by_key(|key| (session.divergence.distrust_of(key), rtt_us(key)));
         let stalled_us = session.waiting.as_ref().map_or(0, |w| now.since(w.since));
         let relay = **relays.get((stalled_us / 250_000) as usize % relays.len().max(1))?;
         Some((relay, wanted))

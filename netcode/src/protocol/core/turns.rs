@@ -132,7 +132,13 @@ impl<I: Input> Session<I> {
         let settled = self.front.settled.next_change();
         let waits = settled.is_some_and(|(settled, at)| at <= self.front.next && settled >= self.confirmed);
         // Without a member there is nobody to write the log.
-        !self.front.roster.members.is_empty() && !sealed && !waits && !self.divergence.holds()
+        !self.front.roster.members.is_empty()
+            && !sealed
+            && !waits
+            && !self.divergence.holds()
+            && !self.digests.holds()
+            && !self.digests.holds()
+            && !self.contradicts_cut()
     }
 
     /// The frame of the next turn, if all its entries are here.
