@@ -532,22 +532,3 @@ fn offers_that_make_no_sense_are_refused() {
     let whole = Receiver::new(1, Offer { packed_size: u64::MAX, chunk_bytes: 1, ..offer }, u64::MAX);
     assert_eq!(whole.map(|_| ()).expect_err("too many chunks"), TransferError::BadOffer);
 }
-
-#[test]
-fn trace_seed() {
-    let link = match std::env::var("CASE").unwrap_or_default().as_str() {
-        "j10" => Link { jitter_us: 10_000, ..LINK },
-        "j80" => Link { jitter_us: 20_000, delay_us: 80_000, loss_per_mille: 50, ..LINK },
-        "l5" => Link { loss_per_mille: 50, ..LINK },
-        _ => LINK,
-    };
-    let n: usize = std::env::var("N").map(|s| s.parse().unwrap()).unwrap_or(2_000_000);
-    let back = Link { jitter_us: 0, ..link };
-    if let Ok(seed) = std::env::var("SEED") {
-        println!("{:?}", measure(n, link, back, seed.parse().unwrap()));
-    } else {
-        for seed in 0..20 {
-            println!("{seed} {:?}", measure(n, link, back, seed));
-        }
-    }
-}

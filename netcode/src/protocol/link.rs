@@ -178,11 +178,6 @@ impl Link {
         (number, echo)
     }
 
-    /// First of our entries that the peer is known to lack; `None` before it has told.
-    pub fn lacks(&self) -> Option<Turn> {
-        self.acked.map(|(turn, _)| turn)
-    }
-
     /// Which of our entries, of those in `first..end`, shall be in the datagram that is sent now.
     pub fn due_entries(&self, now: Time, first: Turn, end: Turn, turn_us: u64) -> Vec<Turn> {
         let count = u64::from(self.redundancy.count());

@@ -1,6 +1,10 @@
 //! Peers around a table: the core of each, a link between each two, virtual time, and a check at every confirmed turn
 //! that all of them have the same log.
 
+// Each test program uses some of it.
+#![allow(dead_code)]
+
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
@@ -33,6 +37,8 @@ pub struct Report {
 }
 
 type Input = Vec<u8>;
+/// A datagram on its way: when it arrives, its number, from which seat to which, its bytes.
+type Flying = (u64, u64, usize, usize, Vec<u8>);
 
 struct Seat {
     config: Config,
@@ -61,7 +67,7 @@ pub struct Table {
     genesis: Arc<Genesis>,
     now: u64,
     random: u64,
-    flying: BinaryHeap<std::cmp::Reverse<(u64, u64, usize, usize, Vec<u8>)>>,
+    flying: BinaryHeap<Reverse<Flying>>,
     sent: u64,
     chains: BTreeMap<u64, Hash>,
     bytes: u64,
@@ -199,7 +205,7 @@ impl Table {
         while self.now < end {
             self.now += 1000;
             while self.flying.peek().is_some_and(|next| next.0.0 <= self.now) {
-                let Some(std::cmp::Reverse((at, _, from, to, bytes))) = self.flying.pop() else { break };
+                let Some(Reverse((at, _, from, to, bytes))) = self.flying.pop() else { break };
                 if let Some(core) = &mut self.seats[to].core {
                     core.handle(Time(at), key(from), &bytes);
                 }
@@ -214,7 +220,7 @@ impl Table {
         let Some(mut core) = self.seats[i].core.take() else { return };
         let now = Time(self.now);
         let status = core.status();
-        if status.player.is_some() && self.now % 17_000 == 0 {
+        if status.player.is_some() && self.now.is_multiple_of(17_000) {
             let input = [&self.now.to_le_bytes()[..4], &[i as u8; 4]].concat();
             self.submitted.insert(input.clone(), self.now);
             core.submit(now, input);
@@ -245,7 +251,7 @@ impl Table {
                         let jitter = (self.draw() * 2.0 - 1.0) * self.link.jitter_us as f64;
                         let at = self.now + (self.link.delay_us as f64 + jitter) as u64;
                         self.sent += 1;
-                        self.flying.push(std::cmp::Reverse((at, self.sent, i, to, bytes)));
+                        self.flying.push(Reverse((at, self.sent, i, to, bytes)));
                     }
                 }
                 Effect::Execute(frame) => {

@@ -272,6 +272,13 @@ impl<I: Input> Core<I> {
             self.stopped = true;
             return;
         };
+        // Cuts may have confirmed more meanwhile than the state contains: it is of no use then.
+        if self.session.as_ref().is_some_and(|s| head.turn.plus(1) < s.confirmed) {
+            if let Some(following) = &mut self.following {
+                (following.stage, following.asked) = (Stage::Asking, None);
+            }
+            return;
+        }
         let session = head.genesis.rules.session;
         let message = Attestation::message(session, head.turn, &download.receiver.offer().id);
         let signed = |player: Player| {

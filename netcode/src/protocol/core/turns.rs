@@ -27,6 +27,9 @@ const RETENTION_US: u64 = 30_000_000;
 /// Turns executed in one poll at most, so that a peer that catches up still answers.
 const BURST_TURNS: usize = 32;
 
+/// The entries of one turn, by player id.
+type Entries<I> = Vec<(Player, Arc<Entry<I>>)>;
+
 impl<I: Input> Session<I> {
     /// A session from a turn on, where the log up to there gave `roster`.
     pub(super) fn new(now: Time, genesis: Arc<Genesis>, next: Turn, chain: Hash, roster: Arc<Roster>) -> Self {
@@ -142,7 +145,7 @@ impl<I: Input> Session<I> {
     }
 
     /// The frame of the next turn, if all its entries are here.
-    fn next_frame(&self) -> Option<(Frame<I>, Vec<(Player, Arc<Entry<I>>)>)> {
+    fn next_frame(&self) -> Option<(Frame<I>, Entries<I>)> {
         let front = &self.front;
         let entries: Option<Vec<_>> = front
             .roster
@@ -371,11 +374,11 @@ impl<I: Input> Core<I> {
                     self.left_at = Some(turn);
                     self.note_removed(now, *why);
                 }
-                Change::Join { player, .. } if mine(*player) => {
-                    if roster.member_by_key(&self.key).is_some_and(|m| m.life == self.life) {
-                        self.effects.push(Effect::Event(Event::Active { player: *player, from: turn }));
-                        self.following = None;
-                    }
+                Change::Join { player, .. }
+                    if mine(*player) && roster.member_by_key(&self.key).is_some_and(|m| m.life == self.life) =>
+                {
+                    self.effects.push(Effect::Event(Event::Active { player: *player, from: turn }));
+                    self.following = None;
                 }
                 _ => {}
             }
