@@ -36,13 +36,14 @@ pub struct Bent {
     core: Core<Ops>,
     bend: Bend,
     count: u64,
+    lost: bool,
 }
 
 impl Bent {
     fn new(config: &Config, core: Core<Ops>) -> Self {
         let bend = BEND.get();
         let chosen = bend == Bend::Datagrams || config.address == [0];
-        Self { core, bend: if chosen { bend } else { Bend::Nothing }, count: 0 }
+        Self { core, bend: if chosen { bend } else { Bend::Nothing }, count: 0, lost: false }
     }
 
     fn bend(&self, effect: &mut Effect<Ops>) {
@@ -91,9 +92,11 @@ impl Peer for Bent {
 
     fn submit(&mut self, now: Time, input: Ops) {
         self.count += 1;
-        if self.bend != Bend::LostInput || self.count != AT {
-            self.core.submit(now, input);
+        // What else the core was given counts too: the first input from there on is the one that is lost.
+        if self.bend == Bend::LostInput && self.count >= AT && !std::mem::replace(&mut self.lost, true) {
+            return;
         }
+        self.core.submit(now, input);
     }
 
     fn poll(&mut self, now: Time, effects: &mut Vec<Effect<Ops>>) {
