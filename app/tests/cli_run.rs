@@ -127,3 +127,47 @@ fn the_demo_does_the_main_job() {
     let file = folder.with("file", "");
     assert_misused(&run("demo --seconds 1 --out {}", &[&file.join("below")]), "cannot write");
 }
+
+/// Command lines of the processes that have to do with this folder.
+#[cfg(target_os = "linux")]
+fn processes_of(folder: &std::path::Path) -> Vec<String> {
+    let of = |entry: std::fs::DirEntry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let cwd = std::fs::read_link(entry.path().join("cwd")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        (cwd == folder && line.contains("spacetime")).then_some(line)
+    };
+    std::fs::read_dir("/proc").expect("it is Linux").filter_map(|entry| of(entry.ok()?)).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_demo_leaves_no_process_behind() {
+    use std::time::{Duration, Instant};
+    for signal in ["-INT", "-KILL"] {
+        let folder = Folder::new();
+        let out = folder.file("out");
+        std::fs::create_dir(&out).expect("a folder");
+        let out = out.canonicalize().expect("it is there");
+        let mut demo = common::command()
+            .args(["demo", "--seconds", "600", "--out"])
+            .arg(&out)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let until = |what: &str, done: &dyn Fn() -> bool| {
+            let began = Instant::now();
+            while !done() {
+                assert!(began.elapsed() < Duration::from_secs(120), "{signal}: {what} takes too long");
+                std::thread::yield_now();
+            }
+        };
+        until("starting", &|| processes_of(&out).len() == 4 && out.join("demo-4.strec").exists());
+        let sent = std::process::Command::new("kill").args([signal, &demo.id().to_string()]).status();
+        assert!(sent.expect("there is a kill").success());
+        let status = demo.wait().expect("it ends");
+        assert_eq!(status.code(), if signal == "-INT" { Some(1) } else { None });
+        until("ending", &|| processes_of(&out).is_empty());
+    }
+}

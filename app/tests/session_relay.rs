@@ -82,8 +82,12 @@ impl Mesh {
         let recordings: Vec<_> = self.peers.iter().map(|peer| peer.recording.clone()).collect();
         let summaries: Vec<Value> = self.peers.drain(..).map(|peer| peer.ends().fine()).collect();
         let mut paths: Vec<&Path> = recordings.iter().map(|path| path.as_path()).collect();
-        paths.iter().for_each(|path| drop(verified(path, true)));
-        more.iter().for_each(|path| drop(verified(path, false)));
+        for path in &paths {
+            verified(path, true);
+        }
+        for path in more {
+            verified(path, false);
+        }
         paths.extend(more);
         let shared = agree(&paths);
         let stats = self.relay.stats();
@@ -133,7 +137,8 @@ fn a_network_that_is_gone_for_five_seconds_pauses_the_session() {
     let _ = gone.recv_timeout(Duration::from_secs(5));
     mesh.relay.resume();
     for peer in &mut mesh.peers {
-        peer.will_hear("to go on", |value| value["event"] == "resumed");
+        let resumed = peer.will_hear("to go on", |value| value["event"] == "resumed");
+        assert!(resumed["after_ms"].as_u64() >= Some(4000), "{resumed}");
     }
     mesh.play(seconds() / 2);
     mesh.end(&[]);

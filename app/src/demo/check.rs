@@ -72,3 +72,68 @@ fn compare(recordings: &mut [Recording], common: &Range<u64>) -> Result<(Vec<u64
     }
     Ok((differing, digests))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sim::{InputFrame, Membership, PlayerId, Role, Simulation};
+
+    use super::*;
+    use crate::record::{Options, Recorder};
+    use crate::scenario_cmd;
+
+    /// A recording of 60 ticks from `from` on, where a player joins at tick `joins`.
+    fn recorded(path: &Path, from: u64, joins: u64) -> Recording {
+        let scenario = scenario_cmd::load("demo").expect("shipped");
+        let mut simulation = Simulation::new(&scenario);
+        let mut recorder = None;
+        for tick in 0..from + 60 {
+            if tick == from {
+                let begun = Recorder::create(path, &scenario, &simulation, Options::default(), &[]);
+                recorder = Some(begun.expect("it is written"));
+            }
+            let mut frame = InputFrame::default();
+            if tick == joins {
+                frame.membership.push(Membership::Join { player: PlayerId(1), role: Role::Pilot });
+            }
+            let report = simulation.step(&frame);
+            if let Some(recorder) = &mut recorder {
+                recorder.push(&frame, report.digest.total, &simulation).expect("it is written");
+            }
+        }
+        recorder.expect("begun").finish(&simulation).expect("it is written");
+        Recording::open(path).expect("a recording")
+    }
+
+    #[test]
+    fn a_peer_that_went_another_way_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let mut all = [
+            recorded(&file("a"), 0, 40),
+            recorded(&file("b"), 20, 40),
+            recorded(&file("c"), 0, 50),
+            recorded(&file("d"), 0, 40),
+        ];
+        let agreement = check(&mut all, Progress::new(true)).unwrap();
+        assert_eq!(agreement.common, 20..60);
+        assert_eq!(agreement.exact, [true; 4]);
+        assert_eq!(agreement.differing[..2], [0, 0]);
+        assert_eq!(agreement.differing[2], 11, "ten ticks without the member, and the one that has it join");
+        assert_eq!((agreement.count(), agreement.verified_ticks), (3, 240));
+        assert_eq!(agreement.digests[0], agreement.digests[3]);
+    }
+
+    #[test]
+    fn a_recording_that_was_changed_is_not_exact() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        drop(recorded(&path, 0, 40));
+        let length = std::fs::metadata(&path).unwrap().len();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(length - 40).unwrap();
+        let mut all = [Recording::open(&path).unwrap()];
+        assert_eq!(check(&mut all, Progress::new(true)).unwrap().count(), 0);
+    }
+}

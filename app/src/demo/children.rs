@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -87,10 +87,7 @@ impl Children {
 
     /// Waits for the next thing that one of them says; nothing if that takes too long.
     pub fn hear(&self, timeout: Duration) -> Option<Said> {
-        match self.said.recv_timeout(timeout) {
-            Ok(said) => Some(said),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.said.recv_timeout(timeout).ok()
     }
 
     /// Tells one to leave, if it was started: its standard input ends.

@@ -231,10 +231,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_comes_back_in_order() {
-        let mut a = raw(&[(0, 1000), (0, 1000), (0, 1000)]);
-        let rest = a.merge(raw(&[(0, 900), (1, 1000), (2, 5)])).expect("4906 bytes do not fit");
+        let mut a = raw(&[(0, 300), (0, 300), (0, 300)]);
+        let rest = a.merge(raw(&[(0, 90), (1, 300), (2, 5)])).expect("1310 bytes do not fit");
         assert_eq!(a.commands().count(), 4);
-        assert_eq!(rest.commands().map(|(tick, bytes)| (tick, bytes.len())).collect::<Vec<_>>(), [(1, 1000), (2, 5)]);
+        assert_eq!(rest.commands().map(|(tick, bytes)| (tick, bytes.len())).collect::<Vec<_>>(), [(1, 300), (2, 5)]);
     }
 
     #[test]

@@ -44,7 +44,10 @@ const PORT: u16 = 4850;
 pub fn host(args: &HostArgs, progress: Progress) -> Result<Outcome, Failure> {
     let (identity, _) = key::load_or_make(&key::path(args.peer.identity.as_deref())?)?;
     let world = match &args.resume {
-        Some(recording) => Start::resume(recording, identity.key())?,
+        Some(recording) => {
+            keep_apart(recording, args.peer.record.as_deref())?;
+            Start::resume(recording, identity.key())?
+        }
         None => Start::fresh(&scenario_cmd::load(args.scenario.as_deref().unwrap_or(SCENARIO))?),
     };
     let session = SessionId(random()?);
@@ -160,6 +163,19 @@ impl Start {
             snapshot: Some(simulation.snapshot()),
             fork: Some(fork),
         })
+    }
+}
+
+/// Says so if what is recorded would overwrite what is resumed.
+fn keep_apart(resumed: &Path, recorded: Option<&Path>) -> Result<(), Failure> {
+    let same = |recorded: &Path| {
+        std::fs::canonicalize(recorded)
+            .ok()
+            .is_some_and(|path| std::fs::canonicalize(resumed).is_ok_and(|other| other == path))
+    };
+    match recorded.filter(|recorded| same(recorded)) {
+        Some(path) => Err(Failure::Misused(format!("{} is what is resumed; record to another file", path.display()))),
+        None => Ok(()),
     }
 }
 

@@ -350,6 +350,9 @@ impl Peer {
         let (_, ending) = driver.finish();
         let summary =
             Summary { recordings: ending.recordings, failures: ending.failures, bundles: ending.bundles, ..summary };
+        if let Some(reason) = &refusal {
+            report.note("refused", json!({ "reason": reason }))?;
+        }
         // Who was never let in has nothing to sum up.
         if summary.turns > 0 || refusal.is_none() {
             report.summary(&summary)?;
@@ -378,6 +381,7 @@ impl Peer {
             stalled_share: status.stalled_turns as f64 / (turns.max(1)) as f64,
             stall_ms_max: status.stall_us_max as f64 / 1e3,
             roll_backs: status.roll_backs,
+            left: self.gone.is_some() || self.is_empty,
             bytes_out_per_s: per_s(stats.bytes_sent),
             bytes_in_per_s: per_s(stats.bytes_received),
             datagrams_out_per_s: per_s(stats.datagrams_sent),

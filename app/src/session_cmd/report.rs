@@ -87,6 +87,9 @@ pub struct Summary {
     pub stall_ms_max: f64,
     /// Roll-backs of executed turns.
     pub roll_backs: u64,
+    /// It left in good order, or was the last one there; not so where it ended at once, or where the others could not be
+    /// reached.
+    pub left: bool,
     /// UDP payload sent per second, seal included.
     pub bytes_out_per_s: f64,
     /// UDP payload received per second.
@@ -169,7 +172,8 @@ impl Report {
                 let (name, clause) = departure(*why);
                 self.say(&format!("you are no member any more: {clause}"), "removed", json!({ "why": name }))
             }
-            Event::Refused(why) => self.note("refused", json!({ "reason": why.to_string() })),
+            // Said with the end that it means.
+            Event::Refused(_) => Ok(()),
             Event::Waiting { players } => {
                 let players: Vec<u32> = players.iter().map(|player| player.0).collect();
                 self.say(&format!("waiting for {}", list(&players)), "waiting", json!({ "players": players }))
@@ -253,6 +257,9 @@ impl Summary {
         );
         if !recordings.is_empty() {
             text.push_str(&format!("recording    {}\n", recordings.join(", ")));
+        }
+        if !self.left {
+            text.push_str("it ended without the others' knowledge; they will miss it for a moment\n");
         }
         self.failures.iter().for_each(|failure| text.push_str(&format!("{failure}\n")));
         text

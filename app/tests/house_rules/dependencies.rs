@@ -18,7 +18,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("app", &["sim", "netcode", "mesh", "persistence", "render", "xr", "api", "readiness"]),
     ("benches", &["sim", "netcode", "mesh", "persistence", "render", "xr", "api"]),
-    ("sim-fuzz", &["sim"]),
+    ("sim-fuzz", &["sim", "netcode"]),
 ];
 
 /// Crates of others that a package of ours must not use, and why.

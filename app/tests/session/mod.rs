@@ -183,6 +183,7 @@ impl Ended {
         assert_eq!(self.code, Some(0), "{}", self.complaints);
         let last = self.said.into_iter().next_back().expect("a summary");
         assert_eq!(last["event"], "end", "{last}");
+        assert_eq!(last["left"], true, "{last}");
         assert_eq!(last["desyncs"], 0, "{last}");
         assert_eq!(last["failures"], serde_json::json!([]), "{last}");
         last

@@ -9,6 +9,8 @@ use super::wire::{Message, TurnPart};
 
 /// Datagrams whose echo may still come.
 const ECHOES_MAX: usize = 256;
+/// Datagrams in order with numbers that are too old, after which the peer is taken to count anew.
+const RESTART_DATAGRAMS: u32 = 4;
 /// Acknowledgements of turns that are not executed here yet.
 const CLAIMS_MAX: usize = 1024;
 
@@ -64,6 +66,8 @@ pub struct Link {
     relayed: BTreeMap<Player, (Turn, Time)>,
     number: u16,
     sent_at: VecDeque<(u16, Time)>,
+    /// The last datagram whose number was too old, and how many in order that makes.
+    too_old: Option<(u16, u32)>,
     echo: Option<(u16, Time)>,
 }
 
@@ -98,6 +102,7 @@ impl Link {
             relayed: BTreeMap::new(),
             number: 0,
             sent_at: VecDeque::new(),
+            too_old: None,
             echo: None,
         }
     }
@@ -105,7 +110,7 @@ impl Link {
     /// Takes the head of a turn part: numbers, times, acknowledgements. Returns whether it is the newest so far, and the
     /// round-trip time that it shows.
     pub fn on_turn(&mut self, now: Time, part: &TurnPart) -> (bool, Option<u64>) {
-        let newest = self.arrivals.observe(part.number) == Arrival::Newest;
+        let newest = self.is_newest(part.number);
         let rtt_us = part.echo.and_then(|(number, held)| {
             let (_, sent) = self.sent_at.iter().find(|(n, _)| *n == number)?;
             Some(now.since(*sent).saturating_sub(u64::from(held) * 64))
@@ -125,6 +130,24 @@ impl Link {
             self.sent.retain(|turn, _| turn.0 >= first);
         }
         (true, rtt_us)
+    }
+
+    /// Whether a datagram is the newest so far. A peer that forgot the link counts from 0 again: several that are all
+    /// too old, and come in order, are the beginning of that.
+    fn is_newest(&mut self, number: u16) -> bool {
+        let arrival = self.arrivals.observe(number);
+        if arrival != Arrival::Repeated {
+            self.too_old = None;
+            return arrival == Arrival::Newest;
+        }
+        let before = self.too_old.filter(|(last, _)| (1..16).contains(&number.wrapping_sub(*last)));
+        let count = before.map_or(1, |(_, count)| count + 1);
+        self.too_old = Some((number, count));
+        if count < RESTART_DATAGRAMS {
+            return false;
+        }
+        (self.arrivals, self.too_old) = (Arrivals::default(), None);
+        self.arrivals.observe(number) == Arrival::Newest
     }
 
     /// An acknowledgement turned out to be of our log.

@@ -22,6 +22,8 @@ use super::{Core, Session, Wish};
 const REPEAT_US: u64 = 150_000;
 /// How long a sponsor may be silent before another one is asked, microseconds.
 const SPONSOR_SILENCE_US: u64 = 2_000_000;
+/// How long the log may stand still here while it moves at the sponsor, microseconds.
+const STANDSTILL_US: u64 = 2_000_000;
 /// Most bytes of a snapshot that is taken.
 const BLOB_BYTES_MAX: u64 = 512 << 20;
 /// Turns whose cost is measured before a judgement of the machine's speed.
@@ -82,15 +84,31 @@ pub(super) struct Following {
     wish: Wish,
     stage: Stage,
     asked: Option<Time>,
-    /// When the sponsor was changed last.
+    /// When the sponsor was changed last, whom that leaves, and whether the present one has no time.
     changed: Option<Time>,
+    tried: Vec<PeerKey>,
+    busy: bool,
+    /// The next turn, and since when it is.
+    progress: Option<(Turn, Time)>,
+    /// What is known here leads nowhere: a snapshot is wanted.
+    starts_over: bool,
     /// What turns cost here: how many, microseconds.
     cost: (u64, u64),
 }
 
 impl Following {
     pub fn new(_now: Time, wish: Wish) -> Self {
-        Self { wish, stage: Stage::Asking, asked: None, changed: None, cost: (0, 0) }
+        Self {
+            wish,
+            stage: Stage::Asking,
+            asked: None,
+            changed: None,
+            tried: Vec::new(),
+            busy: false,
+            progress: None,
+            starts_over: false,
+            cost: (0, 0),
+        }
     }
 
     /// Whom it follows.
@@ -134,6 +152,7 @@ impl<I: Input> Core<I> {
                 self.install(now);
             }
             Stage::Tail => {
+                self.notice_standstill(now);
                 self.set_playhead(now);
                 self.report_ready(now);
             }
@@ -146,8 +165,8 @@ impl<I: Input> Core<I> {
             return;
         }
         let wish = following.wish.clone();
-        let have =
-            self.session.as_ref().map(|s| (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()));
+        let session = self.session.as_ref().filter(|_| !following.starts_over);
+        let have = session.map(|s| (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()));
         let message = Message::Ask {
             life: wish.life,
             spectator: wish.spectator,
@@ -159,10 +178,11 @@ impl<I: Input> Core<I> {
     }
 
     pub(super) fn on_refuse(&mut self, _now: Time, from: PeerKey, why: Refusal) {
-        let Some(following) = self.following.as_ref().filter(|f| f.wish.sponsor == from) else { return };
-        // A sponsor that is busy may be free a moment later.
+        let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
         let asking = !matches!(following.stage, Stage::Downloading(_));
-        if asking && why != Refusal::Busy {
+        if why == Refusal::Busy {
+            following.busy = asking;
+        } else if asking {
             self.effects.push(Effect::Event(Event::Refused(why)));
             self.stopped = true;
         }
@@ -181,6 +201,13 @@ impl<I: Input> Core<I> {
             return;
         }
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
+        // Entries of ours would be forgotten with the log that they are in: it takes a new life to enter others.
+        let begun = |s: &Session<I>| s.life_of_key(&self.key, self.life).is_some();
+        if self.session.as_ref().is_some_and(begun) {
+            self.life = self.life.wrapping_add(1);
+            (following.wish.life, following.stage, following.asked) = (self.life, Stage::Asking, None);
+            return;
+        }
         // A state from before what is confirmed here is no help.
         if self.session.as_ref().is_some_and(|s| turn.plus(1) < s.confirmed) {
             return;
@@ -282,8 +309,7 @@ impl<I: Input> Core<I> {
         self.session = Some(session);
         self.effects.push(Effect::Install { turn: Some(head.turn), scenario, snapshot: world });
         if let Some(following) = &mut self.following {
-            following.stage = Stage::Tail;
-            following.asked = None;
+            (following.stage, following.asked, following.starts_over) = (Stage::Tail, None, false);
         }
     }
 
@@ -333,28 +359,49 @@ impl<I: Input> Core<I> {
     fn change_sponsor(&mut self, now: Time) {
         let Some(following) = &mut self.following else { return };
         let Some(session) = &self.session else { return };
+        let roster = &session.front.roster;
         let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
-        let is_member = session.front.roster.member_by_key(&following.wish.sponsor).is_some();
-        let silent = now.since(heard(&following.wish.sponsor)) > SPONSOR_SILENCE_US;
-        if is_member && !silent {
+        let silent = |key: &PeerKey| now.since(heard(key)) > SPONSOR_SILENCE_US;
+        let sponsor = following.wish.sponsor;
+        let serves = roster.member_by_key(&sponsor).is_some() && !silent(&sponsor) && !following.busy;
+        let recent = following.changed.is_some_and(|at| now.since(at) < SPONSOR_SILENCE_US);
+        if serves || (recent && !following.busy) {
             return;
         }
-        // Not heard yet counts as heard long ago: each member is tried in turn.
-        let others =
-            session.front.roster.members.iter().filter(|m| m.key != self.key && m.key != following.wish.sponsor);
-        let Some(best) = others.max_by_key(|m| heard(&m.key)).cloned() else { return };
-        let tried = following.changed.is_some_and(|at| now.since(at) < SPONSOR_SILENCE_US);
-        if tried && now.since(heard(&best.key)) > SPONSOR_SILENCE_US {
+        // Members first, then whoever was one: what is known here may be old.
+        let members = roster.members.iter().map(|m| (m.key, m.address.clone()));
+        let known = roster.known().map(|(key, _)| (key, Vec::new()));
+        let untried = |(key, _): &(PeerKey, Vec<u8>)| *key != self.key && !following.tried.contains(key);
+        let Some((key, address)) = members.chain(known).find(untried) else {
+            following.tried.clear();
             return;
+        };
+        following.tried.push(key);
+        (following.wish.sponsor, following.changed, following.busy) = (key, Some(now), false);
+        (following.stage, following.asked) = (Stage::Asking, None);
+        if silent(&key) {
+            self.links.remove(&key);
         }
-        following.changed = Some(now);
-        following.wish.sponsor = best.key;
-        following.stage = Stage::Asking;
-        following.asked = None;
-        if now.since(heard(&best.key)) > SPONSOR_SILENCE_US {
-            self.links.remove(&best.key);
+        self.connect(now, key, &address);
+    }
+
+    /// Asks for a snapshot if the log does not go on here although it does at the sponsor.
+    fn notice_standstill(&mut self, now: Time) {
+        let Some(following) = &mut self.following else { return };
+        let Some(session) = &self.session else { return };
+        let next = session.front.next;
+        let ahead = self
+            .links
+            .get(&following.wish.sponsor)
+            .and_then(|link| link.said)
+            .is_some_and(|said| said.next > next.plus(8));
+        let (before, since) = *following.progress.get_or_insert((next, now));
+        if before != next || !ahead {
+            following.progress = Some((next, now));
+        } else if now.since(since) > STANDSTILL_US {
+            following.progress = Some((next, now));
+            (following.stage, following.asked, following.starts_over) = (Stage::Asking, None, true);
         }
-        self.connect(now, best.key, &best.address);
     }
 
     /// Goes on as a spectator after a removal, or asks to come back in a new life.

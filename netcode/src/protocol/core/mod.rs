@@ -113,6 +113,9 @@ struct Session<I: Input> {
 /// A stand-still.
 #[derive(Clone, Debug)]
 struct Waiting {
+    /// Since when nothing has moved.
+    began: Time,
+    /// Since when it waits in this epoch: a cut begins the count anew.
     since: Time,
     players: Vec<Player>,
     told: bool,
@@ -138,6 +141,8 @@ pub struct Core<I: Input> {
     /// Messages that are said more than once, as nobody answers them: when next, how often, to whom.
     repeated: Vec<(Time, u32, PeerKey, Message)>,
     leaving: Option<Time>,
+    /// The turn at which this peer ceased to be a member, last time it did.
+    left_at: Option<Turn>,
     stopped: bool,
     polled: Time,
 }
@@ -185,6 +190,7 @@ impl<I: Input> Core<I> {
             fresh: false,
             repeated: Vec::new(),
             leaving: None,
+            left_at: None,
             stopped: false,
             polled: Time(0),
         }
@@ -268,10 +274,12 @@ impl<I: Input> Core<I> {
             Some(session) => {
                 let member = session.front.roster.member_by_key(&self.key);
                 let alone = session.front.roster.members.len() == 1;
-                let settled = session.front.roster.first;
-                let heard = |link: &Link| link.agreed >= settled || now.since(link.heard) > 1_000_000;
+                // Later epochs are none of this peer's business: it may be that nobody is left to confirm them.
+                let settled = self.left_at.filter(|_| member.is_none()).unwrap_or(session.front.roster.first);
+                // Others may need our acknowledgement to confirm our last turn.
+                let heard = |link: &Link| link.confirmed >= settled || now.since(link.heard) > 4_000_000;
                 match member {
-                    Some(_) => alone || now.since(since) > 5_000_000,
+                    Some(_) => (alone && self.links.values().all(heard)) || now.since(since) > 5_000_000,
                     None => session.confirmed >= settled && self.links.values().all(heard),
                 }
             }

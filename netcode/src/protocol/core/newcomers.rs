@@ -148,13 +148,8 @@ impl<I: Input> Core<I> {
             return self.post_to(from, Message::Refuse(why));
         }
         let continues = have.is_some_and(|(next, chain)| {
-            let kept = session.front.roster.members.iter().all(|m| {
-                session
-                    .ledger
-                    .author((m.player, m.incarnation))
-                    .is_some_and(|a| a.chain_before(next.max(m.first)).is_some())
-            });
-            kept && session.chain_before(next).is_some_and(|ours| ours.short() == chain)
+            let same = session.chain_before(next).is_some_and(|ours| ours.short() == chain);
+            same && session.keeps_entries_of(next)
         });
         let address: Vec<u8> = address.iter().copied().take(ADDRESS_BYTES_MAX).collect();
         let new = || Guest::new(now, *life, *spectator, address.clone());
@@ -166,6 +161,9 @@ impl<I: Input> Core<I> {
         if continues {
             (guest.serving, guest.follows) = (None, true);
             self.post_to(from, Message::Follow);
+        } else if guest.follows || guest.serving.as_ref().is_some_and(|s| s.accepted && s.sender.is_done()) {
+            // It has lost its way and begins anew.
+            (guest.serving, guest.follows, guest.proposed) = (None, false, None);
         }
     }
 

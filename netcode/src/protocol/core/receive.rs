@@ -7,12 +7,13 @@ use crate::protocol::entry::Entry;
 use crate::protocol::ids::{PeerKey, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
-use crate::protocol::roster::Roster;
 use crate::protocol::wire::{Datagram, Message, Run, TurnPart};
 
 use super::Core;
 use super::send::post;
 
+/// How many turns a peer is behind what is confirmed here before it is told which log it is on.
+const MARK_TURNS: u64 = 16;
 /// Most cuts that are told at once.
 const CUTS_TOLD: usize = 4;
 
@@ -28,6 +29,11 @@ impl<I: Input> Core<I> {
         };
         for message in datagram.messages.iter().filter(|m| matches!(m, Message::Ask { .. })) {
             self.on_ask(now, from, message);
+        }
+        // A player that was cut off for long may not know yet that the session went on without it.
+        let known = self.session.as_ref().is_some_and(|s| s.front.roster.player_of(&from).is_some());
+        if known && datagram.turn.is_some() && !self.links.contains_key(&from) {
+            self.links.insert(from, Link::new(now));
         }
         let Some(link) = self.links.get_mut(&from) else { return };
         link.heard = now;
@@ -113,7 +119,7 @@ impl<I: Input> Core<I> {
         }
         link.claim(part.claim());
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
-        if part.next < session.confirmed
+        if part.next.plus(MARK_TURNS) < session.confirmed
             && let (Some(epoch), Some(chain)) = (session.epoch_of(part.next), session.chain_before(part.next))
         {
             post(link, Message::Mark { next: part.next, epoch, chain: chain.short() });
@@ -188,7 +194,8 @@ fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run) {
 }
 
 /// Whether a link is still needed: to members, to those who will be, and to those who have just ceased to be.
-pub(super) fn is_needed(roster: &Roster, key: &PeerKey, link: &Link, now: Time) -> bool {
+pub(super) fn is_needed<I: Input>(session: &super::Session<I>, key: &PeerKey, link: &Link, now: Time) -> bool {
+    let roster = &session.front.roster;
     let member = roster.member_by_key(key).is_some() || roster.joining().any(|(m, _)| m.key == *key);
-    member || now.since(link.heard) < 5_000_000
+    member || session.deciding_roster().member_by_key(key).is_some() || now.since(link.heard) < 5_000_000
 }

@@ -13,6 +13,8 @@ use crate::protocol::wire::{DATAGRAM_BYTES_MAX, Message, RUN_ENTRIES_MAX, RUNS_M
 use super::receive::is_needed;
 use super::{Core, Session};
 
+/// Bytes of one wanted author in a turn part, at most.
+const ASKED_BYTES: usize = 16;
 /// Bytes of a turn part before its runs, at most.
 const HEAD_BYTES: usize = 64;
 /// Datagrams to one peer in one poll at most.
@@ -125,7 +127,7 @@ impl<I: Input> Core<I> {
         let gone: Vec<PeerKey> = self
             .links
             .iter()
-            .filter(|(key, link)| sponsor != Some(key) && !is_needed(&session.front.roster, key, link, now))
+            .filter(|(key, link)| sponsor != Some(key) && !is_needed(session, key, link, now))
             .map(|(key, _)| *key)
             .collect();
         gone.into_iter().for_each(|key| self.drop_link(key));
@@ -150,13 +152,16 @@ fn send_to<I: Input>(
 ) {
     let mut waiting: std::collections::VecDeque<Vec<u8>> =
         std::mem::take(&mut link.outbox).iter().map(encode_message).collect();
+    let mut stuck = None;
     for round in 0..BURST_DATAGRAMS {
         let mut bytes = vec![0];
         let mut more = false;
         if let Some(session) = session.as_deref_mut() {
-            let room = DATAGRAM_BYTES_MAX - HEAD_BYTES - 16 * asked.len();
-            let (runs, full) = runs_for(now, link, session, me, room);
-            more = full;
+            // The longest entry there can be fits into a datagram that asks for nothing.
+            let asked = if round == 0 { asked } else { &[] };
+            let room = DATAGRAM_BYTES_MAX - HEAD_BYTES - ASKED_BYTES * asked.len();
+            let (runs, full) = runs_for(now, link, session, me, room, stuck);
+            (more, stuck) = (full.is_some(), full);
             if round > 0 && runs.is_empty() && waiting.is_empty() {
                 break;
             }
@@ -210,53 +215,89 @@ fn turn_part<I: Input>(
     }
 }
 
-/// The entries for one datagram: ours that the peer lacks, then what it wants passed on. Also whether there are more.
+/// The entries for one datagram: ours that the peer lacks, then what it wants passed on, `first` of all of the author
+/// that the last datagram had no room for. Also whose entries did not fit.
 fn runs_for<I: Input>(
     now: Time,
     link: &mut Link,
     session: &Session<I>,
     me: Option<Life>,
     mut room: usize,
-) -> (Vec<Run>, bool) {
+    first: Option<Player>,
+) -> (Vec<Run>, Option<Player>) {
     let mut runs = Vec::new();
-    let turn_us = session.genesis.rules.turn_us();
-    let mut full = false;
-    if let Some(author) = me.and_then(|life| session.ledger.author(life))
-        && let Some(life) = me
-    {
-        let first = Turn(author.end().0.saturating_sub(crate::protocol::ledger::AHEAD_TURNS_MAX));
-        let due = link.due_entries(now, first, author.end(), turn_us);
-        let mut sent = Vec::new();
-        for turn in due {
-            let Some(entry) = author.get(turn) else { continue };
-            if !push_entry(&mut runs, &mut room, life, turn, &entry.bytes) {
-                full = true;
-                break;
-            }
-            sent.push(turn);
+    let mut full = None;
+    let mut needs = link.needs.clone();
+    needs.sort_by_key(|(player, _)| Some(*player) != first);
+    let relays = needs.into_iter().filter(|(player, _)| Some(*player) != me.map(|life| life.0));
+    if first.is_some_and(|player| Some(player) != me.map(|life| life.0)) {
+        for (player, from) in relays {
+            let fits = relay(now, link, session, &mut runs, &mut room, (player, from));
+            full = full.or((!fits).then_some(player));
         }
-        link.note_sent(now, &sent);
+        return (runs, full);
     }
-    for (player, from) in link.needs.clone() {
-        let Some((life, author)) = session.ledger.life_at(player, from) else { continue };
-        if Some(life) == me {
-            continue;
-        }
-        let Some(first) = link.due_relay(now, player, from, author.end(), turn_us) else { continue };
-        let mut upto = first;
-        for turn in (first.0..author.end().0).map(Turn) {
-            let Some(entry) = author.get(turn) else { continue };
-            if !push_entry(&mut runs, &mut room, life, turn, &entry.bytes) {
-                full = true;
-                break;
-            }
-            upto = turn.plus(1);
-        }
-        if upto > first {
-            link.note_relayed(now, player, first, upto);
-        }
+    if let Some(life) = me {
+        let fits = own_entries(now, link, session, &mut runs, &mut room, life);
+        full = (!fits).then_some(life.0);
+    }
+    for (player, from) in relays {
+        let fits = relay(now, link, session, &mut runs, &mut room, (player, from));
+        full = full.or((!fits).then_some(player));
     }
     (runs, full)
+}
+
+/// Adds our entries that are due; whether all of them fit.
+fn own_entries<I: Input>(
+    now: Time,
+    link: &mut Link,
+    session: &Session<I>,
+    runs: &mut Vec<Run>,
+    room: &mut usize,
+    life: Life,
+) -> bool {
+    let Some(author) = session.ledger.author(life) else { return true };
+    let first = Turn(author.end().0.saturating_sub(crate::protocol::ledger::AHEAD_TURNS_MAX));
+    let mut sent = Vec::new();
+    let mut fits = true;
+    for turn in link.due_entries(now, first, author.end(), session.genesis.rules.turn_us()) {
+        let Some(entry) = author.get(turn) else { continue };
+        fits = push_entry(runs, room, life, turn, &entry.bytes);
+        if !fits {
+            break;
+        }
+        sent.push(turn);
+    }
+    link.note_sent(now, &sent);
+    fits
+}
+
+/// Adds another author's entries that the peer needs and that are due; whether all of them fit.
+fn relay<I: Input>(
+    now: Time,
+    link: &mut Link,
+    session: &Session<I>,
+    runs: &mut Vec<Run>,
+    room: &mut usize,
+    (player, from): (Player, Turn),
+) -> bool {
+    let turn_us = session.genesis.rules.turn_us();
+    let Some((life, author)) = session.ledger.life_at(player, from) else { return true };
+    let Some(first) = link.due_relay(now, player, from, author.end(), turn_us) else { return true };
+    let (mut upto, mut fits) = (first, true);
+    for turn in (first.0..author.end().0).map(Turn) {
+        let Some(entry) = author.get(turn) else { continue };
+        fits = push_entry(runs, room, life, turn, &entry.bytes);
+        if !fits {
+            break;
+        }
+        upto = turn.plus(1);
+    }
+    if upto > first {
+        link.note_relayed(now, player, first, upto);
+    }
+    fits
 }
 
 /// Adds an entry to the last run or a new one; `false` where there is no room.

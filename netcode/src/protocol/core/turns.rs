@@ -13,7 +13,7 @@ use crate::protocol::input::Input;
 use crate::protocol::ledger::{Ledger, Life};
 use crate::protocol::link::Link;
 use crate::protocol::pace::Pace;
-use crate::protocol::roster::{Rejected, Roster};
+use crate::protocol::roster::{Member, Rejected, Roster};
 
 use super::digests::Digests;
 use super::divergence::Divergence;
@@ -102,6 +102,12 @@ impl<I: Input> Session<I> {
         let roster = &self.front.roster;
         let joining = roster.joining().map(|(m, _)| m);
         roster.members.iter().chain(joining).filter(|m| m.key == *key).map(|m| (m.player, m.incarnation)).last()
+    }
+
+    /// Whether the log can be continued from here for a peer whose next turn this is.
+    pub(super) fn keeps_entries_of(&self, turn: Turn) -> bool {
+        let kept = |m: &Member| self.ledger.get((m.player, m.incarnation), turn).is_some();
+        turn == self.front.next || self.record(turn).is_some_and(|record| record.during.members.iter().all(kept))
     }
 
     /// The life in which a run of a peer's process writes or will write.
@@ -249,7 +255,7 @@ impl<I: Input> Session<I> {
         let from = Turn(self.confirmed.0.saturating_sub(turns)).min(keep_from);
         let roster = Arc::clone(&self.front.roster);
         let writes = |(player, incarnation): Life| {
-            let is = |m: &crate::protocol::roster::Member| (m.player, m.incarnation) == (player, incarnation);
+            let is = |m: &Member| (m.player, m.incarnation) == (player, incarnation);
             roster.members.iter().any(is) || roster.joining().any(|(m, _)| is(m))
         };
         self.ledger.prune(from, |life| !writes(life));
@@ -333,7 +339,7 @@ impl<I: Input> Core<I> {
         let Some((frame, executed)) = session.execute_next() else { return false };
         let turn = frame.turn;
         if let Some(waiting) = session.waiting.take() {
-            let stalled_us = now.since(waiting.since);
+            let stalled_us = now.since(waiting.began);
             self.counters.note_stall(stalled_us);
             if waiting.told {
                 self.effects.push(Effect::Event(Event::Resumed { after_ms: stalled_us / 1000 }));
@@ -362,6 +368,7 @@ impl<I: Input> Core<I> {
         for change in changes {
             match change {
                 Change::Leave { player, why } if mine(*player) && roster.member_by_key(&self.key).is_none() => {
+                    self.left_at = Some(turn);
                     self.note_removed(now, *why);
                 }
                 Change::Join { player, .. } if mine(*player) => {
@@ -378,7 +385,8 @@ impl<I: Input> Core<I> {
     /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent.
     pub(super) fn note_removed(&mut self, now: Time, why: Departure) {
         self.effects.push(Effect::Event(Event::Removed { why }));
-        if self.leaving.is_some() {
+        // Whoever follows already has this behind it: what was removed is a life that never began.
+        if self.leaving.is_some() || self.following.is_some() {
             return;
         }
         let comes_back = matches!(why, Departure::Silent | Departure::Replaced);
@@ -399,21 +407,22 @@ impl<I: Input> Core<I> {
     fn note_waiting(&mut self, now: Time) {
         let Some(session) = &mut self.session else { return };
         let next = session.front.next;
-        let follows = self.following.is_some();
-        if follows || session.pace.due(now) < next || (session.is_open() && session.missing().is_empty()) {
+        let idle = self.following.is_some() || session.front.roster.members.is_empty();
+        if idle || session.pace.due(now) < next || (session.is_open() && session.missing().is_empty()) {
             return;
         }
         session.pace.hold(now, next);
         let players = session.missing();
+        if session.waiting.is_none() {
+            self.counters.stalled_turns += 1;
+        }
         let waiting = session.waiting.get_or_insert_with(|| Waiting {
+            began: now,
             since: now,
             players: Vec::new(),
             told: false,
             paused: false,
         });
-        if waiting.players.is_empty() {
-            self.counters.stalled_turns += 1;
-        }
         waiting.players.clone_from(&players);
         if !waiting.told && now.since(waiting.since) > 250_000 {
             waiting.told = true;
