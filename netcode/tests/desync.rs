@@ -1,5 +1,6 @@
 //! A world that goes wrong: found at its turn, looked at from both sides, and replaced by what the majority has.
 
+#[allow(dead_code, reason = "each test uses its part of the table")]
 mod table;
 
 use netcode::protocol::{Event, Player, Turn};

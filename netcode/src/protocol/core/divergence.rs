@@ -13,7 +13,9 @@ use super::{Core, Session};
 
 /// Claims that are kept of each peer with another log.
 const CLAIMS_KEPT: usize = 64;
-/// Time between audits, microseconds.
+/// Most audits between two of the same.
+const AUDITS_MAX: usize = 128;
+/// Time between audits of one turn, microseconds.
 const AUDIT_US: u64 = 200_000;
 /// How long a peer that says nothing more of another log is taken to have one, microseconds.
 const STALE_US: u64 = 3_000_000;
@@ -62,7 +64,7 @@ pub(super) struct Divergence {
     pub heads: Heads,
     conflicts: BTreeMap<PeerKey, Conflict>,
     findings: BTreeMap<PeerKey, Finding>,
-    audited: BTreeMap<PeerKey, Time>,
+    audited: BTreeMap<(PeerKey, Turn), Time>,
     repair: Option<Repair>,
     /// How often each peer's entries were taken.
     tries: BTreeMap<PeerKey, u32>,
@@ -129,7 +131,8 @@ impl Divergence {
 impl<I: Input> Session<I> {
     /// The author chains after a turn, as they travel in an audit.
     fn author_chains(&self, turn: Turn) -> Vec<(Player, u64)> {
-        let members = self.front.roster.members.iter();
+        // Whoever has been removed since is among those whose entries may differ.
+        let members = self.record(turn).map_or(&self.front.roster, |record| &record.during).members.iter();
         let chain = |player| Some((player, self.ledger.life_at(player, turn)?.1.chain_after(turn)?.short()));
         members.filter_map(|m| chain(m.player)).collect()
     }
@@ -220,10 +223,10 @@ impl<I: Input> Core<I> {
         let Some(session) = &mut self.session else { return };
         let audited = &mut session.divergence.audited;
         audited.retain(|_, at| now.since(*at) < AUDIT_US);
-        if to == self.key || audited.contains_key(&to) {
+        if to == self.key || audited.contains_key(&(to, turn)) || audited.len() >= AUDITS_MAX {
             return;
         }
-        audited.insert(to, now);
+        audited.insert((to, turn), now);
         let chains = session.author_chains(turn);
         self.post_to(to, Message::Audit { turn, chains });
     }
@@ -278,7 +281,7 @@ impl<I: Input> Core<I> {
         let mut best: Option<(u32, PeerKey, BTreeSet<Life>, Turn)> = None;
         for (key, finding) in &divergence.findings {
             let lives: BTreeSet<Life> = finding.lives.iter().copied().filter(|life| Some(*life) != own).collect();
-            let decided = contradicted.is_some_and(|(end, _)| end.before() == finding.turn);
+            let decided = contradicted.is_some_and(|(end, _)| finding.turn < end);
             let waited = divergence.conflicts.get(key).is_some_and(|c| now.since(c.since) > PROOF_US);
             let lives = match decided || overruled_by.contains(key) {
                 true => lives,

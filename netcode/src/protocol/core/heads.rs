@@ -159,8 +159,8 @@ impl<I: Input> Core<I> {
         if !sensible || heads.knows(life, signed) {
             return;
         }
-        let worth = expected || (heads.may_work(now, from) && signed.is_by(&key));
-        if !worth {
+        let holds = expected || (heads.may_work(now, from) && signed.is_by(&key));
+        if !holds {
             return;
         }
         if let Some(other) = heads.keep(life, signed) {
