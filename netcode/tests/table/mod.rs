@@ -1,9 +1,6 @@
 //! Peers around a table: the core of each, a link between each two, virtual time, and a check at every confirmed turn
 //! that all of them have the same log.
 
-// Each test program uses some of it.
-#![allow(dead_code)]
-
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
