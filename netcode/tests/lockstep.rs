@@ -1,7 +1,6 @@
 //! A few peers over a simulated link: the shortest way to see a session run, and to see what it costs and delivers.
 
 #[allow(dead_code, reason = "each test uses its part of the table")]
-#[allow(dead_code, reason = "each test uses its part of the table")]
 mod table;
 
 use table::{Link, Table};
