@@ -165,6 +165,9 @@ impl<I: Input> Core<I> {
             return;
         }
         let wish = following.wish.clone();
+        // The log that stood still moves again: it can be continued after all.
+        let moved = |s: &Session<I>| following.progress.is_some_and(|(turn, _)| s.front.next > turn);
+        following.starts_over &= !self.session.as_ref().is_some_and(moved);
         let session = self.session.as_ref().filter(|_| !following.starts_over);
         let have = session.map(|s| (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()));
         let message = Message::Ask {

@@ -383,7 +383,8 @@ impl<I: Input> Core<I> {
         let Some(session) = &self.session else { return };
         let roster = &session.front.roster;
         let Some(guest) = self.newcomers.guests.get_mut(&from).filter(|g| g.life == life && !g.spectator) else {
-            return;
+            // Whoever is not known here any more has to ask anew, here or elsewhere.
+            return self.post_to(from, Message::Refuse(Refusal::Busy));
         };
         guest.follows = true;
         let joining = roster.joining().any(|(m, _)| m.key == from);
