@@ -103,19 +103,9 @@ impl Instance {
         self.promised > 0
     }
 
-    /// First phase, as a member.
-    pub fn on_prepare(&mut self, now: Time, ballot: u32) -> Answer {
-        self.highest = self.highest.max(ballot);
-        if ballot < self.promised {
-            return Answer::Overtaken(self.promised);
-        }
-        self.active_at = now;
-        self.promised = ballot;
-        Answer::Yes
-    }
-
-    /// Second phase, as a member: whether the ballot may still be accepted.
-    pub fn may_accept(&mut self, now: Time, ballot: u32) -> Answer {
+    /// A ballot is heard, in either phase: it is promised, unless a higher one was. In the second phase a promise means
+    /// that its value may be accepted.
+    pub fn promise(&mut self, now: Time, ballot: u32) -> Answer {
         self.highest = self.highest.max(ballot);
         if ballot < self.promised {
             return Answer::Overtaken(self.promised);
@@ -293,9 +283,9 @@ mod tests {
     #[test]
     fn lower_ballots_are_overtaken_and_later_ones_are_higher() {
         let mut instance = Instance::new(0, Time(0));
-        assert_eq!(instance.on_prepare(Time(0), 9), Answer::Yes);
-        assert_eq!(instance.on_prepare(Time(1), 8), Answer::Overtaken(9));
-        assert_eq!(instance.may_accept(Time(1), 8), Answer::Overtaken(9));
+        assert_eq!(instance.promise(Time(0), 9), Answer::Yes);
+        assert_eq!(instance.promise(Time(1), 8), Answer::Overtaken(9));
+        assert_eq!(instance.promise(Time(1), 9), Answer::Yes);
         assert!(instance.is_sealed());
         let ballot = instance.lead(Time(2), 2, 4);
         assert!(ballot > 9 && ballot % 4 == 2, "{ballot}");

@@ -167,7 +167,7 @@ impl<I: Input> Core<I> {
         let Some(session) = &mut self.session else { return };
         let promise = session.executed_in_epoch();
         let Some(instance) = session.instance_for(now, epoch) else { return };
-        if instance.on_prepare(now, ballot) == Answer::Yes {
+        if instance.promise(now, ballot) == Answer::Yes {
             let accepted = instance.accepted.clone();
             instance.on_promise(me, ballot, Promise { accepted, ..promise });
         }
@@ -196,7 +196,7 @@ impl<I: Input> Core<I> {
         if !willing && !instance.is_sealed() {
             return;
         }
-        let answer = match instance.on_prepare(now, ballot) {
+        let answer = match instance.promise(now, ballot) {
             Answer::Yes => Message::Promise { epoch, ballot, next, chain, ends, accepted: instance.accepted.clone() },
             Answer::Overtaken(ballot) => Message::Overtaken { epoch, ballot },
         };
@@ -240,7 +240,7 @@ impl<I: Input> Core<I> {
         let convicted = &session.convicted;
         let Some(instance) = session.instance.as_mut().filter(|i| i.epoch == roster.epoch) else { return };
         let Some((ballot, cut)) = instance.choose(now, &roster, GRACE_US, convicted) else { return };
-        if instance.may_accept(now, ballot) == Answer::Yes {
+        if instance.promise(now, ballot) == Answer::Yes {
             instance.wanted = Some((ballot, cut.clone()));
         }
         self.post_to_unanswered(now, Message::Accept { epoch: roster.epoch, ballot, cut });
@@ -259,7 +259,7 @@ impl<I: Input> Core<I> {
         if !proofs_hold(&cut, &roster) {
             return;
         }
-        match instance.may_accept(now, ballot) {
+        match instance.promise(now, ballot) {
             Answer::Yes if instance.accepted.as_ref().is_some_and(|(b, _)| *b == ballot) => {
                 self.post_to(from, Message::Accepted { epoch, ballot });
             }

@@ -1,10 +1,7 @@
 //! A world that goes wrong: found at its turn, looked at from both sides, and replaced by what the majority has.
 
-#[allow(dead_code, reason = "each test uses its part of the table")]
-mod table;
-
+use crate::table::{Link, Table};
 use netcode::protocol::{Event, Player, Turn};
-use table::{Link, Table};
 
 const GOOD: Link = Link { delay_us: 20_000, jitter_us: 0, loss: 0.0 };
 const BAD: Link = Link { delay_us: 60_000, jitter_us: 20_000, loss: 0.05 };

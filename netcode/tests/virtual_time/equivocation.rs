@@ -1,17 +1,14 @@
 //! Members that lie: one that tells different peers different things, and one that forges what it passes on.
 
-#[allow(dead_code, reason = "each test uses its part of the table")]
-mod table;
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::table::{self, Link, Table};
 use netcode::protocol::evidence::Head;
 use netcode::protocol::wire::{Datagram, Message};
 use netcode::protocol::{Change, Departure, Event, Hash, Player, Turn};
-use table::{Link, Table};
 
 const LINK: Link = Link { delay_us: 30_000, jitter_us: 5_000, loss: 0.02 };
 

@@ -27,9 +27,8 @@ pub struct Report {
     pub stalled: f64,
     pub delay: u32,
     pub bytes_per_turn_and_link: f64,
-    pub latency_ms_p50: u64,
-    pub latency_ms_p99: u64,
-    pub roll_backs: u64,
+    /// Median from submission to execution at another peer.
+    pub execution_ms_p50: u64,
     pub epoch: u32,
 }
 
@@ -308,8 +307,6 @@ impl Table {
     pub fn report(&mut self) -> Report {
         let all: Vec<_> = self.seats.iter().filter_map(|s| s.core.as_ref()).map(Core::status).collect();
         self.latencies.sort_unstable();
-        let at =
-            |share: f64| self.latencies.get((self.latencies.len() as f64 * share) as usize).map_or(0, |us| us / 1000);
         let links = (all.len() * (all.len() - 1)).max(1) as f64;
         let turns = all.iter().map(|s| s.next_turn.0).max().unwrap_or(1).max(1);
         Report {
@@ -318,9 +315,7 @@ impl Table {
             stalled: all.iter().map(|s| s.stalled_turns as f64 / turns as f64).fold(0.0, f64::max),
             delay: all.iter().map(|s| s.delay_turns).max().unwrap_or(0),
             bytes_per_turn_and_link: self.bytes as f64 / links / turns as f64,
-            latency_ms_p50: at(0.5),
-            latency_ms_p99: at(0.99),
-            roll_backs: all.iter().map(|s| s.roll_backs).sum(),
+            execution_ms_p50: self.latencies.get(self.latencies.len() / 2).map_or(0, |us| us / 1000),
             epoch: all.iter().map(|s| s.epoch).max().unwrap_or(0),
         }
     }
