@@ -1,12 +1,14 @@
 //! Forged, mutated, truncated and replayed datagrams against a live link: none reaches the upper side, nothing grows,
 //! nothing panics, and the honest ones still arrive.
 
+mod forge;
 mod transport_support;
 
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
+use forge::{Random, hostile};
 use netcode::protocol::Time;
 use netcode::transport::Reject;
 use transport_support::{Net, Peer, address, hello, members, run};
@@ -16,71 +18,8 @@ const B: &str = "10.0.0.2:2000";
 /// Growth of the process that is allowed, bytes. Single allocations of the test itself are part of it.
 const GROWTH_MAX: u64 = 10 << 20;
 
-struct Random(u64);
-
-impl Random {
-    /// SplitMix64.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
-
-    fn address(&mut self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::from_bits(self.next() as u32), self.next() as u16))
-    }
-}
-
-/// One hostile datagram, from what was seen on the wire.
-fn hostile(random: &mut Random, seen: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = seen[random.below(seen.len())].clone();
-    match random.below(8) {
-        0 => {
-            let length = random.below(1400);
-            return random.bytes(length);
-        }
-        1 => bytes.truncate(random.below(bytes.len())),
-        2 => {
-            let more = random.below(64) + 1;
-            bytes.extend(random.bytes(more));
-        }
-        3 => {
-            let bit = random.below(bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-        }
-        4 => {
-            for _ in 0..=random.below(8) {
-                let at = random.below(bytes.len());
-                // Never 0: a change that changes nothing would be a replay, which has its own case.
-                bytes[at] = bytes[at].wrapping_add(random.below(255) as u8 + 1);
-            }
-        }
-        5 => {
-            // The right session, everything else made up.
-            let length = bytes.len();
-            let made_up = random.bytes(length - 4);
-            bytes[4..].copy_from_slice(&made_up);
-        }
-        6 => {
-            // The end of one datagram behind the beginning of another.
-            let other = &seen[random.below(seen.len())];
-            let cut = random.below(bytes.len().min(other.len()));
-            bytes.truncate(cut);
-            bytes.extend_from_slice(&other[cut..]);
-        }
-        _ => {}
-    }
-    bytes
+fn anywhere(random: &mut Random) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::from_bits(random.next() as u32), random.next() as u16))
 }
 
 /// Resident memory of this process, bytes; `None` where the system does not tell.
@@ -121,7 +60,7 @@ fn a_million_hostile_datagrams_reach_nobody() {
 
     let mut honest: Vec<Vec<u8>> = Vec::new();
     for i in 0..count {
-        let from = if i % 4 == 0 { address(A) } else { random.address() };
+        let from = if i % 4 == 0 { address(A) } else { anywhere(&mut random) };
         net.inject(from, address(B), &hostile(&mut random, &seen));
         if i % 100 == 99 {
             honest.push(i.to_le_bytes().to_vec());

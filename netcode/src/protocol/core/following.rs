@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::config::Genesis;
-use crate::protocol::effect::{Effect, Event, Refusal};
+use crate::protocol::effect::{Coming, Effect, Event, Refusal};
 use crate::protocol::evidence::verify;
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
@@ -94,6 +94,8 @@ pub(super) struct Following {
     starts_over: bool,
     /// What turns cost here: how many, microseconds.
     cost: (u64, u64),
+    /// First turn that had to be made up for, until that is done.
+    behind_from: Option<Turn>,
 }
 
 impl Following {
@@ -108,6 +110,7 @@ impl Following {
             progress: None,
             starts_over: false,
             cost: (0, 0),
+            behind_from: None,
         }
     }
 
@@ -220,6 +223,8 @@ impl<I: Input> Core<I> {
             Stage::Downloading(download) if download.turn == turn => download.receiver.resume(transfer, &offer).ok(),
             Stage::Asking | Stage::Downloading(_) => {
                 Receiver::new(transfer, offer, BLOB_BYTES_MAX).ok().map(|receiver| {
+                    let loading = Coming::Loading { turn, bytes: offer.packed_size };
+                    self.effects.push(Effect::Event(Event::Coming(loading)));
                     let ack = receiver.resume_state();
                     let attestations = BTreeMap::new();
                     following.stage = Stage::Downloading(Box::new(Download { turn, receiver, attestations }));
@@ -318,7 +323,9 @@ impl<I: Input> Core<I> {
         }
         self.session = Some(session);
         self.effects.push(Effect::Install { turn: Some(head.turn), scenario, snapshot: world });
+        self.effects.push(Effect::Event(Event::Coming(Coming::Installed { turn: head.turn })));
         if let Some(following) = &mut self.following {
+            following.behind_from = Some(next);
             (following.stage, following.asked, following.starts_over) = (Stage::Tail, None, false);
         }
     }
@@ -361,6 +368,10 @@ impl<I: Input> Core<I> {
         let near = session.front.next.plus(u64::from(session.front.roster.delay) + 2) >= said.next;
         if near && !joined && self.leaving.is_none() && following.is_due(now) {
             let (sponsor, life) = (following.wish.sponsor, following.wish.life);
+            if let Some(from) = following.behind_from.take() {
+                let turns = session.front.next.0.saturating_sub(from.0);
+                self.effects.push(Effect::Event(Event::Coming(Coming::Ready { turns })));
+            }
             self.post_to(sponsor, Message::Ready { life });
         }
     }
