@@ -53,20 +53,20 @@ pub struct Mesh {
 impl Mesh {
     /// `count` peers, host first, on the loopback interface.
     pub fn start(count: usize, config: RelayConfig) -> Self {
-        let mut mesh = Self::host(count, config, "demo");
+        let mut mesh = Self::host(count, config, &["demo"]);
         mesh.join_up_to(count);
         mesh
     }
 
-    /// A host with this scenario, and room for `count` peers in all.
-    pub fn host(count: usize, config: RelayConfig, scenario: &str) -> Self {
+    /// A host with these arguments, and room for `count` peers in all.
+    pub fn host(count: usize, config: RelayConfig, more: &[&str]) -> Self {
         // Ports that are free now, all at once; each is taken again a moment later.
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let held: Vec<UdpSocket> = (0..count).map(|_| UdpSocket::bind(any).expect("a port")).collect();
         let real: Vec<SocketAddr> = held.iter().map(|socket| socket.local_addr().expect("an address")).collect();
         drop(held);
         let relay = Relay::mesh(config, &real).expect("the relay starts");
-        Self::host_behind(relay, real, None, scenario)
+        Self::host_behind(relay, real, None, more)
     }
 
     /// `count` peers, each in a namespace of its own and with no way to the others but the relay. None where this machine
@@ -77,15 +77,15 @@ impl Mesh {
         let fronts = (0..count).map(|i| (net.front(i), PORT).into());
         let pairs: Vec<_> = fronts.zip(real.iter().copied()).collect();
         let relay = Relay::mesh_on(config, &pairs).expect("the fronts' addresses are on the bridge");
-        let mut mesh = Self::host_behind(relay, real, Some(net), "demo");
+        let mut mesh = Self::host_behind(relay, real, Some(net), &["demo"]);
         mesh.join_up_to(count);
         Some(mesh)
     }
 
-    fn host_behind(relay: Relay, real: Vec<SocketAddr>, net: Option<Net>, scenario: &str) -> Self {
+    fn host_behind(relay: Relay, real: Vec<SocketAddr>, net: Option<Net>, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut mesh = Self { folder, relay, real, invite: String::new(), peers: Vec::new(), net };
-        let mut host = mesh.run(0, "peer0", "host", &[scenario]);
+        let mut host = mesh.run(0, "peer0", "host", more);
         mesh.invite = host.invite();
         mesh.peers.push(host);
         mesh
@@ -117,7 +117,13 @@ impl Mesh {
     }
 
     pub fn play(&mut self, seconds: u64) {
-        self.peers.iter_mut().for_each(|peer| peer.plays(seconds * RATE));
+        self.play_ticks(seconds * RATE);
+    }
+
+    /// Waits until all have gone on by so many ticks.
+    pub fn play_ticks(&mut self, ticks: u64) {
+        let ends: Vec<u64> = self.peers.iter_mut().map(|peer| peer.tick() + ticks).collect();
+        self.peers.iter_mut().zip(ends).for_each(|(peer, end)| peer.reaches(end));
     }
 
     /// All leave; their recordings, and those of `more`, are exact and equal. Gives what each says at its end.

@@ -138,11 +138,24 @@ impl Peer {
         self.hears("to be a member", |value| value["event"] == "active")["player"].as_u64().expect("a number")
     }
 
-    /// Waits until its confirmed log is so many ticks further than it has said by now.
+    /// Waits until its confirmed log is so many ticks further than it says now.
     pub fn plays(&mut self, ticks: u64) {
-        let tick = |value: &Value| value["tick"].as_u64().filter(|_| value["event"] == "status");
-        let now = self.said.iter().filter_map(tick).max().unwrap_or(0);
-        self.will_hear(&format!("{ticks} ticks more than {now}"), |value| tick(value) >= Some(now + ticks));
+        let now = self.tick();
+        self.reaches(now + ticks);
+    }
+
+    /// The tick that its confirmed log has come to, as far as it has said.
+    pub fn tick(&mut self) -> u64 {
+        while let Ok((at, value)) = self.lines.try_recv() {
+            self.heard.push(at);
+            self.said.push(value);
+        }
+        self.said.iter().filter_map(tick_of).max().unwrap_or(0)
+    }
+
+    /// Waits until its confirmed log has come to this tick.
+    pub fn reaches(&mut self, tick: u64) {
+        self.hears(&format!("tick {tick}"), |value| tick_of(value) >= Some(tick));
     }
 
     /// How long after its start it first said this; it must have been waited for.
@@ -194,6 +207,10 @@ impl Peer {
         self.dismiss();
         self.ends().fine()
     }
+}
+
+fn tick_of(value: &Value) -> Option<u64> {
+    value["tick"].as_u64().filter(|_| value["event"] == "status")
 }
 
 impl Drop for Peer {

@@ -14,8 +14,9 @@ use crate::protocol::input::Input;
 use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
 use crate::protocol::transfer::{Ack, Chunk, Offer, Receiver};
-use crate::protocol::wire::{Attestation, Message};
+use crate::protocol::wire::{Attestation, Message, Run};
 
+use super::receive::take_run;
 use super::{Core, Session, Wish};
 
 /// Time between repetitions of what was not answered, microseconds.
@@ -26,8 +27,15 @@ const SPONSOR_SILENCE_US: u64 = 2_000_000;
 const STANDSTILL_US: u64 = 2_000_000;
 /// Most bytes of a snapshot that is taken.
 const BLOB_BYTES_MAX: u64 = 512 << 20;
+/// Most bytes of entries that are kept until their state is here, and what each counts for at least.
+const EARLY_BYTES_MAX: usize = 1 << 20;
+const ENTRY_BYTES: usize = 32;
 /// Turns whose cost is measured before a judgement of the machine's speed.
 const COST_TURNS: u64 = 60;
+/// Turns whose cost is measured before a prediction of when this peer keeps step.
+const SAMPLE_TURNS: u64 = 8;
+/// Turns are made up for in lots of so many microseconds, between which datagrams are read and sent.
+const LOT_US: u64 = 15_000;
 
 /// What a newcomer gets besides the world: the session's own state after a turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +74,8 @@ struct Download {
     turn: Turn,
     receiver: Receiver,
     attestations: BTreeMap<Player, Attestation>,
+    /// Entries for the turns behind the state, and their bytes.
+    early: (Vec<Run>, usize),
 }
 
 #[derive(Debug)]
@@ -94,6 +104,10 @@ pub(super) struct Following {
     starts_over: bool,
     /// What turns cost here: how many, microseconds.
     cost: (u64, u64),
+    /// The present lot: when it began, and how many turns had been executed by then.
+    lot: (Time, u64),
+    /// More turns may be there than the lot had room for.
+    more: bool,
     /// First turn that had to be made up for, until that is done.
     behind_from: Option<Turn>,
 }
@@ -110,6 +124,8 @@ impl Following {
             progress: None,
             starts_over: false,
             cost: (0, 0),
+            lot: (Time(0), 0),
+            more: false,
             behind_from: None,
         }
     }
@@ -122,7 +138,47 @@ impl Following {
     pub fn wake_at(&self) -> Time {
         match &self.stage {
             Stage::Downloading(download) => download.receiver.wake_at(),
+            _ if self.more => self.lot.0.plus(1),
             _ => Time(u64::MAX),
+        }
+    }
+
+    /// How many turns may be executed now, in all polls of this moment together.
+    pub fn lot(&mut self, now: Time, most: usize) -> usize {
+        if now != self.lot.0 {
+            self.lot = (now, self.cost.0);
+        }
+        let (turns, us) = self.cost;
+        let turns_max = (LOT_US * turns).checked_div(us).map_or(most as u64, |turns| turns.max(1));
+        turns_max.saturating_sub(turns - self.lot.1).min(most as u64) as usize
+    }
+
+    /// Whether the last lot was used up.
+    pub fn note_more(&mut self, more: bool) {
+        self.more = more;
+    }
+
+    /// How long it takes at most to make up for so many turns, microseconds, as far as it can be told; new ones come meanwhile.
+    fn catches_up_in_us(&self, lag: u64, turn_us: u64) -> Option<u64> {
+        let (turns, us) = self.cost;
+        let cost_us = us.checked_div(turns).filter(|cost_us| turns >= SAMPLE_TURNS && cost_us * 2 <= turn_us)?;
+        Some(lag * cost_us * turn_us / (turn_us - cost_us).max(1))
+    }
+
+    /// What was said last has not arrived.
+    pub fn ask_again(&mut self) {
+        self.asked = None;
+    }
+
+    /// Keeps entries that come before the state that they follow.
+    pub fn keep(&mut self, from: &PeerKey, runs: &[Run]) {
+        let Stage::Downloading(download) = &mut self.stage else { return };
+        let (early, bytes) = &mut download.early;
+        for run in runs.iter().filter(|_| self.wish.sponsor == *from) {
+            *bytes += run.entries.iter().map(|entry| entry.len() + ENTRY_BYTES).sum::<usize>();
+            if *bytes <= EARLY_BYTES_MAX {
+                early.push(run.clone());
+            }
         }
     }
 
@@ -226,8 +282,8 @@ impl<I: Input> Core<I> {
                     let loading = Coming::Loading { turn, bytes: offer.packed_size };
                     self.effects.push(Effect::Event(Event::Coming(loading)));
                     let ack = receiver.resume_state();
-                    let attestations = BTreeMap::new();
-                    following.stage = Stage::Downloading(Box::new(Download { turn, receiver, attestations }));
+                    let (attestations, early) = (BTreeMap::new(), (Vec::new(), 0));
+                    following.stage = Stage::Downloading(Box::new(Download { turn, receiver, attestations, early }));
                     ack
                 })
             }
@@ -305,11 +361,11 @@ impl<I: Input> Core<I> {
             self.stopped = true;
             return;
         }
-        let world = Arc::new(world.to_vec());
-        self.install_parts(now, head, world);
+        let (world, early) = (Arc::new(world.to_vec()), std::mem::take(&mut download.early.0));
+        self.install_parts(now, head, world, &early);
     }
 
-    fn install_parts(&mut self, now: Time, head: BlobHead, world: Arc<Vec<u8>>) {
+    fn install_parts(&mut self, now: Time, head: BlobHead, world: Arc<Vec<u8>>, early: &[Run]) {
         let scenario = Arc::new(head.genesis.scenario.clone());
         let next = head.turn.plus(1);
         let roster = Arc::new(head.roster);
@@ -317,6 +373,7 @@ impl<I: Input> Core<I> {
         for (player, incarnation, chain) in head.authors {
             session.ledger.reopen((player, incarnation), next, chain);
         }
+        early.iter().for_each(|run| take_run(now, &mut session, run));
         let spectator = self.following.as_ref().is_some_and(|f| f.wish.spectator);
         for member in roster.members.iter().filter(|_| !spectator) {
             self.connect(now, member.key, &member.address);
@@ -365,7 +422,12 @@ impl<I: Input> Core<I> {
         let Some(link) = self.links.get(&following.wish.sponsor) else { return };
         let Some(said) = link.said else { return };
         let joined = session.front.roster.joining().any(|(m, _)| m.key == self.key && m.life == self.life);
+        let rules = &session.genesis.rules;
         let near = session.front.next.plus(u64::from(session.front.roster.delay) + 2) >= said.next;
+        // The join takes effect a window after it is in the log. Who will have caught up long before that may ask now.
+        let lag = said.next.0.saturating_sub(session.front.next.0);
+        let in_time_us = u64::from(rules.window_turns) * turn_us / 2;
+        let near = near || following.catches_up_in_us(lag, turn_us).is_some_and(|us| us <= in_time_us);
         if near && !joined && self.leaving.is_none() && following.is_due(now) {
             let (sponsor, life) = (following.wish.sponsor, following.wish.life);
             if let Some(from) = following.behind_from.take() {

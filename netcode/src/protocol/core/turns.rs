@@ -281,14 +281,20 @@ impl<I: Input> Core<I> {
     /// Submits, executes and confirms what is due.
     pub(super) fn advance(&mut self, now: Time) {
         self.enter(now);
-        for _ in 0..BURST_TURNS {
+        let lot = self.following.as_mut().map_or(BURST_TURNS, |following| following.lot(now, BURST_TURNS));
+        let mut executed = 0;
+        while executed < lot {
             let Some(session) = &mut self.session else { return };
             // Whoever only follows takes each turn as it comes; the playhead is for those who write.
             let due = self.following.is_some() || session.pace.due(now) >= session.front.next;
             if !due || !session.is_open() || !self.execute_one(now) {
                 break;
             }
+            executed += 1;
             self.enter(now);
+        }
+        if let Some(following) = &mut self.following {
+            following.note_more(executed == lot);
         }
         self.note_waiting(now);
         self.confirm_turns(now);
