@@ -32,6 +32,11 @@ impl<I: Input> Author<I> {
         Self { start, before, entries: VecDeque::new(), chains: VecDeque::new() }
     }
 
+    /// The oldest turn whose entry is kept.
+    pub fn start(&self) -> Turn {
+        self.start
+    }
+
     /// First turn without an entry.
     pub fn missing(&self) -> Turn {
         self.start.plus(self.chains.len() as u64)

@@ -15,6 +15,7 @@ mod link;
 mod loss;
 mod pace;
 mod roster;
+pub mod signed;
 pub mod transfer;
 pub mod wire;
 

@@ -4,4 +4,5 @@
 mod desync;
 mod equivocation;
 mod lockstep;
+mod signed;
 mod table;

@@ -10,6 +10,7 @@ mod heads;
 mod newcomers;
 mod receive;
 mod send;
+mod signed;
 mod states;
 mod status;
 mod turns;
@@ -25,7 +26,7 @@ use super::entry::Proposal;
 use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
 use super::input::Input;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Life};
 use super::link::Link;
 use super::pace::Pace;
 use super::roster::Roster;
@@ -136,6 +137,8 @@ pub struct Core<I: Input> {
     proposals: Vec<Proposal>,
     effects: Vec<Effect<I>>,
     counters: Counters,
+    /// First turn of each life that was not told with a signature; none where nobody wants to know.
+    signed: Option<BTreeMap<Life, Turn>>,
     /// Something new is there to be sent to everybody.
     fresh: bool,
     /// Messages that are said more than once, as nobody answers them: when next, how often, to whom.
@@ -187,6 +190,7 @@ impl<I: Input> Core<I> {
             proposals: Vec::new(),
             effects: Vec::new(),
             counters: Counters::default(),
+            signed: None,
             fresh: false,
             repeated: Vec::new(),
             leaving: None,
@@ -286,6 +290,7 @@ impl<I: Input> Core<I> {
         };
         if gone {
             self.sign_last_head();
+            self.note_signed();
             self.effects.push(Effect::Event(Event::Gone));
             // With what was executed here: others may have this peer's word left to wait for.
             self.links.values_mut().for_each(|link| link.send_at = now);

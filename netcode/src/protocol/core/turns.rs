@@ -448,7 +448,10 @@ impl<I: Input> Core<I> {
         let turn = session.confirmed.before();
         let chain = session.chain_before(session.confirmed).unwrap_or_default();
         self.effects.push(Effect::Confirm { turn, chain });
-        session.prune(keep_from);
+        self.note_signed();
+        if let Some(session) = &mut self.session {
+            session.prune(keep_from);
+        }
     }
 }
 

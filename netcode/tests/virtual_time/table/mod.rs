@@ -165,6 +165,16 @@ impl Table {
         self.seats[seat].core.as_ref().map(Core::status).expect("somebody sits there")
     }
 
+    /// A seat's core tells entries with their signatures from now on.
+    pub fn tell_signed(&mut self, seat: usize) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").tell_signed();
+    }
+
+    /// A seat asks to leave.
+    pub fn leave(&mut self, seat: usize) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").leave(Time(self.now));
+    }
+
     pub fn kill(&mut self, seat: usize) {
         self.seats[seat].core = None;
     }
