@@ -50,6 +50,13 @@ impl SignedEntries {
         self.last() == Some(self.signed.head.turn) && chain == self.signed.head.chain && self.signed.is_by(&self.key)
     }
 
+    /// About what it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let entries: usize = self.entries.iter().map(|entry| entry.len() + size_of_val(entry)).sum();
+        size_of::<Self>() + entries
+    }
+
     /// Whose.
     #[must_use]
     pub fn key(&self) -> PeerKey {
