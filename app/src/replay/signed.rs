@@ -29,6 +29,14 @@ pub struct SignedVerdict {
     pub lost: Option<String>,
 }
 
+impl SignedVerdict {
+    /// Ticks whose inputs are signed, and all, of all members together.
+    #[must_use]
+    pub fn ticks(&self) -> (u64, u64) {
+        self.players.iter().fold((0, 0), |(signed, all), player| (signed + player.signed_ticks, all + player.ticks))
+    }
+}
+
 /// A member's part.
 #[derive(Clone, Debug, Serialize)]
 pub struct SignedPlayer {

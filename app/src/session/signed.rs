@@ -132,3 +132,39 @@ fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORIGIN: Origin = Origin { turn: 40, tick: 123, ticks_per_turn: 3 };
+
+    #[test]
+    fn a_file_without_signatures_is_one_and_a_torn_end_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = folder.path().join("a.strec");
+        assert_eq!(read(&recording).unwrap(), None);
+        SignedWriter::begin(&recording, ORIGIN).unwrap();
+        let empty = Signed { origin: ORIGIN, entries: Vec::new(), unreadable_bytes: 0 };
+        assert_eq!(read(&recording).unwrap(), Some(empty.clone()));
+        let whole = std::fs::read(path_of(&recording)).unwrap();
+        for tail in [&[9, 0, 0, 0, 1][..], &[2, 0, 0, 0, 1, 1], &[1]] {
+            let found = parse(&[&whole, tail].concat());
+            assert_eq!(found, Some(Signed { unreadable_bytes: tail.len(), ..empty.clone() }));
+        }
+        for end in 0..whole.len() {
+            assert_eq!(parse(&whole[..end]), None, "{end}");
+        }
+        std::fs::write(path_of(&recording), "something else").unwrap();
+        assert!(read(&recording).unwrap_err().to_string().contains("no file of signed inputs"));
+    }
+
+    #[test]
+    fn ticks_belong_to_turns() {
+        assert_eq!(ORIGIN.turn_of(122), None);
+        assert_eq!(ORIGIN.turn_of(123), Some((Turn(40), 0)));
+        assert_eq!(ORIGIN.turn_of(125), Some((Turn(40), 2)));
+        assert_eq!(ORIGIN.turn_of(126), Some((Turn(41), 0)));
+        assert_eq!(ORIGIN.turn_of(u64::MAX).map(|(_, place)| place), Some(0));
+    }
+}
