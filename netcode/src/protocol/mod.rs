@@ -16,6 +16,7 @@ mod loss;
 mod pace;
 mod roster;
 pub mod transfer;
+mod turn_part;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};
