@@ -175,7 +175,8 @@ impl Link {
         if self.sent_at.len() > ECHOES_MAX {
             self.sent_at.pop_front();
         }
-        let echo = self.echo.map(|(number, at)| (number, (now.since(at) / HELD_UNIT_US).min(u64::from(u16::MAX)) as u16));
+        let echo =
+            self.echo.map(|(number, at)| (number, (now.since(at) / HELD_UNIT_US).min(u64::from(u16::MAX)) as u16));
         (number, echo)
     }
 

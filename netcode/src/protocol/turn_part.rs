@@ -496,7 +496,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_part_with_everything_is_these_bytes() {
-        let entries: Entries = [&[][..], &[], &[7, 5, 5, 5, 5, 5, 5, 5], &[7, 5, 5, 5, 9, 5, 5, 5]].into_iter().collect();
+        let entries: Entries =
+            [&[][..], &[], &[7, 5, 5, 5, 5, 5, 5, 5], &[7, 5, 5, 5, 9, 5, 5, 5]].into_iter().collect();
         let run = |player, incarnation| Run {
             player: Player(player),
             incarnation,
