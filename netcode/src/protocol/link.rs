@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::ids::{Player, Time, Turn};
 use super::loss::{Arrival, Arrivals, Redundancy, Rtt};
-use super::wire::{Message, TurnPart};
+use super::turn_part::{HELD_UNIT_US, TurnPart};
+use super::wire::Message;
 
 /// Datagrams whose echo may still come.
 const ECHOES_MAX: usize = 256;
@@ -113,7 +114,7 @@ impl Link {
         let newest = self.is_newest(part.number);
         let rtt_us = part.echo.and_then(|(number, held)| {
             let (_, sent) = self.sent_at.iter().find(|(n, _)| *n == number)?;
-            Some(now.since(*sent).saturating_sub(u64::from(held) * 64))
+            Some(now.since(*sent).saturating_sub(u64::from(held) * HELD_UNIT_US))
         });
         if let Some(sample) = rtt_us {
             self.rtt.observe(sample);
@@ -174,7 +175,8 @@ impl Link {
         if self.sent_at.len() > ECHOES_MAX {
             self.sent_at.pop_front();
         }
-        let echo = self.echo.map(|(number, at)| (number, (now.since(at) / 64).min(u64::from(u16::MAX)) as u16));
+        let echo =
+            self.echo.map(|(number, at)| (number, (now.since(at) / HELD_UNIT_US).min(u64::from(u16::MAX)) as u16));
         (number, echo)
     }
 

@@ -17,6 +17,7 @@ mod pace;
 mod roster;
 pub mod signed;
 pub mod transfer;
+mod turn_part;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};
