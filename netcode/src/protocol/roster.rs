@@ -159,6 +159,14 @@ impl Roster {
         })
     }
 
+    /// The member that a settled change will add with this key, and the turn that settled it.
+    pub fn joining_since(&self, key: &PeerKey) -> Option<(&Member, Turn)> {
+        self.pending.iter().find_map(|p| match &p.what {
+            PendingChange::Join(member) if member.key == *key => Some((member, p.settled)),
+            _ => None,
+        })
+    }
+
     /// Whether these members are a quorum: more than half, or half with the lowest player id.
     pub fn is_quorum(&self, has: impl Fn(Player) -> bool) -> bool {
         let count = self.members.iter().filter(|m| has(m.player)).count();

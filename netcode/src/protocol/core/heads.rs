@@ -101,7 +101,7 @@ impl<I: Input> Core<I> {
     /// Our own head at a turn.
     fn own_head(&self, life: Life, turn: Turn) -> Option<SignedHead> {
         let session = self.session.as_ref()?;
-        let chain = session.ledger.author(life)?.chain_after(turn).filter(|_| turn < session.entered)?;
+        let chain = session.ledger.author(life)?.chain_after(turn)?;
         let head = Head { session: session.genesis.rules.session, player: life.0, incarnation: life.1, turn, chain };
         Some(head.sign(&self.config.identity))
     }
@@ -111,7 +111,7 @@ impl<I: Input> Core<I> {
         let Some(session) = &self.session else { return };
         let Some(life) = session.life_of_key(&self.key, self.life) else { return };
         let every = u64::from(session.genesis.rules.head_turns.max(1));
-        let Some(last) = session.entered.0.checked_sub(1) else { return };
+        let Some(last) = self.own_end().0.checked_sub(1) else { return };
         let turn = Turn(last / every * every);
         if session.divergence.heads.signed == Some((life, turn)) {
             return;
@@ -128,8 +128,9 @@ impl<I: Input> Core<I> {
     pub(super) fn sign_last_head(&mut self) {
         let Some(session) = &self.session else { return };
         let Some(player) = session.front.roster.player_of(&self.key) else { return };
-        let last = session.entered.before();
-        let Some((life, _)) = session.ledger.life_at(player, last) else { return };
+        // The last life of this player that is known here: it is ours, unless another run has replaced this one.
+        let Some((life, author)) = session.ledger.life_at(player, Turn(u64::MAX)) else { return };
+        let last = author.end().before();
         if let Some(signed) = self.own_head(life, last) {
             self.tell_members(&Message::Head(signed));
         }
