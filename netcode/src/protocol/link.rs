@@ -34,6 +34,8 @@ pub struct Claim {
 pub struct Link {
     /// When anything came from it.
     pub heard: Time,
+    /// When it said last where its log is.
+    pub told: Time,
     /// When the next datagram is due although there is nothing new.
     pub send_at: Time,
     /// Messages to send with the next datagrams.
@@ -85,6 +87,7 @@ impl Link {
     pub fn new(now: Time) -> Self {
         Self {
             heard: now,
+            told: now,
             send_at: now,
             outbox: Vec::new(),
             said: None,
@@ -124,6 +127,7 @@ impl Link {
         self.redundancy.observe(now, part.loss);
         self.echo = Some((part.number, now));
         self.said = Some(part.claim());
+        self.told = now;
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
             self.acked = Some((Turn(first), part.ack.1));
