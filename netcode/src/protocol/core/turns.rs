@@ -197,10 +197,11 @@ impl<I: Input> Session<I> {
         sponsor: Option<&PeerKey>,
     ) -> bool {
         let before = self.confirmed;
-        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum.
-        let told = links
-            .iter()
-            .filter(|(peer, _)| sponsor == Some(peer) || self.deciding_roster().member_by_key(peer).is_some());
+        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum. It may be one who has joined
+        // since, where those of the epoch to be confirmed are gone.
+        let rosters = [self.deciding_roster(), &self.front.roster];
+        let member = |peer: &PeerKey| rosters.iter().any(|roster| roster.member_by_key(peer).is_some());
+        let told = links.iter().filter(|(peer, _)| sponsor == Some(peer) || member(peer));
         let told = told.map(|(_, link)| link.confirmed).max().unwrap_or(Turn(0)).min(self.front.next);
         self.confirmed = self.confirmed.max(told);
         // A decided cut is held by a quorum: it confirms what is executed up to it.
