@@ -178,6 +178,11 @@ impl<I: Input> Ledger<I> {
         });
     }
 
+    /// Keeps the lives that a filter lets through: it is told the first turn that is known of each.
+    pub fn retain(&mut self, keep: impl Fn(Life, Turn) -> bool) {
+        self.authors.retain(|life, author| keep(*life, author.start));
+    }
+
     /// All lives.
     pub fn lives(&self) -> impl Iterator<Item = (Life, &Author<I>)> {
         self.authors.iter().map(|(life, author)| (*life, author))

@@ -1,14 +1,13 @@
 //! What one member entered in consecutive turns, with its signature under the end of its chain: proof to anyone, without
 //! a session, that the owner of a key sent just this.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use super::entry::{ENTRY_BYTES_MAX, Entry, chain_entry, read_delta, write_delta};
+use super::entry::{Entry, chain_entry};
 use super::evidence::SignedHead;
 use super::ids::{Hash, PeerKey, Player, SessionId, Turn};
 use super::input::Input;
+use super::turn_part::Entries;
 
 /// Most turns in one of them: more than entries are kept for.
 const TURNS_MAX: usize = 1 << 14;
@@ -20,7 +19,7 @@ pub struct SignedEntries {
     first: Turn,
     /// Author chain before `first`.
     before: Hash,
-    entries: Vec<Arc<[u8]>>,
+    entries: Entries,
     signed: SignedHead,
 }
 
@@ -38,14 +37,14 @@ struct Stored {
 
 impl SignedEntries {
     /// The entries from `first` on that a head of `key` stands behind. Whether they do is for [`Self::holds`] to say.
-    pub(super) fn new(key: PeerKey, first: Turn, before: Hash, entries: Vec<Arc<[u8]>>, signed: SignedHead) -> Self {
+    pub(super) fn new(key: PeerKey, first: Turn, before: Hash, entries: Entries, signed: SignedHead) -> Self {
         Self { key, first, before, entries, signed }
     }
 
     /// Whether the owner of [`Self::key`] signed exactly these entries for these turns.
     #[must_use]
     pub fn holds(&self) -> bool {
-        let turns = (self.first.0..).map(Turn).zip(&self.entries);
+        let turns = (self.first.0..).map(Turn).zip(self.entries.iter());
         let chain = turns.fold(self.before, |chain, (turn, entry)| chain_entry(&chain, turn, entry));
         self.last() == Some(self.signed.head.turn) && chain == self.signed.head.chain && self.signed.is_by(&self.key)
     }
@@ -53,8 +52,7 @@ impl SignedEntries {
     /// About what it takes in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let entries: usize = self.entries.iter().map(|entry| entry.len() + size_of_val(entry)).sum();
-        size_of::<Self>() + entries
+        size_of::<Self>() + self.entries.iter().map(|entry| entry.len() + size_of::<u32>()).sum::<usize>()
     }
 
     /// Whose.
@@ -100,11 +98,7 @@ impl SignedEntries {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut entries = Vec::new();
-        let mut before: &[u8] = &[];
-        for entry in &self.entries {
-            write_delta(&mut entries, before, entry);
-            before = entry;
-        }
+        self.entries.write_deltas(&mut entries);
         let stored = Stored {
             key: self.key,
             first: self.first.0,
@@ -123,15 +117,9 @@ impl SignedEntries {
         let (stored, []) = postcard::take_from_bytes::<Stored>(bytes).ok()? else { return None };
         let count = usize::try_from(stored.count).ok().filter(|count| *count <= TURNS_MAX)?;
         let mut rest = &stored.entries[..];
-        let mut entries: Vec<Arc<[u8]>> = Vec::new();
+        let mut entries = Entries::default();
         for _ in 0..count {
-            let before: &[u8] = entries.last().map_or(&[], |entry| entry);
-            let (entry, after) = read_delta(rest, before)?;
-            if entry.len() > ENTRY_BYTES_MAX {
-                return None;
-            }
-            entries.push(entry.into());
-            rest = after;
+            rest = entries.read_delta(rest)?;
         }
         let all = rest.is_empty();
         all.then(|| Self::new(stored.key, Turn(stored.first), stored.before, entries, stored.signed))
@@ -149,9 +137,9 @@ mod tests {
     fn signed(inputs: &[Vec<u8>], first: u64) -> SignedEntries {
         let identity = SigningKey::from_bytes(&[4; 32]);
         let before = Hash([3; 32]);
-        let entries: Vec<Arc<[u8]>> =
-            inputs.iter().map(|input| Entry::new(input.clone(), &mut Vec::new()).bytes).collect();
-        let chain = (first..).zip(&entries).fold(before, |chain, (t, entry)| chain_entry(&chain, Turn(t), entry));
+        let encoded: Vec<_> = inputs.iter().map(|input| Entry::new(input.clone(), &mut Vec::new()).bytes).collect();
+        let entries: Entries = encoded.iter().map(|entry| &entry[..]).collect();
+        let chain = (first..).zip(entries.iter()).fold(before, |chain, (t, entry)| chain_entry(&chain, Turn(t), entry));
         let (session, player) = (SessionId([1; 16]), Player(2));
         let turn = Turn(first + inputs.len() as u64 - 1);
         let head = Head { session, player, incarnation: 1, turn, chain }.sign(&identity);
@@ -172,8 +160,11 @@ mod tests {
         assert!(!SignedEntries { first: Turn(91), ..good.clone() }.holds(), "other turns");
         assert!(!SignedEntries { before: Hash([9; 32]), ..good.clone() }.holds(), "another past");
         assert!(!SignedEntries { key: PeerKey([9; 32]), ..good.clone() }.holds(), "another key");
-        assert!(!SignedEntries { entries: good.entries[..2].to_vec(), ..good.clone() }.holds(), "one left out");
-        assert!(!SignedEntries { entries: Vec::new(), ..good }.holds(), "none");
+        assert!(
+            !SignedEntries { entries: good.entries.iter().take(2).collect(), ..good.clone() }.holds(),
+            "one left out"
+        );
+        assert!(!SignedEntries { entries: Entries::default(), ..good }.holds(), "none");
     }
 
     proptest! {

@@ -111,7 +111,7 @@ impl<I: Input> Core<I> {
     /// Our own head at a turn.
     fn own_head(&self, life: Life, turn: Turn) -> Option<SignedHead> {
         let session = self.session.as_ref()?;
-        let chain = session.ledger.author(life)?.chain_after(turn).filter(|_| turn < session.entered)?;
+        let chain = session.ledger.author(life)?.chain_after(turn)?;
         let head = Head { session: session.genesis.rules.session, player: life.0, incarnation: life.1, turn, chain };
         Some(head.sign(&self.config.identity))
     }
@@ -122,7 +122,7 @@ impl<I: Input> Core<I> {
         let Some(session) = &self.session else { return };
         let Some(life) = session.life_of_key(&self.key, self.life) else { return };
         let every = u64::from(session.genesis.rules.head_turns.max(1));
-        let Some(last) = session.entered.0.checked_sub(1) else { return };
+        let Some(last) = self.own_end().0.checked_sub(1) else { return };
         let change = session.front.settled.next_change().map(|(_, at)| at.before());
         let end = change.filter(|end| end.0 <= last);
         let turn = end.unwrap_or(Turn(last / every * every));

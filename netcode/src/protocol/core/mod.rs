@@ -41,6 +41,9 @@ use newcomers::Newcomers;
 use status::Counters;
 pub use status::{LinkStatus, Status};
 
+/// How long a peer that leaves waits for a log that stands still, microseconds.
+const LEAVING_US: u64 = 5_000_000;
+
 /// How a peer wants to come in.
 #[derive(Clone, Debug)]
 pub struct Wish {
@@ -102,8 +105,6 @@ struct Session<I: Input> {
     instance: Option<Instance>,
     pace: Pace,
     delay: DelayWish,
-    /// First turn without an entry of ours.
-    entered: Turn,
     digests: Digests,
     divergence: Divergence,
     convicted: BTreeMap<Player, Proof>,
@@ -144,6 +145,8 @@ pub struct Core<I: Input> {
     /// Messages that are said more than once, as nobody answers them: when next, how often, to whom.
     repeated: Vec<(Time, u32, PeerKey, Message)>,
     leaving: Option<Time>,
+    /// When the log moved last: something was executed or confirmed.
+    moved: Time,
     /// The turn at which this peer ceased to be a member, last time it did.
     left_at: Option<Turn>,
     stopped: bool,
@@ -194,6 +197,7 @@ impl<I: Input> Core<I> {
             fresh: false,
             repeated: Vec::new(),
             leaving: None,
+            moved: Time(0),
             left_at: None,
             stopped: false,
             polled: Time(0),
@@ -273,6 +277,8 @@ impl<I: Input> Core<I> {
 
     fn finish_leaving(&mut self, now: Time) {
         let Some(since) = self.leaving else { return };
+        // As long as the log moves, it is only a matter of time.
+        let stands = now.since(since.max(self.moved)) > LEAVING_US;
         let gone = match &self.session {
             None => true,
             Some(session) => {
@@ -283,8 +289,8 @@ impl<I: Input> Core<I> {
                 // Others may need our acknowledgement to confirm our last turn.
                 let heard = |link: &Link| link.confirmed >= settled || now.since(link.heard) > 4_000_000;
                 match member {
-                    Some(_) => (alone && self.links.values().all(heard)) || now.since(since) > 5_000_000,
-                    None => session.confirmed >= settled && self.links.values().all(heard),
+                    Some(_) => (alone && self.links.values().all(heard)) || stands,
+                    None => (session.confirmed >= settled && self.links.values().all(heard)) || stands,
                 }
             }
         };

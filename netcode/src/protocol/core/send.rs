@@ -298,7 +298,7 @@ fn relay<I: Input>(
         upto = turn.plus(1);
     }
     if upto > first {
-        link.note_relayed(now, player, first, upto);
+        link.note_relayed(now, player, first, upto, fits);
     }
     fits
 }

@@ -2,13 +2,13 @@
 //! what. Must never tell what its signature does not hold for, nor anything twice.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::protocol::effect::{Effect, Event};
 use crate::protocol::ids::Turn;
 use crate::protocol::input::Input;
 use crate::protocol::ledger::Life;
 use crate::protocol::signed::SignedEntries;
+use crate::protocol::turn_part::Entries;
 
 use super::{Core, Session};
 
@@ -46,8 +46,10 @@ impl<I: Input> Session<I> {
         let signed = heads.filter(|signed| author.chain_after(signed.head.turn) == Some(signed.head.chain)).last()?;
         let last = signed.head.turn;
         let member = self.record(last)?.during.member(life.0).filter(|member| member.incarnation == life.1)?;
-        let entries: Option<Vec<Arc<[u8]>>> =
-            (first.0..=last.0).map(|turn| author.get(Turn(turn)).map(|entry| Arc::clone(&entry.bytes))).collect();
-        Some(SignedEntries::new(member.key, first, author.chain_before(first)?, entries?, signed.clone()))
+        let mut entries = Entries::default();
+        for turn in first.0..=last.0 {
+            entries.push(&author.get(Turn(turn))?.bytes);
+        }
+        Some(SignedEntries::new(member.key, first, author.chain_before(first)?, entries, signed.clone()))
     }
 }
