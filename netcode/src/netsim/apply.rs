@@ -192,7 +192,6 @@ impl<P: Peer> Simulation<'_, P> {
                 });
                 match why {
                     Departure::Kicked => node.want = Want::Out,
-                    Departure::Demoted => node.want = Want::Spectator,
                     _ if node.want == Want::Member => node.joining_since_us = Some(self.now_us),
                     _ => {}
                 }

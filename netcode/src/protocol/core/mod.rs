@@ -3,6 +3,7 @@
 
 mod access;
 mod cutting;
+mod demotion;
 mod digests;
 mod divergence;
 mod following;
@@ -25,6 +26,7 @@ use super::entry::Proposal;
 use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
 use super::input::Input;
+use super::keeping::Keeping;
 use super::ledger::Ledger;
 use super::link::Link;
 use super::pace::Pace;
@@ -32,6 +34,7 @@ use super::roster::Roster;
 use super::wire::Message;
 
 pub use access::KnownPeer;
+use demotion::Demotions;
 use digests::Digests;
 use divergence::Divergence;
 use following::Following;
@@ -131,6 +134,8 @@ pub struct Core<I: Input> {
     following: Option<Following>,
     newcomers: Newcomers,
     links: BTreeMap<PeerKey, Link>,
+    keeping: Keeping,
+    demotions: Demotions,
     /// Submitted, not yet entered.
     inputs: VecDeque<I>,
     proposals: Vec<Proposal>,
@@ -183,6 +188,8 @@ impl<I: Input> Core<I> {
             following: None,
             newcomers: Newcomers::default(),
             links: BTreeMap::new(),
+            keeping: Keeping::default(),
+            demotions: Demotions::default(),
             inputs: VecDeque::new(),
             proposals: Vec::new(),
             effects: Vec::new(),
@@ -205,6 +212,7 @@ impl<I: Input> Core<I> {
     pub fn poll(&mut self, now: Time, effects: &mut Vec<Effect<I>>) {
         self.polled = now;
         if !self.stopped {
+            self.watch_step(now);
             self.follow(now);
             self.advance(now);
             self.cut(now);

@@ -281,7 +281,7 @@ impl<I: Input> Core<I> {
     /// Submits, executes and confirms what is due.
     pub(super) fn advance(&mut self, now: Time) {
         self.enter(now);
-        for _ in 0..BURST_TURNS {
+        for _ in 0..self.burst_turns(BURST_TURNS) {
             let Some(session) = &mut self.session else { return };
             // Whoever only follows takes each turn as it comes; the playhead is for those who write.
             let due = self.following.is_some() || session.pace.due(now) >= session.front.next;
@@ -385,15 +385,19 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent.
+    /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent or could not keep step.
     pub(super) fn note_removed(&mut self, now: Time, why: Departure) {
         self.effects.push(Effect::Event(Event::Removed { why }));
         // Whoever follows already has this behind it: what was removed is a life that never began.
         if self.leaving.is_some() || self.following.is_some() {
             return;
         }
-        let comes_back = matches!(why, Departure::Silent | Departure::Replaced);
-        self.follow_after_removal(now, comes_back);
+        let returns = match why {
+            Departure::Silent | Departure::Replaced => Some(0),
+            Departure::Demoted => Some(self.demotions.probation_us(now)),
+            Departure::Left | Departure::Kicked | Departure::Exposed => None,
+        };
+        self.follow_after_removal(now, returns);
     }
 
     /// A founder, or the only member of a fork, is active from the first turn.

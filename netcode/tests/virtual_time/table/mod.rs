@@ -42,6 +42,12 @@ struct Seat {
     digest: u64,
     history: Vec<u64>,
     lives: u64,
+    /// What a turn costs, microseconds, and whether the core is told.
+    cost_us: u64,
+    honest: bool,
+    /// Until when it steps its world and does nothing else, and what came meanwhile.
+    busy_until: u64,
+    inbox: Vec<(usize, Vec<u8>)>,
 }
 
 /// What happens on the way from one seat to another: the datagram as it arrives, if it does.
@@ -72,6 +78,8 @@ pub struct Table {
     tamper: Option<Tamper>,
     /// Turns after which a seat's world goes wrong, once each.
     corrupt: BTreeMap<usize, u64>,
+    /// Seats all of whose ways are worse than the others'.
+    bad_seats: BTreeMap<usize, Link>,
     events: Vec<(usize, Event)>,
     compared: Vec<Compared>,
 }
@@ -108,6 +116,7 @@ impl Table {
             latencies: Vec::new(),
             tamper: None,
             corrupt: BTreeMap::new(),
+            bad_seats: BTreeMap::new(),
             events: Vec::new(),
             compared: Vec::new(),
         };
@@ -142,6 +151,30 @@ impl Table {
     /// A seat's world goes wrong at a turn.
     pub fn corrupt(&mut self, seat: usize, turn: u64) {
         self.corrupt.insert(seat, turn);
+    }
+
+    /// From now on a turn costs a seat so much of its time; `honest`: its core is told.
+    pub fn cost(&mut self, seat: usize, us: u64, honest: bool) {
+        (self.seats[seat].cost_us, self.seats[seat].honest) = (us, honest);
+    }
+
+    /// From now on all ways are like this, or all ways from and to one seat.
+    pub fn network(&mut self, link: Link) {
+        self.link = link;
+    }
+
+    /// As [`Self::network`], for one seat; `None`: as the others' again.
+    pub fn network_of(&mut self, seat: usize, link: Option<Link>) {
+        match link {
+            Some(link) => drop(self.bad_seats.insert(seat, link)),
+            None => drop(self.bad_seats.remove(&seat)),
+        }
+    }
+
+    /// Nobody does anything for so long, and what was on its way is lost: all machines were suspended.
+    pub fn suspend(&mut self, us: u64) {
+        self.now += us;
+        self.flying.clear();
     }
 
     /// What a seat was told.
@@ -202,8 +235,11 @@ impl Table {
             self.now += 1000;
             while self.flying.peek().is_some_and(|next| next.0.0 <= self.now) {
                 let Some(Reverse((at, _, from, to, bytes))) = self.flying.pop() else { break };
-                if let Some(core) = &mut self.seats[to].core {
-                    core.handle(Time(at), key(from), &bytes);
+                let seat = &mut self.seats[to];
+                match &mut seat.core {
+                    Some(_) if seat.busy_until > self.now => seat.inbox.push((from, bytes)),
+                    Some(core) => core.handle(Time(at), key(from), &bytes),
+                    None => {}
                 }
             }
             for i in 0..self.seats.len() {
@@ -213,8 +249,15 @@ impl Table {
     }
 
     fn poll(&mut self, i: usize) {
+        if self.seats[i].busy_until > self.now {
+            return;
+        }
         let Some(mut core) = self.seats[i].core.take() else { return };
         let now = Time(self.now);
+        for (from, bytes) in std::mem::take(&mut self.seats[i].inbox) {
+            core.handle(now, key(from), &bytes);
+        }
+        let mut took_us = 0;
         let status = core.status();
         if status.player.is_some() && self.now.is_multiple_of(17_000) {
             let input = [&self.now.to_le_bytes()[..4], &[i as u8; 4]].concat();
@@ -243,9 +286,10 @@ impl Table {
                             bent.encode()
                         }
                     };
-                    if self.draw() >= self.link.loss {
-                        let jitter = (self.draw() * 2.0 - 1.0) * self.link.jitter_us as f64;
-                        let at = self.now + (self.link.delay_us as f64 + jitter) as u64;
+                    let link = self.bad_seats.get(&i).or_else(|| self.bad_seats.get(&to)).copied().unwrap_or(self.link);
+                    if self.draw() >= link.loss {
+                        let jitter = (self.draw() * 2.0 - 1.0) * link.jitter_us as f64;
+                        let at = self.now + took_us + (link.delay_us as f64 + jitter) as u64;
                         self.sent += 1;
                         self.flying.push(Reverse((at, self.sent, i, to, bytes)));
                     }
@@ -264,7 +308,8 @@ impl Table {
                         seat.digest ^= 1;
                     }
                     seat.history.push(seat.digest);
-                    core.executed(frame.turn, seat.digest, 100);
+                    took_us += seat.cost_us;
+                    core.executed(frame.turn, seat.digest, if seat.honest { seat.cost_us } else { 0 });
                 }
                 Effect::RollBack { to } => {
                     let seat = &mut self.seats[i];
@@ -301,6 +346,8 @@ impl Table {
                 Effect::Connect { .. } | Effect::Disconnect { .. } => {}
             }
         }
+        // A turn that takes next to no time takes none, so that most tests run as if worlds were free.
+        self.seats[i].busy_until = self.now + took_us / 1000 * 1000;
         self.seats[i].core = Some(core);
     }
 
@@ -323,6 +370,7 @@ impl Table {
 
 impl Seat {
     fn new(i: usize, core: Option<Core<Input>>) -> Self {
-        Self { config: config(i), core, digest: 0, history: Vec::new(), lives: 0 }
+        let (history, inbox) = (Vec::new(), Vec::new());
+        Self { config: config(i), core, digest: 0, history, lives: 0, cost_us: 100, honest: true, busy_until: 0, inbox }
     }
 }
