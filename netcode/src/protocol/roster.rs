@@ -389,28 +389,23 @@ impl Roster {
         self.known.iter().any(|k| k.key == *key && k.banned)
     }
 
-    /// The roster of a session that goes on with one of these players alone.
-    pub fn forked(&self, player: Player) -> Self {
+    /// The roster of a session that goes on from `turn` with one of these players alone: at that turn all others leave, and
+    /// this one begins a new life, as what it wrote for later turns is of the old session.
+    pub fn forked(&self, player: Player, life: u64, turn: Turn) -> Self {
         let mut next = self.clone();
-        next.epoch += 1;
-        next.members.retain(|m| m.player == player);
-        next.pending.clear();
         next.votes.clear();
-        if next.members.is_empty() {
-            // It was removed before it decided to go on alone.
-            for known in next.known.iter_mut().filter(|k| k.player == player) {
-                known.incarnation += 1;
-                next.members.push(Member {
-                    player,
-                    key: known.key,
-                    incarnation: known.incarnation,
-                    life: 0,
-                    role: known.role,
-                    first: self.first,
-                    wish: self.delay,
-                    address: Vec::new(),
-                });
-            }
+        let change = |what| Pending { settled: turn, at: turn, what };
+        let others = self.members.iter().map(|m| m.player).filter(|other| *other != player);
+        let leave = |player| change(PendingChange::Leave { player, why: Departure::Forked });
+        next.pending = others.map(leave).collect();
+        for known in next.known.iter_mut().filter(|k| k.player == player) {
+            known.incarnation += 1;
+            // Whoever was voted out of the old session is not of the new one, which is its own.
+            known.banned = false;
+            let Known { key, incarnation, role, .. } = *known;
+            let address = self.member(player).map_or_else(Vec::new, |m| m.address.clone());
+            let member = Member { player, key, incarnation, life, role, first: turn, wish: self.delay, address };
+            next.pending.push(change(PendingChange::Join(member)));
         }
         next
     }
@@ -582,6 +577,23 @@ pub(crate) mod tests {
         }
         roster.settle(&rules, Turn(2), Player(1), &Proposal::Kick { player: Player(1) });
         assert_eq!(leaving(&roster), [(3, Departure::Kicked)]);
+    }
+
+    #[test]
+    fn a_fork_begins_with_one_member_and_tells_that_the_others_have_left() {
+        for mine in [1, 3] {
+            let fork = roster_of(3).forked(Player(mine), 77, Turn(50));
+            let (fork, changes) = fork.start_turn(Turn(50), None).expect("a new epoch");
+            let me = fork.member(Player(mine)).map(|m| (m.incarnation, m.life, m.first));
+            assert_eq!((fork.epoch, players(&fork), me), (1, vec![mine], Some((2, 77, Turn(50)))));
+            let left = |player| Change::Leave { player: Player(player), why: Departure::Forked };
+            let others = [1, 2, 3].into_iter().filter(|other| *other != mine).map(left);
+            let again = [
+                Change::Leave { player: Player(mine), why: Departure::Replaced },
+                Change::Join { player: Player(mine), role: 1 },
+            ];
+            assert_eq!(changes, others.chain(again).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod desync;
 mod equivocation;
+mod forks;
 mod keeping_step;
 mod lockstep;
 mod table;

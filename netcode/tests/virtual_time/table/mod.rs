@@ -48,6 +48,8 @@ struct Seat {
     /// Until when it steps its world and does nothing else, and what came meanwhile.
     busy_until: u64,
     inbox: Vec<(usize, Vec<u8>)>,
+    /// Which session it is in: others hear nothing of it.
+    session: u64,
 }
 
 /// What happens on the way from one seat to another: the datagram as it arrives, if it does.
@@ -71,7 +73,7 @@ pub struct Table {
     random: u64,
     flying: BinaryHeap<Reverse<Flying>>,
     sent: u64,
-    chains: BTreeMap<u64, Hash>,
+    chains: BTreeMap<(u64, u64), Hash>,
     bytes: u64,
     submitted: BTreeMap<Vec<u8>, u64>,
     latencies: Vec<u64>,
@@ -177,6 +179,20 @@ impl Table {
         self.flying.clear();
     }
 
+    /// A seat goes on alone, in a session of its own.
+    pub fn fork(&mut self, seat: usize) {
+        self.seats[seat].session = seat as u64 + 1;
+        let mut core = self.seats[seat].core.take().expect("somebody sits there");
+        let effects = core.fork(Time(self.now), SessionId([seat as u8 + 100; 16])).expect("a member forks");
+        self.obey(seat, &mut core, effects);
+        self.seats[seat].core = Some(core);
+    }
+
+    /// A seat votes to remove a player.
+    pub fn kick(&mut self, seat: usize, player: u32) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").kick(Player(player));
+    }
+
     /// What a seat was told.
     pub fn events(&self, seat: usize) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(move |(i, _)| *i == seat).map(|(_, event)| event)
@@ -221,7 +237,9 @@ impl Table {
         for seat in self.seats.iter_mut().filter_map(|s| s.core.as_mut()) {
             seat.admit(key(i), Admission { role: 1, invite: None, address: vec![i as u8] });
         }
+        let session = self.seats[sponsor].session;
         let seat = &mut self.seats[i];
+        seat.session = session;
         seat.lives += 1;
         let life = seat.lives * 1000 + i as u64;
         let wish = Wish { sponsor: key(sponsor), spectator: false, life, simulation_revision: 0 };
@@ -235,8 +253,10 @@ impl Table {
             self.now += 1000;
             while self.flying.peek().is_some_and(|next| next.0.0 <= self.now) {
                 let Some(Reverse((at, _, from, to, bytes))) = self.flying.pop() else { break };
+                let strangers = self.seats[from].session != self.seats[to].session;
                 let seat = &mut self.seats[to];
                 match &mut seat.core {
+                    _ if strangers => {}
                     Some(_) if seat.busy_until > self.now => seat.inbox.push((from, bytes)),
                     Some(core) => core.handle(Time(at), key(from), &bytes),
                     None => {}
@@ -257,7 +277,6 @@ impl Table {
         for (from, bytes) in std::mem::take(&mut self.seats[i].inbox) {
             core.handle(now, key(from), &bytes);
         }
-        let mut took_us = 0;
         let status = core.status();
         if status.player.is_some() && self.now.is_multiple_of(17_000) {
             let input = [&self.now.to_le_bytes()[..4], &[i as u8; 4]].concat();
@@ -266,6 +285,15 @@ impl Table {
         }
         let mut effects = Vec::new();
         core.poll(now, &mut effects);
+        let took_us = self.obey(i, &mut core, effects);
+        // A turn that takes next to no time takes none, so that most tests run as if worlds were free.
+        self.seats[i].busy_until = self.now + took_us / 1000 * 1000;
+        self.seats[i].core = Some(core);
+    }
+
+    /// Does what a core asks for; returns what that took, microseconds.
+    fn obey(&mut self, i: usize, core: &mut Core<Input>, effects: Vec<Effect<Input>>) -> u64 {
+        let mut took_us = 0;
         for effect in effects {
             match effect {
                 Effect::Send { to, bytes } => {
@@ -317,7 +345,7 @@ impl Table {
                     seat.digest = seat.history.last().copied().unwrap_or(0);
                 }
                 Effect::Confirm { turn, chain } => {
-                    let known = *self.chains.entry(turn.0).or_insert(chain);
+                    let known = *self.chains.entry((self.seats[i].session, turn.0)).or_insert(chain);
                     assert_eq!(known, chain, "seat {i} confirms another {turn}");
                 }
                 Effect::SnapshotWanted { turn } => {
@@ -346,9 +374,7 @@ impl Table {
                 Effect::Connect { .. } | Effect::Disconnect { .. } => {}
             }
         }
-        // A turn that takes next to no time takes none, so that most tests run as if worlds were free.
-        self.seats[i].busy_until = self.now + took_us / 1000 * 1000;
-        self.seats[i].core = Some(core);
+        took_us
     }
 
     pub fn report(&mut self) -> Report {
@@ -371,6 +397,17 @@ impl Table {
 impl Seat {
     fn new(i: usize, core: Option<Core<Input>>) -> Self {
         let (history, inbox) = (Vec::new(), Vec::new());
-        Self { config: config(i), core, digest: 0, history, lives: 0, cost_us: 100, honest: true, busy_until: 0, inbox }
+        Self {
+            config: config(i),
+            core,
+            digest: 0,
+            history,
+            lives: 0,
+            cost_us: 100,
+            honest: true,
+            busy_until: 0,
+            inbox,
+            session: 0,
+        }
     }
 }
