@@ -189,10 +189,10 @@ impl<P: Peer> Simulation<'_, P> {
                     Departure::Demoted => "removed: demoted",
                     Departure::Exposed => return Err("an honest peer is removed as a liar".to_owned()),
                     Departure::Replaced => "removed: replaced",
+                    Departure::Forked => return Err("nobody forks here".to_owned()),
                 });
                 match why {
                     Departure::Kicked => node.want = Want::Out,
-                    Departure::Demoted => node.want = Want::Spectator,
                     _ if node.want == Want::Member => node.joining_since_us = Some(self.now_us),
                     _ => {}
                 }
@@ -208,6 +208,7 @@ impl<P: Peer> Simulation<'_, P> {
                 }
             }
             Event::Changed { .. } => self.tally.event("membership changed"),
+            Event::Voted { .. } => self.tally.event("vote"),
             Event::Waiting { .. } => self.tally.event("waiting"),
             Event::Paused => self.tally.event("paused"),
             Event::Resumed { .. } => self.tally.event("resumed"),

@@ -42,6 +42,8 @@ pub enum Departure {
     Exposed,
     /// The same player came back in a new incarnation.
     Replaced,
+    /// It is not of the session that another one has begun alone.
+    Forked,
 }
 
 /// One entry of the log: what all members did in one turn.
@@ -136,6 +138,13 @@ pub enum Event {
         change: Change,
         /// Effective from.
         turn: Turn,
+    },
+    /// A member votes to remove another one for good. It may still be rolled back.
+    Voted {
+        /// Who.
+        by: Player,
+        /// Whom.
+        about: Player,
     },
     /// This peer is not a member any more and follows as a spectator, or comes back by itself.
     Removed {

@@ -10,6 +10,7 @@ mod entry;
 pub mod evidence;
 mod ids;
 mod input;
+mod keeping;
 mod ledger;
 mod link;
 mod loss;

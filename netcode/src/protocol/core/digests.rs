@@ -77,9 +77,7 @@ fn majority(roster: &Roster, digests: &[(Player, u64)]) -> Option<u64> {
 impl<I: Input> Core<I> {
     /// Answers [`Effect::Execute`]: the digest after the turn, and what it cost in microseconds.
     pub fn executed(&mut self, turn: Turn, digest: u64, took_us: u64) {
-        if let Some(following) = &mut self.following {
-            following.note_cost(took_us);
-        }
+        self.keeping.note_cost(took_us);
         let Some(session) = &mut self.session else { return };
         // A turn that was taken back before the answer came has no digest.
         if turn >= session.front.next {

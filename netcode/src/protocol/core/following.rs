@@ -28,8 +28,16 @@ const DOWNLOAD_SILENCE_US: u64 = 1_000_000;
 const STANDSTILL_US: u64 = 2_000_000;
 /// Most bytes of a snapshot that is taken.
 const BLOB_BYTES_MAX: u64 = 512 << 20;
-/// Turns whose cost is measured before a judgement of the machine's speed.
+/// Turns that a newcomer executes before it says that it keeps step, and before it says that it never will.
+const READY_TURNS: u64 = 8;
 const COST_TURNS: u64 = 60;
+/// How long the world must cost too much before a newcomer gives up, microseconds.
+const COSTLY_US: u64 = 1_000_000;
+/// Share of real time, in percent, that the world may cost for a newcomer, who has to catch up, and for who comes back.
+const NEWCOMER_PERCENT: u64 = 50;
+const RETURN_PERCENT: u64 = 75;
+/// Whoever is to keep step for a while may be behind by a hiccup, microseconds.
+const HICCUP_US: u64 = 500_000;
 
 /// What a newcomer gets besides the world: the session's own state after a turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +87,21 @@ impl Download {
     }
 }
 
+/// How long whoever was a member has to keep step before it comes back, microseconds, and since when it does.
+#[derive(Debug)]
+struct Probation {
+    lasts_us: u64,
+    since: Option<Time>,
+}
+
+impl Probation {
+    /// Whether it is over, when the peer keeps step now or does not.
+    fn is_over(&mut self, now: Time, keeps: bool) -> bool {
+        self.since = keeps.then(|| self.since.unwrap_or(now));
+        self.since.is_some_and(|since| now.since(since) >= self.lasts_us)
+    }
+}
+
 #[derive(Debug)]
 enum Stage {
     /// No answer yet.
@@ -103,8 +126,10 @@ pub(super) struct Following {
     progress: Option<(Turn, Time)>,
     /// What is known here leads nowhere: a snapshot is wanted.
     starts_over: bool,
-    /// What turns cost here: how many, microseconds.
-    cost: (u64, u64),
+    /// For who was a member before.
+    returns: Option<Probation>,
+    /// Since when the world costs too much here.
+    costly: Option<Time>,
 }
 
 impl Following {
@@ -118,7 +143,8 @@ impl Following {
             busy: false,
             progress: None,
             starts_over: false,
-            cost: (0, 0),
+            returns: None,
+            costly: None,
         }
     }
 
@@ -132,11 +158,6 @@ impl Following {
             Stage::Downloading(download) => download.receiver.wake_at(),
             _ => Time(u64::MAX),
         }
-    }
-
-    /// Notes what a turn has cost.
-    pub fn note_cost(&mut self, took_us: u64) {
-        self.cost = (self.cost.0 + 1, self.cost.1 + took_us);
     }
 
     fn is_due(&mut self, now: Time) -> bool {
@@ -368,13 +389,18 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// Says that this peer keeps step, once it does.
+    /// Says that this peer keeps step, once it does; or gives up, where the world costs too much here.
     fn report_ready(&mut self, now: Time) {
         let Some(following) = self.following.as_mut().filter(|f| !f.wish.spectator) else { return };
         let Some(session) = &self.session else { return };
         let turn_us = session.genesis.rules.turn_us();
-        let (turns, us) = following.cost;
-        if turns >= COST_TURNS && us > turns * turn_us / 2 {
+        let (cost_us, turns) = (self.keeping.cost_us(), self.keeping.turns());
+        let percent = if following.returns.is_some() { RETURN_PERCENT } else { NEWCOMER_PERCENT };
+        let affords = cost_us * 100 <= turn_us * percent;
+        let costly = *following.costly.get_or_insert(now);
+        if affords {
+            following.costly = None;
+        } else if following.returns.is_none() && turns >= COST_TURNS && now.since(costly) >= COSTLY_US {
             self.effects.push(Effect::Event(Event::Refused(Refusal::TooSlow)));
             let sponsor = following.wish.sponsor;
             self.post_to(sponsor, Message::Farewell);
@@ -384,7 +410,13 @@ impl<I: Input> Core<I> {
         let Some(link) = self.links.get(&following.wish.sponsor) else { return };
         let Some(said) = link.said else { return };
         let joined = session.front.roster.joining().any(|(m, _)| m.key == self.key && m.life == self.life);
-        let near = session.front.next.plus(u64::from(session.front.roster.delay) + 2) >= said.next;
+        let reach = session.front.next.plus(u64::from(session.front.roster.delay) + 2);
+        // Who was too late over its network would be so again.
+        let delay_us_max = u64::from(session.genesis.rules.delay_turns_max) * turn_us;
+        let in_time = !link.rtt.is_known() || link.rtt.smooth_us() / 2 + turn_us <= delay_us_max;
+        let keeps = affords && in_time && reach.plus(HICCUP_US / turn_us) >= said.next;
+        let steady = following.returns.as_mut().is_none_or(|returns| returns.is_over(now, keeps));
+        let near = affords && steady && turns >= READY_TURNS && reach >= said.next;
         if near && !joined && self.leaving.is_none() && following.is_due(now) {
             let (sponsor, life) = (following.wish.sponsor, following.wish.life);
             self.post_to(sponsor, Message::Ready { life });
@@ -440,15 +472,17 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// Goes on as a spectator after a removal, or asks to come back in a new life.
-    pub(super) fn follow_after_removal(&mut self, now: Time, comes_back: bool) {
+    /// Goes on as a spectator after a removal, for good or until it has kept step for so many microseconds and comes back
+    /// in a new life.
+    pub(super) fn follow_after_removal(&mut self, now: Time, returns: Option<u64>) {
         let Some(session) = &self.session else { return };
         let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
         let others = session.front.roster.members.iter().map(|m| m.key).filter(|key| *key != self.key);
         let Some(sponsor) = others.max_by_key(|key| heard(key)) else { return };
         self.life = self.life.wrapping_add(1);
         let simulation_revision = session.genesis.rules.simulation_revision;
-        let wish = Wish { sponsor, spectator: !comes_back, life: self.life, simulation_revision };
-        self.following = Some(Following::new(now, wish));
+        let wish = Wish { sponsor, spectator: returns.is_none(), life: self.life, simulation_revision };
+        let returns = returns.map(|lasts_us| Probation { lasts_us, since: None });
+        self.following = Some(Following { returns, ..Following::new(now, wish) });
     }
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod cutting;
+mod demotion;
 mod digests;
 mod divergence;
 mod following;
@@ -26,6 +27,7 @@ use super::entry::Proposal;
 use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
 use super::input::Input;
+use super::keeping::Keeping;
 use super::ledger::{Ledger, Life};
 use super::link::Link;
 use super::pace::Pace;
@@ -33,6 +35,7 @@ use super::roster::Roster;
 use super::wire::Message;
 
 pub use access::KnownPeer;
+use demotion::Demotions;
 use digests::Digests;
 use divergence::Divergence;
 use following::Following;
@@ -133,6 +136,8 @@ pub struct Core<I: Input> {
     following: Option<Following>,
     newcomers: Newcomers,
     links: BTreeMap<PeerKey, Link>,
+    keeping: Keeping,
+    demotions: Demotions,
     /// Submitted, not yet entered.
     inputs: VecDeque<I>,
     proposals: Vec<Proposal>,
@@ -189,6 +194,8 @@ impl<I: Input> Core<I> {
             following: None,
             newcomers: Newcomers::default(),
             links: BTreeMap::new(),
+            keeping: Keeping::default(),
+            demotions: Demotions::default(),
             inputs: VecDeque::new(),
             proposals: Vec::new(),
             effects: Vec::new(),
@@ -213,6 +220,7 @@ impl<I: Input> Core<I> {
     pub fn poll(&mut self, now: Time, effects: &mut Vec<Effect<I>>) {
         self.polled = now;
         if !self.stopped {
+            self.watch_step(now);
             self.follow(now);
             self.advance(now);
             self.cut(now);
@@ -253,26 +261,32 @@ impl<I: Input> Core<I> {
     }
 
     /// A person's decision after [`super::Event::Paused`]: a new session from the last confirmed turn, with this peer as
-    /// its only member. Nothing happens while no session is known.
-    pub fn fork(&mut self, now: Time, session: SessionId) {
-        let Some(old) = &mut self.session else { return };
+    /// its only member. What is to be done for that comes first, and leaves the world as it was confirmed. `None`, and
+    /// nothing has changed, while no session is known or this key never was a player of it.
+    pub fn fork(&mut self, now: Time, session: SessionId) -> Option<Vec<Effect<I>>> {
+        let old = self.session.as_mut()?;
+        let me = old.front.settled.player_of(&self.key)?;
+        let mut effects = std::mem::take(&mut self.effects);
         let confirmed = old.confirmed;
         if old.front.next > confirmed {
-            old.roll_back(now, confirmed, &mut self.effects);
+            old.roll_back(now, confirmed, &mut effects);
             self.counters.roll_backs += 1;
         }
-        let Some(me) = old.front.settled.player_of(&self.key) else { return };
         let mut genesis = (*old.genesis).clone();
         genesis.rules.session = session;
-        let roster = Arc::new(old.front.settled.forked(me));
+        self.life = self.life.wrapping_add(1);
+        let roster = Arc::new(old.front.settled.forked(me, self.life, confirmed));
         let chain = super::entry::chain_entry(&start_chain(&genesis), confirmed, &old.front.chain.0);
-        let events = old.front.settled.members.iter().filter(|m| m.player != me).map(|m| m.key).collect::<Vec<_>>();
-        self.effects.extend(events.into_iter().map(|to| Effect::Disconnect { to }));
+        effects.extend(self.links.keys().map(|to| Effect::Disconnect { to: *to }));
         self.session = Some(Session::new(now, Arc::new(genesis), confirmed, chain, roster));
         self.links.clear();
         self.newcomers = Newcomers::default();
-        self.following = None;
-        self.become_active(now);
+        (self.following, self.leaving, self.left_at, self.stopped) = (None, None, None, false);
+        self.keeping.forget();
+        self.demotions = Demotions::default();
+        self.proposals.clear();
+        self.repeated.clear();
+        Some(effects)
     }
 
     fn finish_leaving(&mut self, now: Time) {

@@ -132,6 +132,8 @@ impl<I: Input> Session<I> {
         let sealed = self.instance.as_ref().is_some_and(|i| i.is_sealed());
         // What the log has settled is acted upon only when it cannot be rolled back any more.
         let settled = self.front.settled.next_change();
+        // With a fork it begins, and is settled as such.
+        let settled = settled.filter(|(settled, _)| *settled < self.front.next);
         let waits = settled.is_some_and(|(settled, at)| at <= self.front.next && settled >= self.confirmed);
         // Without a member there is nobody to write the log.
         !self.front.roster.members.is_empty()
@@ -172,6 +174,9 @@ impl<I: Input> Session<I> {
             }
             after = Arc::new(roster);
         }
+        executed.kicks = proposals()
+            .filter_map(|(by, p)| if let Proposal::Kick { player } = p { Some((by, *player)) } else { None })
+            .collect();
         executed.snapshot_for = proposals().filter(|(_, p)| matches!(p, Proposal::Snapshot)).map(|(a, _)| a).collect();
         let frame = Arc::new(frame);
         self.records.push_back(Record {
@@ -287,13 +292,15 @@ pub(super) struct Executed {
     pub rejected: Vec<Rejected>,
     /// Members that want a snapshot after the turn.
     pub snapshot_for: Vec<Player>,
+    /// Votes to remove a member: by whom, about whom.
+    pub kicks: Vec<(Player, Player)>,
 }
 
 impl<I: Input> Core<I> {
     /// Submits, executes and confirms what is due.
     pub(super) fn advance(&mut self, now: Time) {
         self.enter(now);
-        for _ in 0..BURST_TURNS {
+        for _ in 0..self.burst_turns(BURST_TURNS) {
             let Some(session) = &mut self.session else { return };
             // Whoever only follows takes each turn as it comes; the playhead is for those who write.
             let due = self.following.is_some() || session.pace.due(now) >= session.front.next;
@@ -366,6 +373,8 @@ impl<I: Input> Core<I> {
         if before.delay != after.delay {
             self.effects.push(Effect::Event(Event::Delay { turns: after.delay, turn: turn.plus(1) }));
         }
+        let votes = executed.kicks.iter().map(|(by, about)| Effect::Event(Event::Voted { by: *by, about: *about }));
+        self.effects.extend(votes);
         self.note_snapshot_wanted(turn, &executed.snapshot_for);
         self.note_rejected(now, &executed.rejected);
         self.connect_to_joining(now, &after);
@@ -396,15 +405,22 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent.
+    /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent or could not keep step.
     pub(super) fn note_removed(&mut self, now: Time, why: Departure) {
-        self.effects.push(Effect::Event(Event::Removed { why }));
-        // Whoever follows already has this behind it: what was removed is a life that never began.
-        if self.leaving.is_some() || self.following.is_some() {
+        // Whoever follows already has this behind it: what was removed is a life that never began, or long over.
+        if self.following.is_some() {
             return;
         }
-        let comes_back = matches!(why, Departure::Silent | Departure::Replaced);
-        self.follow_after_removal(now, comes_back);
+        self.effects.push(Effect::Event(Event::Removed { why }));
+        if self.leaving.is_some() {
+            return;
+        }
+        let returns = match why {
+            Departure::Silent | Departure::Replaced => Some(0),
+            Departure::Demoted => Some(self.demotions.probation_us(now)),
+            Departure::Left | Departure::Kicked | Departure::Exposed | Departure::Forked => None,
+        };
+        self.follow_after_removal(now, returns);
     }
 
     /// A founder, or the only member of a fork, is active from the first turn.
