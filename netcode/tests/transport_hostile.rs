@@ -8,7 +8,8 @@ use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use forge::{Random, hostile};
+use forge::hostile;
+use netcode::netsim::Random;
 use netcode::protocol::Time;
 use netcode::transport::Reject;
 use transport_support::{Net, Peer, address, hello, members, run};
@@ -18,8 +19,8 @@ const B: &str = "10.0.0.2:2000";
 /// Growth of the process that is allowed, bytes. Single allocations of the test itself are part of it.
 const GROWTH_MAX: u64 = 10 << 20;
 
-fn anywhere(random: &mut Random) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::from_bits(random.next() as u32), random.next() as u16))
+fn some_address(random: &mut Random) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::from_bits(random.bits() as u32), random.bits() as u16))
 }
 
 /// Resident memory of this process, bytes; `None` where the system does not tell.
@@ -32,7 +33,7 @@ fn resident() -> Option<u64> {
 fn a_million_hostile_datagrams_reach_nobody() {
     let scale: u32 = std::env::var("SPACETIME_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     let count = scale * (1_000_000 / 10);
-    let (net, mut now, mut random) = (Net::default(), Time(0), Random(20_261_122));
+    let (net, mut now, mut random) = (Net::default(), Time(0), Random::new(20_261_122, 0));
     let mut a = Peer::new(&net, 1, A, hello(), members(&[1, 2]));
     let mut b = Peer::new(&net, 2, B, hello(), members(&[1, 2]));
     let wire: Rc<RefCell<Vec<Vec<u8>>>> = Rc::default();
@@ -60,7 +61,7 @@ fn a_million_hostile_datagrams_reach_nobody() {
 
     let mut honest: Vec<Vec<u8>> = Vec::new();
     for i in 0..count {
-        let from = if i % 4 == 0 { address(A) } else { anywhere(&mut random) };
+        let from = if i % 4 == 0 { address(A) } else { some_address(&mut random) };
         net.inject(from, address(B), &hostile(&mut random, &seen));
         if i % 100 == 99 {
             honest.push(i.to_le_bytes().to_vec());

@@ -173,6 +173,10 @@ impl Report {
                 let (name, clause) = departure(*why);
                 self.say(&format!("you are no member any more: {clause}"), "removed", json!({ "why": name }))
             }
+            Event::Voted { by, about } => {
+                let sentence = format!("{by} votes to remove {about} for good");
+                self.say(&sentence, "vote", json!({ "by": by.0, "about": about.0 }))
+            }
             // Said with the end that it means.
             Event::Refused(_) => Ok(()),
             Event::Waiting { players } => {
@@ -200,6 +204,8 @@ impl Report {
             }
             Event::Stopped { turn } => self.note("stopped", json!({ "turn": turn.0 })),
             Event::Gone => self.note("gone", json!({})),
+            // The recording has them.
+            Event::Signed(_) => Ok(()),
         }
     }
 
@@ -287,6 +293,7 @@ fn departure(why: Departure) -> (&'static str, &'static str) {
         Departure::Demoted => ("demoted", "cannot keep step, watches from now on"),
         Departure::Exposed => ("exposed", "sent two different inputs for one turn"),
         Departure::Replaced => ("replaced", "came back in a new process"),
+        Departure::Forked => ("forked", "is not of this session"),
     }
 }
 

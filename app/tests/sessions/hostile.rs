@@ -4,11 +4,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
+use netcode::netsim::Random;
 use netcode::protocol::{Hash, PeerKey};
 use netcode::transport::{Hello, Identity, Initiation, Introduction, InviteLink, Packet};
 use serde_json::Value;
 
-use crate::forge::{Random, hostile};
+use crate::forge::hostile;
 use crate::mesh::{MS, Mesh, pass, scale};
 use crate::relay::RelayConfig;
 
@@ -70,20 +71,20 @@ fn a_million_hostile_datagrams_do_not_disturb_a_session() {
         .map(|i| UdpSocket::bind((Ipv4Addr::new(127, 0, 7, i), 0)).expect("all of 127/8 is this machine"))
         .collect();
     let before = resident(&mesh);
-    let mut random = Random(20_261_122);
+    let mut random = Random::new(20_261_122, 0);
     for i in 0..count {
-        let (from, to, bytes) = match random.below(8) {
+        let (from, to, bytes) = match random.index(8) {
             // As it was, or bent, on the way that it took.
-            0 => seen[random.below(SEEN)].clone(),
+            0 => seen[random.index(SEEN)].clone(),
             1..5 => {
-                let at = random.below(SEEN);
+                let at = random.index(SEEN);
                 (seen[at].0, seen[at].1, hostile(&mut random, &payloads[at..=at]))
             }
             // From anybody to anybody.
-            _ => (random.below(PEERS), random.below(PEERS), hostile(&mut random, &payloads)),
+            _ => (random.index(PEERS), random.index(PEERS), hostile(&mut random, &payloads)),
         };
-        let stranger = &strangers[random.below(strangers.len())];
-        let socket = if random.below(4) == 0 { stranger } else { mesh.relay.socket(from) };
+        let stranger = &strangers[random.index(strangers.len())];
+        let socket = if random.index(4) == 0 { stranger } else { mesh.relay.socket(from) };
         // A full buffer at the other end is that end's own business.
         let _ = socket.send_to(&bytes, mesh.real[to]);
         if i % LOT == LOT - 1 {

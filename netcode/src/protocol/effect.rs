@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, Turn};
+use super::signed::SignedEntries;
 
 /// A change of the membership, effective before the inputs of its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub enum Departure {
     Exposed,
     /// The same player came back in a new incarnation.
     Replaced,
+    /// It is not of the session that another one has begun alone.
+    Forked,
 }
 
 /// One entry of the log: what all members did in one turn.
@@ -138,6 +141,13 @@ pub enum Event {
         /// Effective from.
         turn: Turn,
     },
+    /// A member votes to remove another one for good. It may still be rolled back.
+    Voted {
+        /// Who.
+        by: Player,
+        /// Whom.
+        about: Player,
+    },
     /// This peer is not a member any more and follows as a spectator, or comes back by itself.
     Removed {
         /// Why.
@@ -183,6 +193,8 @@ pub enum Event {
         /// After which turn.
         turn: Turn,
     },
+    /// What a member entered in these confirmed turns, with its signature; only after [`super::Core::tell_signed`].
+    Signed(Box<SignedEntries>),
     /// A leave that was asked for is complete: the peer can go.
     Gone,
 }

@@ -10,12 +10,15 @@ mod entry;
 pub mod evidence;
 mod ids;
 mod input;
+mod keeping;
 mod ledger;
 mod link;
 mod loss;
 mod pace;
 mod roster;
+pub mod signed;
 pub mod transfer;
+mod turn_part;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};

@@ -3,52 +3,30 @@
 //!
 //! Usable from other crates' tests with `#[path = "../../netcode/tests/forge/mod.rs"] mod forge;`.
 
-/// A source of numbers that repeats itself exactly.
-pub struct Random(pub u64);
-
-impl Random {
-    /// SplitMix64.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// A number from 0 to `n - 1`.
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    /// So many bytes.
-    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
-}
+use netcode::netsim::Random;
 
 /// One hostile datagram, from what was seen on the wire.
 pub fn hostile(random: &mut Random, seen: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = seen[random.below(seen.len())].clone();
-    match random.below(8) {
+    let mut bytes = seen[random.index(seen.len())].clone();
+    match random.index(8) {
         0 => {
-            let length = random.below(1400);
+            let length = random.index(1400);
             return random.bytes(length);
         }
-        1 => bytes.truncate(random.below(bytes.len())),
+        1 => bytes.truncate(random.index(bytes.len())),
         2 => {
-            let more = random.below(64) + 1;
+            let more = random.index(64) + 1;
             bytes.extend(random.bytes(more));
         }
         3 => {
-            let bit = random.below(bytes.len() * 8);
+            let bit = random.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
         4 => {
-            for _ in 0..=random.below(8) {
-                let at = random.below(bytes.len());
+            for _ in 0..=random.index(8) {
+                let at = random.index(bytes.len());
                 // Never 0: a change that changes nothing would be a replay, which has its own case.
-                bytes[at] = bytes[at].wrapping_add(random.below(255) as u8 + 1);
+                bytes[at] = bytes[at].wrapping_add(random.index(255) as u8 + 1);
             }
         }
         5 => {
@@ -59,8 +37,8 @@ pub fn hostile(random: &mut Random, seen: &[Vec<u8>]) -> Vec<u8> {
         }
         6 => {
             // The end of one datagram behind the beginning of another.
-            let other = &seen[random.below(seen.len())];
-            let cut = random.below(bytes.len().min(other.len()));
+            let other = &seen[random.index(seen.len())];
+            let cut = random.index(bytes.len().min(other.len()));
             bytes.truncate(cut);
             bytes.extend_from_slice(&other[cut..]);
         }
