@@ -3,6 +3,7 @@
 use glam::DVec3;
 use sim::Position;
 use sim::contact::{Body, Collider, Impact, Rules, Shot, Solver};
+use sim::random::RandomStream;
 
 /// Spheres in motion, as columns.
 pub struct Scene {
@@ -14,21 +15,9 @@ pub struct Scene {
     pub radius_m: f64,
 }
 
-/// A small generator (splitmix64): the scene is the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn vector(&mut self) -> DVec3 {
-        DVec3::new(self.unit(), self.unit(), self.unit())
-    }
+/// Each component evenly spread between 0 and 1.
+fn vector(random: &mut RandomStream) -> DVec3 {
+    DVec3::new(random.uniform01(), random.uniform01(), random.uniform01())
 }
 
 impl Scene {
@@ -36,12 +25,12 @@ impl Scene {
     /// `speed_m_s` on top of `drift_m_s`.
     #[must_use]
     pub fn cube(count: usize, edge_m: f64, speed_m_s: f64, drift_m_s: DVec3) -> Self {
-        let mut random = Random(count as u64);
+        let mut random = RandomStream::new(count as u64);
         let mut scene = Self { positions: vec![], velocities_m_s: vec![], radius_m: 1.0 };
         for _ in 0..count {
-            scene.positions.push(Position::from_metres(random.vector() * edge_m));
-            let direction = (random.vector() - 0.5).normalize_or(DVec3::X);
-            scene.velocities_m_s.push(drift_m_s + direction * (speed_m_s * random.unit()));
+            scene.positions.push(Position::from_metres(vector(&mut random) * edge_m));
+            let direction = (vector(&mut random) - 0.5).normalize_or(DVec3::X);
+            scene.velocities_m_s.push(drift_m_s + direction * (speed_m_s * random.uniform01()));
         }
         scene
     }
@@ -50,18 +39,18 @@ impl Scene {
     /// random order in memory, with velocities of up to 100 m/s on top of the Earth's 30 km/s.
     #[must_use]
     pub fn sparse(count: usize, spacing_m: f64) -> Self {
-        let mut random = Random(count as u64);
+        let mut random = RandomStream::new(count as u64);
         let side = (1..).find(|n| n * n * n >= count).unwrap_or(1);
         let mut places: Vec<usize> = (0..count).collect();
         for i in (1..count).rev() {
-            places.swap(i, (random.unit() * (i + 1) as f64) as usize);
+            places.swap(i, (random.uniform01() * (i + 1) as f64) as usize);
         }
         let mut scene = Self { positions: vec![], velocities_m_s: vec![], radius_m: 10.0 };
         for place in places {
             let lattice = DVec3::new((place % side) as f64, (place / side % side) as f64, (place / side / side) as f64);
-            let at = (lattice + random.vector() * 0.2) * spacing_m + DVec3::new(1.5e11, 0.0, 0.0);
+            let at = (lattice + vector(&mut random) * 0.2) * spacing_m + DVec3::new(1.5e11, 0.0, 0.0);
             scene.positions.push(Position::from_metres(at));
-            scene.velocities_m_s.push(DVec3::new(0.0, 30_000.0, 0.0) + (random.vector() - 0.5) * 100.0);
+            scene.velocities_m_s.push(DVec3::new(0.0, 30_000.0, 0.0) + (vector(&mut random) - 0.5) * 100.0);
         }
         scene
     }

@@ -6,30 +6,10 @@ use std::collections::BinaryHeap;
 use std::io::Write;
 use std::sync::Arc;
 
+use netcode::netsim::Random;
 use netcode::protocol::transfer::{Ack, Arrival, CHUNK_BYTES, Chunk, Offer, Packed, Receiver, Sender, TransferError};
 use netcode::protocol::{Hash, Time};
 use proptest::prelude::*;
-
-/// SplitMix64: enough for a link's whims.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    fn happens(&mut self, per_mille: u64) -> bool {
-        self.below(1000) < per_mille
-    }
-}
 
 /// One direction of a link.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +47,7 @@ struct Line {
 
 impl Line {
     fn new(link: Link, seed: u64) -> Self {
-        Self { link, random: Random(seed), free_at: 0, queue_us_max: 0, dropped: 0 }
+        Self { link, random: Random::new(seed, 0), free_at: 0, queue_us_max: 0, dropped: 0 }
     }
 
     /// When a datagram sent now arrives: never, once or twice.
@@ -80,8 +60,8 @@ impl Line {
         self.queue_us_max = self.queue_us_max.max(wait_us);
         self.free_at =
             now.max(self.free_at) + ((bytes as u64 + HEADERS_BYTES) * 8_000_000).div_ceil(self.link.bits_per_s);
-        let copies = u64::from(!self.random.happens(self.link.loss_per_mille)) * {
-            1 + u64::from(self.random.happens(self.link.twice_per_mille))
+        let copies = u64::from(!self.random.chance(self.link.loss_per_mille as f64 / 1000.0)) * {
+            1 + u64::from(self.random.chance(self.link.twice_per_mille as f64 / 1000.0))
         };
         (0..copies)
             .map(|_| {
@@ -194,8 +174,8 @@ impl World {
 const RECEIVER_CLOCK: u64 = (1 << 32) - 1_200_000;
 
 fn blob(bytes: usize, seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
-    (0..bytes.div_ceil(8)).flat_map(|_| random.next().to_le_bytes()).take(bytes).collect()
+    let mut random = Random::new(seed, 0);
+    (0..bytes.div_ceil(8)).flat_map(|_| random.bits().to_le_bytes()).take(bytes).collect()
 }
 
 fn ends(blob: &[u8]) -> (Packed, Sender, Receiver) {

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
+use netcode::netsim::Random;
 use netcode::protocol::Time;
 use netcode::transport::Reject;
 use transport_support::{Net, Peer, address, hello, members, run};
@@ -16,53 +17,32 @@ const B: &str = "10.0.0.2:2000";
 /// Growth of the process that is allowed, bytes. Single allocations of the test itself are part of it.
 const GROWTH_MAX: u64 = 10 << 20;
 
-struct Random(u64);
-
-impl Random {
-    /// SplitMix64.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
-    }
-
-    fn address(&mut self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::from_bits(self.next() as u32), self.next() as u16))
-    }
+fn some_address(random: &mut Random) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::from_bits(random.bits() as u32), random.bits() as u16))
 }
 
 /// One hostile datagram, from what was seen on the wire.
 fn hostile(random: &mut Random, seen: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = seen[random.below(seen.len())].clone();
-    match random.below(8) {
+    let mut bytes = seen[random.index(seen.len())].clone();
+    match random.index(8) {
         0 => {
-            let length = random.below(1400);
+            let length = random.index(1400);
             return random.bytes(length);
         }
-        1 => bytes.truncate(random.below(bytes.len())),
+        1 => bytes.truncate(random.index(bytes.len())),
         2 => {
-            let more = random.below(64) + 1;
+            let more = random.index(64) + 1;
             bytes.extend(random.bytes(more));
         }
         3 => {
-            let bit = random.below(bytes.len() * 8);
+            let bit = random.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
         4 => {
-            for _ in 0..=random.below(8) {
-                let at = random.below(bytes.len());
+            for _ in 0..=random.index(8) {
+                let at = random.index(bytes.len());
                 // Never 0: a change that changes nothing would be a replay, which has its own case.
-                bytes[at] = bytes[at].wrapping_add(random.below(255) as u8 + 1);
+                bytes[at] = bytes[at].wrapping_add(random.index(255) as u8 + 1);
             }
         }
         5 => {
@@ -73,8 +53,8 @@ fn hostile(random: &mut Random, seen: &[Vec<u8>]) -> Vec<u8> {
         }
         6 => {
             // The end of one datagram behind the beginning of another.
-            let other = &seen[random.below(seen.len())];
-            let cut = random.below(bytes.len().min(other.len()));
+            let other = &seen[random.index(seen.len())];
+            let cut = random.index(bytes.len().min(other.len()));
             bytes.truncate(cut);
             bytes.extend_from_slice(&other[cut..]);
         }
@@ -93,7 +73,7 @@ fn resident() -> Option<u64> {
 fn a_million_hostile_datagrams_reach_nobody() {
     let scale: u32 = std::env::var("SPACETIME_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
     let count = scale * (1_000_000 / 10);
-    let (net, mut now, mut random) = (Net::default(), Time(0), Random(20_261_122));
+    let (net, mut now, mut random) = (Net::default(), Time(0), Random::new(20_261_122, 0));
     let mut a = Peer::new(&net, 1, A, hello(), members(&[1, 2]));
     let mut b = Peer::new(&net, 2, B, hello(), members(&[1, 2]));
     let wire: Rc<RefCell<Vec<Vec<u8>>>> = Rc::default();
@@ -121,7 +101,7 @@ fn a_million_hostile_datagrams_reach_nobody() {
 
     let mut honest: Vec<Vec<u8>> = Vec::new();
     for i in 0..count {
-        let from = if i % 4 == 0 { address(A) } else { random.address() };
+        let from = if i % 4 == 0 { address(A) } else { some_address(&mut random) };
         net.inject(from, address(B), &hostile(&mut random, &seen));
         if i % 100 == 99 {
             honest.push(i.to_le_bytes().to_vec());

@@ -12,26 +12,11 @@ const ALL: Forces = Forces { post_newtonian: true, figures: true };
 const NEWTON: Forces = Forces { post_newtonian: false, figures: false };
 const DAY: i64 = 86_400 * 360;
 
-fn point(gm_m3_s2: f64, position_m: DVec3, velocity_m_s: DVec3) -> Body {
-    Body {
-        name: String::new(),
-        gm_m3_s2,
-        radius_m: 0.0,
-        position_m,
-        velocity_m_s,
-        figure: None,
-        tide: None,
-        pole: DVec3::Z,
-        rotation_rad_s: 0.0,
-        atmosphere: None,
-    }
-}
-
 /// Two equal bodies on a common ellipse, at apoapsis, with this semi-major axis of the relative orbit.
 fn binary(gm_each: f64, axis_m: f64, eccentricity: f64, centre: DVec3) -> Vec<Body> {
     let (r, v) =
         (axis_m * (1.0 + eccentricity), (2.0 * gm_each / axis_m * (1.0 - eccentricity) / (1.0 + eccentricity)).sqrt());
-    let half = |side: f64| point(gm_each, centre + DVec3::X * (side * r / 2.0), DVec3::Y * (side * v / 2.0));
+    let half = |side: f64| Body::point(gm_each, centre + DVec3::X * (side * r / 2.0), DVec3::Y * (side * v / 2.0));
     vec![half(1.0), half(-1.0)]
 }
 
@@ -80,7 +65,7 @@ fn two_bodies_feel_the_first_post_newtonian_terms() {
     let (gm1, gm2, c) = (3e20, 1e20, 299_792_458.0);
     let (r, v) = (DVec3::new(2e9, -1e9, 5e8), DVec3::new(1e5, 2.5e5, -7e4));
     let (m, eta) = (gm1 + gm2, gm1 * gm2 / ((gm1 + gm2) * (gm1 + gm2)));
-    let pair = [point(gm1, r * (gm2 / m), v * (gm2 / m)), point(gm2, r * (-gm1 / m), v * (-gm1 / m))];
+    let pair = [Body::point(gm1, r * (gm2 / m), v * (gm2 / m)), Body::point(gm2, r * (-gm1 / m), v * (-gm1 / m))];
     let (x, u): (Vec<_>, Vec<_>) = pair.iter().map(|b| (b.position_m, b.velocity_m_s)).unzip();
     let relative = |post_newtonian| {
         let mut a = vec![DVec3::ZERO; 2];
@@ -113,7 +98,8 @@ fn a_pericentre_turns_as_relativity_says() {
     // A light body about a heavy one: 6 pi GM / (c^2 a (1 - e^2)) radians a period.
     let (gm, axis, e): (f64, f64, f64) = (1.327e20, 5e9, 0.5);
     let speed = (gm / axis * (1.0 - e) / (1.0 + e)).sqrt();
-    let bodies = [point(gm, DVec3::ZERO, DVec3::ZERO), point(1.0, DVec3::X * axis * (1.0 + e), DVec3::Y * speed)];
+    let bodies =
+        [Body::point(gm, DVec3::ZERO, DVec3::ZERO), Body::point(1.0, DVec3::X * axis * (1.0 + e), DVec3::Y * speed)];
     let vector = |s: &[BodyState]| {
         let (r, v) = (s[1].position_m - s[0].position_m, s[1].velocity_m_s - s[0].velocity_m_s);
         v.cross(r.cross(v)) / gm - r.normalize()
@@ -133,10 +119,10 @@ fn a_node_turns_about_a_flat_body() {
     // -3/2 J2 (R/p)^2 cos(i) per radian of mean motion.
     let (gm, axis, j2, radius): (f64, f64, f64, f64) = (3.986e14, 2e7, 1e-3, 6.4e6);
     let speed = (gm / axis).sqrt();
-    let mut planet = point(gm, DVec3::ZERO, DVec3::ZERO);
+    let mut planet = Body::point(gm, DVec3::ZERO, DVec3::ZERO);
     planet.figure = Some(Figure { j2, c22: 0.0, faces: None, radius_m: radius });
     let inclined = DVec3::new(0.0, 0.6, 0.8) * speed;
-    let bodies = [planet, point(1.0, DVec3::X * axis, inclined)];
+    let bodies = [planet, Body::point(1.0, DVec3::X * axis, inclined)];
     let turns = 200.0;
     let period = TAU * (axis * axis * axis / gm).sqrt();
     let forces = Forces { post_newtonian: false, figures: true };
@@ -154,10 +140,10 @@ fn a_bulge_that_lags_drives_its_moon_out() {
     // da/dt = 6 k2 n a (m/M) (R/a)^5 lag (w - n) on a circle above the equator.
     let (gm, axis, radius): (f64, f64, f64) = (4e14, 4e8, 6.4e6);
     let (moon_gm, k2, lag, spin) = (5e12, 0.3, 600.0, 7.3e-5);
-    let mut planet = point(gm, DVec3::ZERO, DVec3::ZERO);
+    let mut planet = Body::point(gm, DVec3::ZERO, DVec3::ZERO);
     (planet.tide, planet.rotation_rad_s) = (Some(Tide { k2, lag_s: lag, radius_m: radius }), spin);
     let mu = gm + moon_gm;
-    let bodies = [planet, point(moon_gm, DVec3::X * axis, DVec3::Y * (mu / axis).sqrt())];
+    let bodies = [planet, Body::point(moon_gm, DVec3::X * axis, DVec3::Y * (mu / axis).sqrt())];
     let axis_of = |s: &[BodyState]| {
         let (r, v) = (s[1].position_m - s[0].position_m, s[1].velocity_m_s - s[0].velocity_m_s);
         1.0 / (2.0 / r.length() - v.length_squared() / mu)
@@ -213,7 +199,7 @@ fn bodies_alone_and_none_move_straight() {
     let mut none = Ephemeris::new(&[], ALL, 90);
     none.advance_to(SimTime(1000 * DAY), SimTime(0));
     assert!(none.is_empty() && at(&none, 5).is_empty());
-    let lone = [point(1e20, DVec3::new(1e12, 0.0, -1e12), DVec3::new(1e4, 2.0, 0.0))];
+    let lone = [Body::point(1e20, DVec3::new(1e12, 0.0, -1e12), DVec3::new(1e4, 2.0, 0.0))];
     let mut ephemeris = Ephemeris::new(&lone, ALL, 90);
     ephemeris.advance_to(SimTime(1000 * DAY), SimTime(1000 * DAY));
     let moved = at(&ephemeris, 1000 * DAY)[0].position_m - lone[0].position_m;
@@ -223,7 +209,8 @@ fn bodies_alone_and_none_move_straight() {
 #[test]
 fn bodies_that_fall_into_each_other_come_out_again() {
     // Head-on, with radii: through each other as homogeneous balls, and back to rest on the other side.
-    let mut bodies = vec![point(1e14, DVec3::X * 5e7, DVec3::ZERO), point(1e14, DVec3::X * -5e7, DVec3::ZERO)];
+    let mut bodies =
+        vec![Body::point(1e14, DVec3::X * 5e7, DVec3::ZERO), Body::point(1e14, DVec3::X * -5e7, DVec3::ZERO)];
     bodies.iter_mut().for_each(|b| b.radius_m = 1e6);
     let fall = std::f64::consts::PI * (1e24_f64 / (8.0 * 2e14)).sqrt();
     let states = states_at_seconds(&bodies, NEWTON, 90, &[0.0, 3.0 * fall]).unwrap();
@@ -248,7 +235,7 @@ fn any_body() -> impl Strategy<Value = Body> {
     let extras = (any::<bool>(), 0.0..0.5f64, -1e-2..1e-2f64, 0.0..1.5f64, -1e4..1e4f64, -1e-3..1e-3f64);
     ([axis.clone(), axis.clone(), axis], [speed.clone(), speed.clone(), speed], gm, radius, extras).prop_map(
         |(x, v, gm, radius_m, (shaped, j2, c22, k2, lag_s, rotation_rad_s))| {
-            let mut body = point(gm, x.into(), v.into());
+            let mut body = Body::point(gm, x.into(), v.into());
             (body.radius_m, body.rotation_rad_s) = (radius_m, rotation_rad_s);
             body.figure = shaped.then_some(Figure { j2, c22, faces: Some(0), radius_m });
             body.tide = shaped.then_some(Tide { k2, lag_s, radius_m });

@@ -3,55 +3,35 @@
 use glam::DVec3;
 use sim::Position;
 use sim::contact::{Body, Collider, Impact, Rules, Shot, Solver};
+use sim::random::RandomStream;
 
 const RULES: Rules = Rules { dt_s: 1.0 / 90.0, restitution: 0.4, friction: 0.5, inverse_c2_s2_m2: 1.1e-17 };
-
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn vector(&mut self) -> DVec3 {
-        DVec3::new(self.unit(), self.unit(), self.unit()) * 2.0 - 1.0
-    }
-}
 
 /// A crowded world of 6,000 things of 0.3 m to 30 m with 500 rounds, large enough to be shared by threads, across
 /// the edge of a region. With `heap`, 700 more in one place.
 fn world(heap: bool) -> (Vec<(Collider, Body)>, Vec<Shot>) {
-    let mut random = Random(7);
+    let mut random = RandomStream::new(7);
     let centre = Position::from_metres(DVec3::new(1.5e11, 524_288.0, 0.0));
     let drift = DVec3::new(0.0, 300.0, 20.0);
     let mut bodies = Vec::new();
     for id in 1..=if heap { 6700 } else { 6000 } {
         let big = id % 100 == 0;
-        let radius_m = if big { 30.0 } else { 0.3 + random.unit() };
-        let displacement_m = drift + random.vector() * if id % 50 == 1 { 50.0 } else { 0.3 };
-        let place = if id > 6000 { DVec3::ZERO } else { random.vector() * 150.0 };
+        let radius_m = if big { 30.0 } else { 0.3 + random.uniform01() };
+        let displacement_m = drift + random.in_cube(1.0) * if id % 50 == 1 { 50.0 } else { 0.3 };
+        let place = if id > 6000 { DVec3::ZERO } else { random.in_cube(1.0) * 150.0 };
         let mass_kg = radius_m * radius_m * radius_m;
         let collider = Collider { id, position: centre.plus(place), displacement_m, radius_m };
         let body = Body {
             velocity_m_s: displacement_m / RULES.dt_s,
-            spin_rad_s: random.vector(),
+            spin_rad_s: random.in_cube(1.0),
             inverse_mass_per_kg: 1.0 / mass_kg,
             inverse_inertia: 2.5 / (mass_kg * radius_m * radius_m),
         };
         bodies.push((collider, body));
     }
     let shots = (10_001..10_501).map(|id| {
-        let displacement_m = drift + random.vector() * 100.0;
-        let position = centre.plus(random.vector() * 200.0);
+        let displacement_m = drift + random.in_cube(1.0) * 100.0;
+        let position = centre.plus(random.in_cube(1.0) * 200.0);
         Shot {
             id,
             shooter: id % 100,
@@ -81,9 +61,9 @@ fn solve(solver: &mut Solver, bodies: &[(Collider, Body)], shots: &[Shot]) -> Ou
     (after, shots, impacts)
 }
 
-fn shuffle<T>(list: &mut [T], random: &mut Random) {
+fn shuffle<T>(list: &mut [T], random: &mut RandomStream) {
     for i in (1..list.len()).rev() {
-        list.swap(i, (random.next() % (i as u64 + 1)) as usize);
+        list.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
     }
 }
 
@@ -94,7 +74,7 @@ fn order_in_memory_does_not_matter() {
         let mut solver = Solver::default();
         let expected = solve(&mut solver, &bodies, &shots);
         assert!(expected.2.len() > 500 && expected.2.iter().any(|i| i.shot), "{}", expected.2.len());
-        let mut random = Random(1);
+        let mut random = RandomStream::new(1);
         for _ in 0..4 {
             shuffle(&mut bodies, &mut random);
             shuffle(&mut shots, &mut random);

@@ -24,7 +24,7 @@ fn ten_thousand_corruptions() {
     let mut tally = [[0; 3]; CORRUPTIONS.len()];
     let mut most = 0;
     for seed in 0..RUNS {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (kind, bytes) = corrupt(&mut random, (&original, &original_chunks), (&donor, &donor_chunks));
         let before = USED.load(Relaxed);
         PEAK.store(before, Relaxed);

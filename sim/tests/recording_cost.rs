@@ -13,7 +13,7 @@ fn bytes_per_second(every: u64, axes: usize, tremor: usize) -> u64 {
     let mut writer = Writer::new(Vec::new(), header(90, 900), &[]).unwrap();
     for tick in 0..SECONDS * RATE_HZ {
         // Digests look like noise.
-        let digest = Random(tick).next();
+        let digest = Random::new(tick).next();
         writer.push(&trembling_pilots(tick, every, axes, tremor), digest).unwrap();
     }
     let keyframe_bytes = writer.written().keyframe_bytes;

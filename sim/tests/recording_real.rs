@@ -58,7 +58,7 @@ fn ten_thousand_corruptions_of_a_real_recording() {
     let (original_chunks, donor_chunks) = (chunks(&original), chunks(&donor));
     let mut found = 0;
     for seed in 0..10_000 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (kind, bytes) = corrupt(&mut random, (&original, &original_chunks), (&donor, &donor_chunks));
         let judged = std::panic::catch_unwind(|| judge(&contents, &bytes, is_foreign(kind)));
         let Ok(verdict) = judged else { panic!("corruption {seed}: {}", CORRUPTIONS[kind]) };

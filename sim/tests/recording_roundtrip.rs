@@ -39,7 +39,7 @@ proptest! {
         seed: u64, first in prop_oneof![Just(0), any::<u32>().prop_map(u64::from)],
         ticks in 0..40_u64, segment_ticks in 1..12_u32, keyframe_ticks in 1..20_u32, text in ".{0,40}",
     ) {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut header = Header::new("build", "name", &text, 90, seed, random.next());
         header.segment_ticks = segment_ticks;
         header.keyframe_ticks = keyframe_ticks;
@@ -55,7 +55,7 @@ proptest! {
             digests.push(random.next());
             writer.push(frames.last().unwrap(), *digests.last().unwrap()).unwrap();
             if writer.wants_keyframe() {
-                let snapshot = random.bytes(random.0 as usize % 300);
+                let snapshot = random.bytes(random.0.state as usize % 300);
                 writer.keyframe(&snapshot).unwrap();
                 keyframes.push((tick + 1, snapshot));
             }

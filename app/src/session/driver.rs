@@ -18,6 +18,7 @@ use super::desync::{self, Circumstances, Tail};
 use super::input::SessionInput;
 use super::near::Near;
 use super::recorder::{self, SessionRecorder};
+use super::signed::Origin;
 use super::world::SimWorld;
 use crate::exit::Failure;
 use crate::record;
@@ -112,7 +113,10 @@ pub struct Ending {
 impl<L: Link> Driver<L> {
     /// A peer with this core.
     #[must_use]
-    pub fn new(core: Core<SessionInput>, link: L, options: Options) -> Self {
+    pub fn new(mut core: Core<SessionInput>, link: L, options: Options) -> Self {
+        if options.record.is_some() {
+            core.tell_signed();
+        }
         Self { core, replica: Replica::new(SimWorld::empty()), side: Side::new(link, options) }
     }
 
@@ -277,7 +281,7 @@ impl<L: Link> Side<L> {
     }
 
     /// Begins a recording with the state that was installed.
-    fn begin_recording(&mut self, world: &SimWorld, snapshot: &[u8]) {
+    fn begin_recording(&mut self, turn: Option<Turn>, world: &SimWorld, snapshot: &[u8]) {
         let Some(base) = &self.options.record else { return };
         self.parts += 1;
         let path = if self.parts == 1 {
@@ -290,7 +294,9 @@ impl<L: Link> Side<L> {
         // Only the first part goes on from where the recording that was resumed ended.
         let fork = self.options.recording.fork.clone().filter(|fork| fork.tick == simulation.tick().0);
         let options = record::Options { fork, ..self.options.recording.clone() };
-        match SessionRecorder::begin(&path, simulation.scenario(), simulation.tick().0, snapshot, options) {
+        let (turn, tick) = (turn.map_or(0, |turn| turn.0 + 1), simulation.tick().0);
+        let origin = Origin { turn, tick, ticks_per_turn: world.ticks_per_turn() };
+        match SessionRecorder::begin(&path, simulation.scenario(), tick, snapshot, options, origin) {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
                 self.recorded.push(path);
@@ -388,6 +394,12 @@ impl<L: Link> Host<SimWorld> for Side<L> {
     }
 
     fn event(&mut self, event: Event) {
+        if let Event::Signed(entries) = event {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.signed(entries);
+            }
+            return;
+        }
         if let Event::Desync { turn, ours_is_wrong, digests } = &event {
             self.circumstances.first_differing_turn = Some(turn.0);
             self.circumstances.ours_is_wrong = Some(*ours_is_wrong);
@@ -396,7 +408,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         self.events.push(event);
     }
 
-    fn installed(&mut self, _turn: Option<Turn>, world: &mut SimWorld) {
+    fn installed(&mut self, turn: Option<Turn>, world: &mut SimWorld) {
         // What was recorded up to here is whole; what comes now does not follow from it.
         self.end_recording(None);
         let rate = u64::from(world.simulation().scenario().tick_rate_hz);
@@ -406,7 +418,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         let simulation = world.simulation();
         let (tick, digest) = (simulation.tick().0, simulation.digest().total);
         self.progress = Some(Progress { first_tick: tick, tick, digest });
-        self.begin_recording(world, &snapshot);
+        self.begin_recording(turn, world, &snapshot);
         self.tail = Some(Tail::new(world.simulation().scenario(), world.simulation().tick().0, snapshot));
         self.speculation = None;
     }

@@ -213,6 +213,8 @@ impl Report {
             }
             Event::Stopped { turn } => self.note("stopped", json!({ "turn": turn.0 })),
             Event::Gone => self.note("gone", json!({})),
+            // The recording has them.
+            Event::Signed(_) => Ok(()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use netcode::netsim::Random;
 use netcode::protocol::wire::Datagram;
 use netcode::protocol::{Founder, Genesis, PeerKey, Player, Rules, SessionId, Time};
 use netcode::{Config, Core, Effect};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Session;
 use crate::carriers::{Bare, Carrier, Sealed, Shared, identities};
-use crate::link::{Network, Random};
+use crate::link::Network;
 use crate::measure::{DELAY_FRAMES, FRAME_US, FRAMES_PER_S, InputBytes, Tally};
 
 /// How far apart the peers' clocks are.
@@ -70,7 +71,7 @@ impl<C: Carrier> Ours<C> {
         let peer = |(at, carrier): (usize, C)| {
             let config = Config { identity: identities[at].signing().clone(), address: Vec::new() };
             let core = Core::found(clock(0, at), config, Arc::clone(&genesis), None);
-            let random = Random(seed ^ ((at as u64 + 1) << 32));
+            let random = Random::new(seed, at as u64 + 1);
             Peer { core, carrier, random, submitted: 0, polled_us: 0, came: BTreeSet::new(), late_before: 0 }
         };
         let peers = carriers.into_iter().enumerate().map(peer).collect();
@@ -89,7 +90,7 @@ impl<C: Carrier> Ours<C> {
         if !due || entered < peer.submitted {
             return None;
         }
-        let input = peer.random.next().to_le_bytes();
+        let input = peer.random.bits().to_le_bytes();
         self.tally.submit(now_us, own, input);
         self.submitted_us.insert((own as u32 + 1, entered), now_us);
         peer.submitted = entered + 1;

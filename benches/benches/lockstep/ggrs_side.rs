@@ -10,10 +10,11 @@ use ggrs::{
     Config, GgrsError, GgrsRequest, Message, NonBlockingSocket, P2PSession, PlayerType, PredictRepeatLast,
     SessionBuilder, SessionState,
 };
+use netcode::netsim::Random;
 use serde_json::Value;
 
 use crate::Session;
-use crate::link::{Network, Random};
+use crate::link::Network;
 use crate::measure::{DELAY_FRAMES, FRAME_US, FRAMES_PER_S, InputBytes, Tally};
 
 /// The types of the game.
@@ -85,7 +86,7 @@ impl Ggrs {
             }
             let boxes = Rc::new(RefCell::new(Boxes::default()));
             let session = builder.start_p2p_session(Socket(boxes.clone())).expect("all players are there");
-            let random = Random(seed ^ (own as u64 + 1) << 32);
+            let random = Random::new(seed, own as u64 + 1);
             Peer { session, boxes, random, saved_us: 0.0, last_us: 0, input: None, refused: false, frame: 0 }
         };
         let count = peers;
@@ -110,7 +111,7 @@ impl Ggrs {
                 continue;
             }
             let input = *peer.input.get_or_insert_with(|| {
-                let input = peer.random.next().to_le_bytes();
+                let input = peer.random.bits().to_le_bytes();
                 self.tally.submit(now_us, own, input);
                 input
             });

@@ -4,24 +4,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use netcode::netsim::Random;
+
 /// Least delay, and the most.
 const DELAY_US: std::ops::RangeInclusive<u64> = 60_000..=100_000;
 /// Datagrams lost of 100.
 const LOST_PERCENT: u64 = 5;
-
-/// Uniform numbers from a seed (SplitMix64).
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
 
 /// A datagram on its way: when it arrives, its number, from whom, what.
 type Flight = Reverse<(u64, u64, usize, Vec<u8>)>;
@@ -40,7 +28,7 @@ pub struct Network {
 impl Network {
     pub fn new(seed: u64, peers: usize) -> Self {
         let flights = (0..peers).map(|_| BinaryHeap::new()).collect();
-        Self { random: Random(seed), flights, put: 0, datagrams: 0, bytes: 0 }
+        Self { random: Random::new(seed, 0), flights, put: 0, datagrams: 0, bytes: 0 }
     }
 
     /// Counts a datagram that is sent now and says when it arrives, if it does.
@@ -48,8 +36,8 @@ impl Network {
         self.datagrams += 1;
         self.bytes += bytes as u64;
         let span_us = DELAY_US.end() - DELAY_US.start() + 1;
-        let delay_us = DELAY_US.start() + self.random.next() % span_us;
-        (self.random.next() % 100 >= LOST_PERCENT).then_some(now_us + delay_us)
+        let delay_us = DELAY_US.start() + self.random.bits() % span_us;
+        (self.random.bits() % 100 >= LOST_PERCENT).then_some(now_us + delay_us)
     }
 
     /// Lets a datagram arrive then.

@@ -217,6 +217,7 @@ impl<P: Peer> Simulation<'_, P> {
                 self.tally.event("delay changed");
             }
             Event::Exposed { proof } => return Err(format!("honest peers are exposed: {proof:?}")),
+            Event::Signed(_) => return Err("entries are told with signatures, though nobody asked".to_owned()),
             Event::Desync { .. } | Event::Stopped { .. } => return Err(format!("honest peers differ: {event:?}")),
             Event::Gone if node.want == Want::Out => {
                 node.gone = true;

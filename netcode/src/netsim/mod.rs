@@ -23,6 +23,7 @@ pub use node::Want;
 pub use ops::{Op, Ops};
 pub use peer::Peer;
 pub use plan::{Fault, NODES_MAX, Plan};
+pub use random::Random;
 pub use report::{Failure, Figures, Outcome, Report, Spread};
 
 use std::sync::atomic::{AtomicU64, Ordering};

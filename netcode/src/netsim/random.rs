@@ -26,6 +26,16 @@ impl Random {
         ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
     }
 
+    /// An index into a list of this length; 0 for an empty one.
+    pub fn index(&mut self, length: usize) -> usize {
+        self.below(length as u64) as usize
+    }
+
+    /// This many random bytes.
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.bits() as u8).collect()
+    }
+
     /// A number from `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low).saturating_add(1))
@@ -43,7 +53,7 @@ impl Random {
 
     /// One of them, if there is one.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
-        from.get(self.below(from.len() as u64) as usize).copied()
+        from.get(self.index(from.len())).copied()
     }
 }
 

@@ -142,23 +142,15 @@ fn turns(latency_us: i64, turn_us: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netsim::Random;
 
     const TURN_US: u64 = 16_666;
-
-    /// Uniform numbers from a seed (SplitMix64).
-    fn below(seed: &mut u64, bound: u64) -> u64 {
-        *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
 
     /// A session over links with `least_us` to `least_us + jitter_us` and 5 % loss, where each entry goes out in each of
     /// the datagrams that follow. A wish takes effect half a second later: more entries at once, or none for a turn.
     struct Session {
         wish: DelayWish,
-        seed: u64,
+        random: Random,
         others: u32,
         turn: u64,
         in_force: u32,
@@ -175,7 +167,18 @@ mod tests {
         fn new(seed: u64, others: u32, in_force: u32) -> Self {
             let wish = DelayWish::new(1, 30);
             let (coming, flight, wishes) = (VecDeque::new(), Vec::new(), Vec::new());
-            Self { wish, seed, others, turn: 0, in_force, coming, entered: 0, flight, wishes, late: 0 }
+            Self {
+                wish,
+                random: Random::new(seed, 0),
+                others,
+                turn: 0,
+                in_force,
+                coming,
+                entered: 0,
+                flight,
+                wishes,
+                late: 0,
+            }
         }
 
         fn wished(&self) -> u32 {
@@ -214,8 +217,8 @@ mod tests {
         fn latency_us(&mut self, least_us: u64, jitter_us: u64) -> u64 {
             let mut first_us = u64::MAX;
             for datagram in 0..4 {
-                let delay_us = datagram * TURN_US + least_us + below(&mut self.seed, jitter_us + 1);
-                if below(&mut self.seed, 100) >= 5 {
+                let delay_us = datagram * TURN_US + least_us + self.random.below(jitter_us + 1);
+                if self.random.below(100) >= 5 {
                     first_us = first_us.min(delay_us);
                 }
             }
@@ -225,19 +228,22 @@ mod tests {
 
     #[test]
     fn steady_jitter_and_loss_settle_and_stay() {
+        const SEEDS: u64 = 30;
         for others in [1, 3, 15] {
-            for seed in 0..6 {
+            let mut changes_in_all = 0;
+            for seed in 0..SEEDS {
                 let mut session = Session::new(seed, others, 4);
                 session.run(60 * 20, 60_000, 40_000);
                 let (settled, late) = (session.wishes.len(), session.late);
                 session.run(60 * 300, 60_000, 40_000);
                 let (changes, late) = (session.wishes.len() - settled, session.late - late);
                 let wished = session.wished();
-                println!("{others} others: {changes} changes and {late} late entries in 300 s, at {wished}");
                 assert!((7..=9).contains(&wished), "{others}, {seed}: {wished}");
-                assert!(changes <= 8, "{others}, {seed}: {:?}", session.wishes);
                 assert!(late <= 60 * 300 / 500, "{others}, {seed}: {late} late");
+                changes_in_all += changes as u64;
             }
+            // Each wish is at the mercy of a few outliers, so only their mean is bounded: every 40 s.
+            assert!(changes_in_all <= 300 / 40 * SEEDS, "{others} others: {changes_in_all} changes in {SEEDS} runs");
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, Turn};
+use super::signed::SignedEntries;
 
 /// A change of the membership, effective before the inputs of its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +191,8 @@ pub enum Event {
         /// After which turn.
         turn: Turn,
     },
+    /// What a member entered in these confirmed turns, with its signature; only after [`super::Core::tell_signed`].
+    Signed(Box<SignedEntries>),
     /// A leave that was asked for is complete: the peer can go.
     Gone,
 }

@@ -123,55 +123,6 @@ pub fn chain_entry(before: &Hash, turn: Turn, bytes: &[u8]) -> Hash {
     Hash(hasher.finalize().into())
 }
 
-/// Appends `bytes`, coded against `before`: 0 equal; 1 in full; 2 with what is common at both ends left out.
-pub fn write_delta(out: &mut Vec<u8>, before: &[u8], bytes: &[u8]) {
-    if bytes == before {
-        out.push(0);
-        return;
-    }
-    let front = bytes.iter().zip(before).take_while(|(a, b)| a == b).count();
-    let room = bytes.len().min(before.len()) - front;
-    let back = bytes.iter().rev().zip(before.iter().rev()).take(room).take_while(|(a, b)| a == b).count();
-    if front + back > 3 {
-        out.push(2);
-        write_varint(out, front as u64);
-        write_varint(out, back as u64);
-        let middle = &bytes[front..bytes.len() - back];
-        write_varint(out, middle.len() as u64);
-        out.extend_from_slice(middle);
-    } else {
-        // Most entries are short: their length rides in the tag.
-        write_varint(out, 3 + bytes.len() as u64);
-        out.extend_from_slice(bytes);
-    }
-}
-
-/// Reads what [`write_delta`] wrote; returns the bytes and what follows.
-pub fn read_delta<'a>(input: &'a [u8], before: &[u8]) -> Option<(Vec<u8>, &'a [u8])> {
-    let (tag, rest) = read_varint(input)?;
-    match tag {
-        0 => Some((before.to_vec(), rest)),
-        1 => None,
-        2 => {
-            let (front, rest) = read_varint(rest)?;
-            let (back, rest) = read_varint(rest)?;
-            let (middle, rest) = read_varint(rest)?;
-            let (front, back) = (usize::try_from(front).ok()?, usize::try_from(back).ok()?);
-            let middle = usize::try_from(middle).ok()?;
-            if front.checked_add(back)? > before.len() || middle > rest.len() || middle > ENTRY_BYTES_MAX {
-                return None;
-            }
-            let (middle, rest) = rest.split_at(middle);
-            let bytes = [&before[..front], middle, &before[before.len() - back..]].concat();
-            (bytes.len() <= ENTRY_BYTES_MAX).then_some((bytes, rest))
-        }
-        length => {
-            let length = usize::try_from(length - 3).ok()?;
-            (length <= rest.len() && length <= ENTRY_BYTES_MAX).then(|| (rest[..length].to_vec(), &rest[length..]))
-        }
-    }
-}
-
 /// Appends a LEB128 number.
 pub fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -241,26 +192,6 @@ mod tests {
             if let Some(entry) = Entry::<Vec<u8>>::decode(&bytes) {
                 prop_assert_eq!(&entry.bytes[..], &bytes[..]);
             }
-        }
-
-        #[test]
-        fn deltas_give_back_what_was_coded(
-            before in prop::collection::vec(0u8..3, 0..40),
-            bytes in prop::collection::vec(0u8..3, 0..40),
-            tail in prop::collection::vec(any::<u8>(), 0..5),
-        ) {
-            let mut out = Vec::new();
-            write_delta(&mut out, &before, &bytes);
-            out.extend(&tail);
-            prop_assert_eq!(read_delta(&out, &before), Some((bytes, &tail[..])));
-        }
-
-        #[test]
-        fn deltas_of_any_bytes_do_no_harm(
-            input in prop::collection::vec(any::<u8>(), 0..40),
-            before in prop::collection::vec(any::<u8>(), 0..40),
-        ) {
-            let _ = read_delta(&input, &before);
         }
 
         #[test]

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::ids::{Player, Time, Turn};
 use super::loss::{Arrival, Arrivals, Redundancy, Rtt};
-use super::wire::{Message, TurnPart};
+use super::turn_part::{HELD_UNIT_US, TurnPart};
+use super::wire::Message;
 
 /// Datagrams whose echo may still come.
 const ECHOES_MAX: usize = 256;
@@ -29,11 +30,23 @@ pub struct Claim {
     pub digest: Option<(Turn, u64)>,
 }
 
+/// Entries of another author on their way to a peer.
+#[derive(Clone, Copy, Debug)]
+struct Relayed {
+    /// Up to which turn.
+    upto: Turn,
+    since: Time,
+    /// There was no room for all that is known.
+    cut_short: bool,
+}
+
 /// One other peer.
 #[derive(Clone, Debug)]
 pub struct Link {
     /// When anything came from it.
     pub heard: Time,
+    /// When it said last where its log is.
+    pub told: Time,
     /// When the next datagram is due although there is nothing new.
     pub send_at: Time,
     /// Messages to send with the next datagrams.
@@ -62,8 +75,8 @@ pub struct Link {
     acked: Option<(Turn, u32)>,
     /// Our entries on the way: how often sent, when last.
     sent: BTreeMap<Turn, (u32, Time)>,
-    /// Others' entries on the way: up to which turn, since when.
-    relayed: BTreeMap<Player, (Turn, Time)>,
+    /// Others' entries on the way.
+    relayed: BTreeMap<Player, Relayed>,
     number: u16,
     sent_at: VecDeque<(u16, Time)>,
     /// The last datagram whose number was too old, and how many in order that makes.
@@ -85,6 +98,7 @@ impl Link {
     pub fn new(now: Time) -> Self {
         Self {
             heard: now,
+            told: now,
             send_at: now,
             outbox: Vec::new(),
             said: None,
@@ -113,7 +127,7 @@ impl Link {
         let newest = self.is_newest(part.number);
         let rtt_us = part.echo.and_then(|(number, held)| {
             let (_, sent) = self.sent_at.iter().find(|(n, _)| *n == number)?;
-            Some(now.since(*sent).saturating_sub(u64::from(held) * 64))
+            Some(now.since(*sent).saturating_sub(u64::from(held) * HELD_UNIT_US))
         });
         if let Some(sample) = rtt_us {
             self.rtt.observe(sample);
@@ -124,6 +138,7 @@ impl Link {
         self.redundancy.observe(now, part.loss);
         self.echo = Some((part.number, now));
         self.said = Some(part.claim());
+        self.told = now;
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
             self.acked = Some((Turn(first), part.ack.1));
@@ -174,7 +189,8 @@ impl Link {
         if self.sent_at.len() > ECHOES_MAX {
             self.sent_at.pop_front();
         }
-        let echo = self.echo.map(|(number, at)| (number, (now.since(at) / 64).min(u64::from(u16::MAX)) as u16));
+        let echo =
+            self.echo.map(|(number, at)| (number, (now.since(at) / HELD_UNIT_US).min(u64::from(u16::MAX)) as u16));
         (number, echo)
     }
 
@@ -213,22 +229,24 @@ impl Link {
         let patience_us = if self.rtt.is_known() { self.rtt.overdue_us(turn_us) } else { 250_000 };
         let overlap = u64::from(self.redundancy.count()).saturating_sub(1);
         let first = match self.relayed.get(&player) {
-            Some((upto, since)) if *upto > from && now.since(*since) < patience_us => {
-                Turn(upto.0.saturating_sub(overlap)).max(from)
+            Some(sent) if sent.upto > from && now.since(sent.since) < patience_us => {
+                // What had no room goes first: long entries that are repeated would leave none again.
+                let overlap = if sent.cut_short { 0 } else { overlap };
+                Turn(sent.upto.0.saturating_sub(overlap)).max(from)
             }
             _ => from,
         };
         (first < end).then_some(first)
     }
 
-    /// Notes up to where a relayed author's entries are in a datagram sent now.
-    pub fn note_relayed(&mut self, now: Time, player: Player, from: Turn, upto: Turn) {
-        let entry = self.relayed.entry(player).or_insert((upto, now));
+    /// Notes up to where a relayed author's entries are in a datagram sent now, and whether there was room for all.
+    pub fn note_relayed(&mut self, now: Time, player: Player, from: Turn, upto: Turn, fits: bool) {
+        let entry = self.relayed.entry(player).or_insert(Relayed { upto, since: now, cut_short: !fits });
         // The wait for an acknowledgement begins anew when it is repeated from what the peer lacks.
         if from == self.needs.iter().find(|(p, _)| *p == player).map_or(from, |(_, from)| *from) {
-            entry.1 = now;
+            entry.since = now;
         }
-        entry.0 = upto;
+        (entry.upto, entry.cut_short) = (upto, !fits);
     }
 
     /// What was agreed beyond `next` is not any more: the log was rolled back to there.

@@ -218,27 +218,19 @@ impl Redundancy {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Uniform in 0 to 1 from a seed (SplitMix64).
-    fn random(seed: &mut u64) -> f64 {
-        *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
+    use crate::netsim::Random;
 
     /// Sends `count` datagrams with loss and up to two places of reordering; the loss after each, and the redundancies.
     fn link(seed: u64, count: u32, loss: f64) -> (Vec<f64>, Vec<u32>) {
-        let (mut seed, mut arrivals, mut sender) = (seed, Arrivals::default(), Redundancy::default());
+        let (mut random, mut arrivals, mut sender) = (Random::new(seed, 0), Arrivals::default(), Redundancy::default());
         let (mut losses, mut redundancies) = (Vec::new(), Vec::new());
         let mut waiting = Vec::new();
         for number in 65_000..65_000 + count {
-            if random(&mut seed) >= loss {
+            if random.unit() >= loss {
                 waiting.push(number as u16);
             }
             if waiting.len() > 2 {
-                let pick = (random(&mut seed) * 3.0) as usize;
+                let pick = (random.unit() * 3.0) as usize;
                 arrivals.observe(waiting.remove(pick));
             }
             sender.observe(Time(u64::from(number) * 16_666), arrivals.report());
@@ -275,11 +267,12 @@ mod tests {
     #[test]
     fn a_sudden_loss_raises_it_within_a_second() {
         for seed in 0..8 {
-            let (mut seed, mut arrivals, mut sender) = (seed, Arrivals::default(), Redundancy::default());
+            let (mut random, mut arrivals, mut sender) =
+                (Random::new(seed, 0), Arrivals::default(), Redundancy::default());
             let mut raised = None;
             for number in 0..2060_u16 {
                 let loss = if number < 2000 { 0.0 } else { 0.3 };
-                if random(&mut seed) >= loss {
+                if random.unit() >= loss {
                     arrivals.observe(number);
                 }
                 sender.observe(Time(u64::from(number) * 16_666), arrivals.report());
@@ -331,11 +324,11 @@ mod tests {
 
     #[test]
     fn round_trips_are_smoothed() {
-        let (mut rtt, mut seed) = (Rtt::default(), 5);
+        let (mut rtt, mut random) = (Rtt::default(), Random::new(5, 0));
         assert!(!rtt.is_known());
         for at in 0..1200 {
             let base = if at < 600 { 100_000.0 } else { 140_000.0 };
-            rtt.observe((base + 80_000.0 * random(&mut seed)) as u64);
+            rtt.observe((base + 80_000.0 * random.unit()) as u64);
             let expected = if at < 600 { 125_000..155_000 } else { 165_000..195_000 };
             assert!(at % 600 < 200 || expected.contains(&rtt.smooth_us()), "{at}: {}", rtt.smooth_us());
         }

@@ -16,7 +16,9 @@ mod link;
 mod loss;
 mod pace;
 mod roster;
+pub mod signed;
 pub mod transfer;
+mod turn_part;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};

@@ -279,21 +279,9 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netsim::Random;
 
     const TURN_US: u64 = 16_666;
-
-    /// Uniform numbers from a seed (SplitMix64).
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: u64) -> u64 {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            (z ^ (z >> 31)) % bound
-        }
-    }
 
     /// One way of a link: least delay, jitter on top (uniform), and now and then a queue.
     #[derive(Clone, Copy)]
@@ -326,7 +314,7 @@ mod tests {
             };
             let peers = start_turns.iter().enumerate().map(peer).collect();
             let back_us = vec![vec![80_000; count]; count];
-            Self { peers, ways, random: Random(seed), flight: Vec::new(), back_us, now_us: 0 }
+            Self { peers, ways, random: Random::new(seed, 0), flight: Vec::new(), back_us, now_us: 0 }
         }
 
         fn clock(&self, at: usize) -> Time {

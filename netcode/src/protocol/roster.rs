@@ -174,6 +174,14 @@ impl Roster {
         })
     }
 
+    /// The member that a settled change will add with this key, and the turn that settled it.
+    pub fn joining_since(&self, key: &PeerKey) -> Option<(&Member, Turn)> {
+        self.pending.iter().find_map(|p| match &p.what {
+            PendingChange::Join(member) if member.key == *key => Some((member, p.settled)),
+            _ => None,
+        })
+    }
+
     /// Whether these members are a quorum: more than half, or half with the lowest player id.
     pub fn is_quorum(&self, has: impl Fn(Player) -> bool) -> bool {
         let count = self.members.iter().filter(|m| has(m.player)).count();
@@ -226,6 +234,8 @@ impl Roster {
         }
         if matches!(why, Departure::Kicked | Departure::Exposed) {
             self.known.iter_mut().filter(|k| k.player == player).for_each(|k| k.banned = true);
+            // It may have been let in again in another life before this one was over.
+            self.pending.retain(|p| !matches!(&p.what, PendingChange::Join(member) if member.player == player));
         }
         // Whatever else was settled or said about this life is void.
         self.votes.retain(|vote| vote.about != player);
@@ -594,6 +604,20 @@ pub(crate) mod tests {
             ];
             assert_eq!(changes, others.chain(again).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn who_is_kicked_does_not_come_back_by_a_join_that_was_settled_before() {
+        let rules = genesis(3).rules;
+        let mut roster = roster_of(3);
+        let kick = Proposal::Kick { player: Player(3) };
+        roster.settle(&rules, Turn(1), Player(1), &kick);
+        roster.settle(&rules, Turn(1), Player(2), &kick);
+        assert_eq!(roster.settle(&rules, Turn(5), Player(1), &join(3, 9, None)), None);
+        let window = u64::from(rules.window_turns);
+        let (roster, _) = roster.start_turn(Turn(1 + window), None).expect("a new epoch");
+        assert_eq!((players(&roster), roster.joining().count()), (vec![1, 2], 0));
+        assert!(roster.start_turn(Turn(5 + window), None).is_none());
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use netcode::netsim::Random;
+
 /// How often sockets are looked at: what arrives is seen half of this late, on average.
 const LOOK: Duration = Duration::from_micros(400);
 /// The same after [`IDLE`] without a datagram.
@@ -168,7 +170,7 @@ struct Peer {
 
 /// One direction between two peers.
 struct Line {
-    random: u64,
+    random: Random,
     cut: bool,
 }
 
@@ -241,7 +243,7 @@ impl Engine {
             Command::Config(config) => {
                 self.config = config;
                 let seed = config.seed;
-                self.lines.iter_mut().for_each(|(pair, line)| line.random = seed_of(seed, *pair));
+                self.lines.iter_mut().for_each(|(pair, line)| line.random = random_of(seed, *pair));
             }
             Command::Pause(paused) => {
                 self.paused = paused;
@@ -258,7 +260,7 @@ impl Engine {
     }
 
     fn line(&mut self, from: usize, to: usize) -> &mut Line {
-        let random = seed_of(self.config.seed, (from, to));
+        let random = random_of(self.config.seed, (from, to));
         self.lines.entry((from, to)).or_insert(Line { random, cut: false })
     }
 
@@ -288,9 +290,9 @@ impl Engine {
     fn schedule(&mut self, from: usize, to: usize, bytes: &[u8]) {
         let config = self.config;
         let line = self.line(from, to);
-        let lost = chance(&mut line.random) < config.loss;
-        let copies = 1 + usize::from(chance(&mut line.random) < config.twice);
-        let shares = [chance(&mut line.random), chance(&mut line.random)];
+        let lost = line.random.unit() < config.loss;
+        let copies = 1 + usize::from(line.random.unit() < config.twice);
+        let shares = [line.random.unit(), line.random.unit()];
         if lost {
             self.stats.lost += 1;
             return;
@@ -322,17 +324,8 @@ impl Engine {
     }
 }
 
-fn seed_of(seed: u64, (from, to): (usize, usize)) -> u64 {
-    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ((from as u64) << 32 | to as u64).wrapping_mul(0xd134_2543_de82_ef95)
-}
-
-/// SplitMix64, as a share of 1.
-fn chance(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+fn random_of(seed: u64, (from, to): (usize, usize)) -> Random {
+    Random::new(seed, (from as u64) << 32 | to as u64)
 }
 
 /// Processor time of the calling thread, as Linux counts it; zero elsewhere.

@@ -45,13 +45,13 @@ impl Liar {
     fn bend(&mut self, datagram: &mut Datagram) {
         let player = self.player();
         for run in datagram.turn.iter_mut().flat_map(|part| &mut part.runs).filter(|run| run.player == player) {
-            for (i, entry) in run.entries.iter_mut().enumerate() {
-                let turn = run.first.plus(i as u64);
-                if (self.from..self.until).contains(&turn) {
-                    *entry = LIE.as_slice().into();
-                }
-                self.told.insert(turn, Arc::clone(entry));
-            }
+            let lies = |turn: &Turn| (self.from..self.until).contains(turn);
+            let first = run.first;
+            let told = (first.0..).map(Turn).zip(run.entries.iter());
+            let told: Vec<(Turn, Arc<[u8]>)> =
+                told.map(|(turn, entry)| (turn, if lies(&turn) { LIE.as_slice() } else { entry }.into())).collect();
+            run.entries = told.iter().map(|(_, entry)| &entry[..]).collect();
+            self.told.extend(told);
         }
         for message in &mut datagram.messages {
             if let Message::Head(signed) = message
@@ -170,10 +170,10 @@ fn a_relay_that_forges_is_overruled_and_nobody_innocent_is_removed() {
         if from == 1 && to == 2 {
             let runs = datagram.turn.iter_mut().flat_map(|part| &mut part.runs);
             for run in runs.filter(|run| run.player == Player(1)) {
-                for (i, entry) in run.entries.iter_mut().enumerate().filter(|(i, _)| run.first.0 + *i as u64 >= 100) {
-                    count.set(count.get() + 1 + i);
-                    *entry = LIE.as_slice().into();
-                }
+                let truth = (run.first.0..).zip(run.entries.iter());
+                let told = truth.map(|(turn, entry)| if turn >= 100 { LIE.as_slice() } else { entry }).collect();
+                count.set(count.get() + u64::from(told != run.entries));
+                run.entries = told;
             }
         }
         Some(datagram)

@@ -6,4 +6,5 @@ mod equivocation;
 mod forks;
 mod keeping_step;
 mod lockstep;
+mod signed;
 mod table;

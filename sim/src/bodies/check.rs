@@ -86,12 +86,12 @@ fn length(metres: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::point;
     use super::*;
     use glam::DVec3;
 
     fn check(change: impl FnOnce(&mut Vec<Body>), expected: Result<(), BodyError>) {
-        let mut bodies = vec![point(1e20, DVec3::ZERO, DVec3::ZERO), point(1e10, DVec3::X * 1e11, DVec3::Y * 3e4)];
+        let mut bodies =
+            vec![Body::point(1e20, DVec3::ZERO, DVec3::ZERO), Body::point(1e10, DVec3::X * 1e11, DVec3::Y * 3e4)];
         change(&mut bodies);
         let got = check_bodies(&bodies);
         match (got, expected) {
@@ -113,7 +113,7 @@ mod tests {
         check(|b| b[1].velocity_m_s.x = 3e8, range(1));
         check(|b| b[1].gm_m3_s2 = 0.0, range(1));
         check(|b| b[1].pole = DVec3::ZERO, range(1));
-        check(|b| b.resize(65, point(1.0, DVec3::ONE, DVec3::ZERO)), Err(BodyError::TooMany));
+        check(|b| b.resize(65, Body::point(1.0, DVec3::ONE, DVec3::ZERO)), Err(BodyError::TooMany));
         let facing = |faces| Some(crate::scenario::Figure { j2: 1e-3, c22: 1e-5, faces: Some(faces), radius_m: 1e6 });
         check(|b| b[0].figure = facing(1), Ok(()));
         check(|b| b[0].figure = facing(0), Err(BodyError::FacesNothing { body: 0 }));

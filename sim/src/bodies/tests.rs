@@ -7,22 +7,6 @@ use super::radau::{Arc4, END, H, NODES, ORDER, Weights, continued, correct, g_of
 use crate::scenario::{Body, Forces};
 use crate::time::SimTime;
 
-/// A body without size, shape or spin.
-pub fn point(gm_m3_s2: f64, position_m: DVec3, velocity_m_s: DVec3) -> Body {
-    Body {
-        name: String::new(),
-        gm_m3_s2,
-        radius_m: 0.0,
-        position_m,
-        velocity_m_s,
-        figure: None,
-        tide: None,
-        pole: DVec3::Z,
-        rotation_rad_s: 0.0,
-        atmosphere: None,
-    }
-}
-
 /// `1 - 2 h + 3 h^2 - 4 h^3 ...` up to the power the polynomial has.
 fn acceleration(h: f64) -> f64 {
     (0..=ORDER).rev().fold(0.0, |sum, k| sum * h + (k as f64 + 1.0) * if k % 2 == 0 { 1.0 } else { -1.0 })
@@ -100,7 +84,7 @@ fn forces_do_not_depend_on_who_shares_a_block() {
         .map(|i| {
             let turn = f64::from(i);
             let place = DVec3::new(turn * 1e9, turn * turn * 2e8, 3e8 - turn * 5e7) * f64::from(i.min(1));
-            point(1e14 * (turn + 1.0), place, DVec3::new(turn, -turn, 1e4))
+            Body::point(1e14 * (turn + 1.0), place, DVec3::new(turn, -turn, 1e4))
         })
         .collect();
     for count in 1..=9 {

@@ -100,6 +100,26 @@ pub struct Body {
     pub atmosphere: Option<Atmosphere>,
 }
 
+impl Body {
+    /// A nameless body without size, shape or spin, only mass: `gm_m3_s2` in m^3/s^2, place and velocity at the epoch
+    /// in m and m/s, barycentric, ICRF.
+    #[must_use]
+    pub fn point(gm_m3_s2: f64, position_m: DVec3, velocity_m_s: DVec3) -> Self {
+        Self {
+            name: String::new(),
+            gm_m3_s2,
+            radius_m: 0.0,
+            position_m,
+            velocity_m_s,
+            figure: None,
+            tide: None,
+            pole: DVec3::Z,
+            rotation_rad_s: 0.0,
+            atmosphere: None,
+        }
+    }
+}
+
 /// Degree-two gravity field of a body, unnormalised coefficients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figure {

@@ -7,19 +7,20 @@ use std::io::Cursor;
 use std::ops::Range;
 
 use sim::command::ControlInput;
+use sim::random::RandomStream;
 use sim::recording::{Header, OpenError, Reader, Step, Writer};
 use sim::{Command, InputFrame, Membership, PlayerId, Role};
 
-/// A small generator of random numbers (SplitMix64).
-pub struct Random(pub u64);
+/// Random numbers from a seed.
+pub struct Random(pub RandomStream);
 
 impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(RandomStream::new(seed))
+    }
+
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     pub fn below(&mut self, end: usize) -> usize {
@@ -64,7 +65,7 @@ pub fn trembling_pilots(tick: u64, every: u64, axes: usize, tremor: usize) -> In
             let swing = |turns: f64| libm::sin(turns * std::f64::consts::TAU);
             let slow = swing(time_s * (0.3 + 0.13 * axis + 0.03 * player) + 0.37 * player + 0.61 * axis);
             let fast = swing(time_s * (0.7 + 0.17 * axis + 0.05 * player) + 0.71 * player + 0.23 * axis);
-            let noise = Random(tick.wrapping_mul(97) ^ (player * 8.0 + axis) as u64).below(2 * tremor + 1);
+            let noise = Random::new(tick.wrapping_mul(97) ^ (player * 8.0 + axis) as u64).below(2 * tremor + 1);
             (slow * 15_000.0 + fast * 8_000.0) as i16 + noise as i16 - tremor as i16
         };
         let axis = |axis: usize| if axis < axes { deflection(axis) } else { 0 };
@@ -82,7 +83,7 @@ pub fn trembling_pilots(tick: u64, every: u64, axes: usize, tremor: usize) -> In
 /// A finished recording of `ticks` ticks of four pilots who also fire, with snapshots of `snapshot_bytes`.
 /// Recordings of different `seed` have the same header and nothing else in common.
 pub fn recording(seed: u64, ticks: u64, header: Header, snapshot_bytes: usize) -> Vec<u8> {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let snapshot = |random: &mut Random| {
         let mut bytes = random.bytes(snapshot_bytes / 2);
         bytes.resize(snapshot_bytes, 0);

@@ -44,6 +44,14 @@ impl<I: Input> Session<I> {
         executed.or(begins).or_else(pending)
     }
 
+    /// The first turn after an epoch, where that and the turn before it are remembered.
+    fn end_of(&self, epoch: u32) -> Option<Turn> {
+        let at = self.records.partition_point(|r| r.during.epoch <= epoch);
+        let begins = self.records.get(at).map_or(self.front.roster.epoch, |r| r.during.epoch);
+        let turn = self.records.get(at).map_or(self.front.next, |r| r.turn);
+        (at > 0 && begins > epoch).then_some(turn)
+    }
+
     /// How far this member has executed in the deciding epoch, as it tells in a promise.
     fn executed_in_epoch(&self) -> Promise {
         let boundary = self.boundary();
@@ -222,11 +230,10 @@ impl<I: Input> Core<I> {
     fn tell_outcome(&mut self, to: PeerKey, epoch: u32) {
         let Some(session) = &self.session else { return };
         let cut = session.cuts.get(&epoch).cloned().or_else(|| {
-            // The log ended it: the same as a cut there that removes nobody.
-            let first = session.records.iter().find(|r| r.during.epoch > epoch && r.turn <= session.confirmed)?;
-            let ended = first.during.epoch == epoch + 1;
-            let cut = Cut { next: first.turn, chain: first.before, removed: Vec::new(), proofs: Vec::new() };
-            ended.then_some(cut)
+            // The log ended it: the same as a cut there that removes nobody. More epochs may have begun with that turn.
+            let end = session.end_of(epoch).filter(|end| *end <= session.confirmed)?;
+            let chain = session.chain_before(end)?;
+            Some(Cut { next: end, chain, removed: Vec::new(), proofs: Vec::new() })
         });
         if let Some(cut) = cut {
             self.post_to(to, Message::Decided { epoch, cut });

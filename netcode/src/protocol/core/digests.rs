@@ -54,6 +54,19 @@ impl Digests {
     }
 }
 
+/// Digests that differ.
+struct Found {
+    /// First turn for which a peer has told another one than ours.
+    first: Turn,
+    /// The turn that decides who is right: ours, what the majority has, and what everybody has told.
+    at: Turn,
+    ours: u64,
+    truth: Option<u64>,
+    digests: Vec<(Player, u64)>,
+    /// Who has told another one than ours of some turn, and not ours of that one.
+    differing: Vec<PeerKey>,
+}
+
 /// The digest that more than half of the members have. Half with the lowest number is none here: that one number is
 /// lower than another says nothing about whose simulation is right.
 fn majority(roster: &Roster, digests: &[(Player, u64)]) -> Option<u64> {
@@ -90,11 +103,15 @@ impl<I: Input> Core<I> {
         let confirmed = session.confirmed.min(known);
         let roster = Arc::clone(&session.front.roster);
         let mut first = None;
-        for (_, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {
+        let mut differing = Vec::new();
+        for (key, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {
             let told = link.digests.range(link.compared.min(confirmed)..confirmed);
             let mut pairs = told.filter_map(|(turn, theirs)| Some((*turn, *theirs, *session.digests.ours.get(turn)?)));
             match pairs.find(|(_, theirs, ours)| theirs != ours) {
-                Some((turn, ..)) => first = Some(first.unwrap_or(turn).min(turn)),
+                Some((turn, ..)) => {
+                    first = Some(first.unwrap_or(turn).min(turn));
+                    differing.push(*key);
+                }
                 None => link.compared = link.compared.max(confirmed),
             }
             while link.digests.len() > KEPT {
@@ -116,27 +133,25 @@ impl<I: Input> Core<I> {
             if truth.is_none() && digests.len() < roster.members.len() {
                 continue;
             }
-            self.report_desync(now, first, turn, ours, truth, digests);
+            // Whoever differed before may have told nothing of the turn that decides: it is concerned all the same.
+            let told_ours = |key: &PeerKey| told(key) == Some(ours);
+            differing.retain(|key| !told_ours(key));
+            self.report_desync(now, Found { first, at: turn, ours, truth, digests, differing });
             return;
         }
     }
 
-    fn report_desync(
-        &mut self,
-        now: Time,
-        first: Turn,
-        at: Turn,
-        ours: u64,
-        truth: Option<u64>,
-        digests: Vec<(Player, u64)>,
-    ) {
+    fn report_desync(&mut self, now: Time, found: Found) {
+        let Found { first, at, ours, truth, digests, differing } = found;
         let Some(session) = &mut self.session else { return };
         let roster = Arc::clone(&session.front.roster);
         // Without a seat, its state is nobody's concern but its own.
         let ours_is_wrong = truth.is_some_and(|truth| truth != ours);
         let key_of = |player: &Player| roster.member(*player).map(|m| m.key);
-        let others: Vec<PeerKey> =
+        let mut others: Vec<PeerKey> =
             digests.iter().filter(|(_, d)| *d != ours).filter_map(|(player, _)| key_of(player)).collect();
+        let more: Vec<PeerKey> = differing.into_iter().filter(|key| !others.contains(key)).collect();
+        others.extend(more);
         let right: Vec<PeerKey> = digests
             .iter()
             .filter(|(_, d)| Some(*d) == truth)

@@ -22,6 +22,8 @@ use super::{Core, Session, Wish};
 const REPEAT_US: u64 = 150_000;
 /// How long a sponsor may be silent before another one is asked, microseconds.
 const SPONSOR_SILENCE_US: u64 = 2_000_000;
+/// How long nothing may come of a download before the sponsor is asked again, microseconds.
+const DOWNLOAD_SILENCE_US: u64 = 1_000_000;
 /// How long the log may stand still here while it moves at the sponsor, microseconds.
 const STANDSTILL_US: u64 = 2_000_000;
 /// Most bytes of a snapshot that is taken.
@@ -74,6 +76,15 @@ struct Download {
     turn: Turn,
     receiver: Receiver,
     attestations: BTreeMap<Player, Attestation>,
+    /// When a piece of it came last.
+    heard: Time,
+}
+
+impl Download {
+    /// Whether the sponsor seems to have forgotten it.
+    fn is_stuck(&self, now: Time) -> bool {
+        now.since(self.heard) > DOWNLOAD_SILENCE_US
+    }
 }
 
 /// How long whoever was a member has to keep step before it comes back, microseconds, and since when it does.
@@ -97,8 +108,8 @@ enum Stage {
     Asking,
     /// The blob comes.
     Downloading(Box<Download>),
-    /// The log is followed.
-    Tail,
+    /// The log is followed, since when.
+    Tail(Time),
 }
 
 /// How far a follower has come.
@@ -166,13 +177,21 @@ impl<I: Input> Core<I> {
         match &mut following.stage {
             Stage::Asking => self.ask(now),
             Stage::Downloading(download) => {
-                if let Some(ack) = download.receiver.poll(now) {
-                    let sponsor = following.wish.sponsor;
+                let ack = download.receiver.poll(now);
+                if download.is_stuck(now) {
+                    self.ask(now);
+                }
+                if let Some(ack) = ack
+                    && let Some(sponsor) = self.following.as_ref().map(|f| f.wish.sponsor)
+                {
                     self.post_to(sponsor, Message::ChunkAck(ack));
                 }
                 self.install(now);
             }
-            Stage::Tail => {
+            Stage::Tail(since) => {
+                // A sponsor that does not follow the log itself any more may still answer, and pass on nothing.
+                let told = self.links.get(&following.wish.sponsor).map_or(*since, |link| link.told.max(*since));
+                following.busy |= now.since(told) > SPONSOR_SILENCE_US;
                 self.notice_standstill(now);
                 self.set_playhead(now);
                 self.report_ready(now);
@@ -201,26 +220,29 @@ impl<I: Input> Core<I> {
         self.post_to(wish.sponsor, message);
     }
 
-    pub(super) fn on_refuse(&mut self, _now: Time, from: PeerKey, why: Refusal) {
+    pub(super) fn on_refuse(&mut self, now: Time, from: PeerKey, why: Refusal) {
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
-        let asking = !matches!(following.stage, Stage::Downloading(_));
+        let asking = match &following.stage {
+            Stage::Downloading(download) => download.is_stuck(now),
+            Stage::Asking | Stage::Tail(_) => true,
+        };
         if why == Refusal::Busy {
-            following.busy = asking;
+            following.busy |= asking;
         } else if asking {
             self.effects.push(Effect::Event(Event::Refused(why)));
             self.stopped = true;
         }
     }
 
-    pub(super) fn on_follow(&mut self, _now: Time, from: PeerKey) {
+    pub(super) fn on_follow(&mut self, now: Time, from: PeerKey) {
         if let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from && self.session.is_some())
-            && matches!(following.stage, Stage::Asking)
+            && !matches!(following.stage, Stage::Tail(_))
         {
-            following.stage = Stage::Tail;
+            following.stage = Stage::Tail(now);
         }
     }
 
-    pub(super) fn on_offer(&mut self, _now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
+    pub(super) fn on_offer(&mut self, now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
         if self.following.is_none() && self.on_state_offer(from, transfer, turn, &offer) {
             return;
         }
@@ -237,13 +259,14 @@ impl<I: Input> Core<I> {
             return;
         }
         let ack = match &mut following.stage {
-            Stage::Tail => return,
+            Stage::Tail(_) => return,
             Stage::Downloading(download) if download.turn == turn => download.receiver.resume(transfer, &offer).ok(),
             Stage::Asking | Stage::Downloading(_) => {
                 Receiver::new(transfer, offer, BLOB_BYTES_MAX).ok().map(|receiver| {
                     let ack = receiver.resume_state();
                     let attestations = BTreeMap::new();
-                    following.stage = Stage::Downloading(Box::new(Download { turn, receiver, attestations }));
+                    let download = Download { turn, receiver, attestations, heard: now };
+                    following.stage = Stage::Downloading(Box::new(download));
                     ack
                 })
             }
@@ -259,9 +282,12 @@ impl<I: Input> Core<I> {
         }
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
         if let Stage::Downloading(download) = &mut following.stage
-            && let Some(ack) = download.receiver.on_chunk(now, chunk)
+            && chunk.transfer == download.receiver.transfer()
         {
-            self.post_ack(from, ack);
+            download.heard = now;
+            if let Some(ack) = download.receiver.on_chunk(now, chunk) {
+                self.post_ack(from, ack);
+            }
         }
     }
 
@@ -286,6 +312,13 @@ impl<I: Input> Core<I> {
     /// Installs the blob once it is whole and a quorum of the members it names has signed it.
     fn install(&mut self, now: Time) {
         let Some(Following { stage: Stage::Downloading(download), wish, .. }) = &mut self.following else { return };
+        // Cuts or the log itself may have confirmed more meanwhile than the state contains: it is of no use then.
+        if self.session.as_ref().is_some_and(|s| download.turn.plus(1) < s.confirmed) {
+            if let Some(following) = &mut self.following {
+                (following.stage, following.asked) = (Stage::Asking, None);
+            }
+            return;
+        }
         if !download.receiver.is_complete() {
             return;
         }
@@ -296,13 +329,6 @@ impl<I: Input> Core<I> {
             self.stopped = true;
             return;
         };
-        // Cuts may have confirmed more meanwhile than the state contains: it is of no use then.
-        if self.session.as_ref().is_some_and(|s| head.turn.plus(1) < s.confirmed) {
-            if let Some(following) = &mut self.following {
-                (following.stage, following.asked) = (Stage::Asking, None);
-            }
-            return;
-        }
         let session = head.genesis.rules.session;
         let message = Attestation::message(session, head.turn, &download.receiver.offer().id);
         let signed = |player: Player| {
@@ -340,7 +366,7 @@ impl<I: Input> Core<I> {
         self.session = Some(session);
         self.effects.push(Effect::Install { turn: Some(head.turn), scenario, snapshot: world });
         if let Some(following) = &mut self.following {
-            (following.stage, following.asked, following.starts_over) = (Stage::Tail, None, false);
+            (following.stage, following.asked, following.starts_over) = (Stage::Tail(now), None, false);
         }
     }
 

@@ -11,6 +11,7 @@ mod heads;
 mod newcomers;
 mod receive;
 mod send;
+mod signed;
 mod states;
 mod status;
 mod turns;
@@ -27,7 +28,7 @@ use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
 use super::input::Input;
 use super::keeping::Keeping;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Life};
 use super::link::Link;
 use super::pace::Pace;
 use super::roster::Roster;
@@ -42,6 +43,9 @@ pub use newcomers::Admission;
 use newcomers::Newcomers;
 use status::Counters;
 pub use status::{LinkStatus, Status};
+
+/// How long a peer that leaves waits for a log that stands still, microseconds.
+const LEAVING_US: u64 = 5_000_000;
 
 /// How a peer wants to come in.
 #[derive(Clone, Debug)]
@@ -104,8 +108,6 @@ struct Session<I: Input> {
     instance: Option<Instance>,
     pace: Pace,
     delay: DelayWish,
-    /// First turn without an entry of ours.
-    entered: Turn,
     digests: Digests,
     divergence: Divergence,
     convicted: BTreeMap<Player, Proof>,
@@ -141,11 +143,15 @@ pub struct Core<I: Input> {
     proposals: Vec<Proposal>,
     effects: Vec<Effect<I>>,
     counters: Counters,
+    /// First turn of each life that was not told with a signature; none where nobody wants to know.
+    signed: Option<BTreeMap<Life, Turn>>,
     /// Something new is there to be sent to everybody.
     fresh: bool,
     /// Messages that are said more than once, as nobody answers them: when next, how often, to whom.
     repeated: Vec<(Time, u32, PeerKey, Message)>,
     leaving: Option<Time>,
+    /// When the log moved last: something was executed or confirmed.
+    moved: Time,
     /// The turn at which this peer ceased to be a member, last time it did.
     left_at: Option<Turn>,
     stopped: bool,
@@ -194,9 +200,11 @@ impl<I: Input> Core<I> {
             proposals: Vec::new(),
             effects: Vec::new(),
             counters: Counters::default(),
+            signed: None,
             fresh: false,
             repeated: Vec::new(),
             leaving: None,
+            moved: Time(0),
             left_at: None,
             stopped: false,
             polled: Time(0),
@@ -283,6 +291,8 @@ impl<I: Input> Core<I> {
 
     fn finish_leaving(&mut self, now: Time) {
         let Some(since) = self.leaving else { return };
+        // As long as the log moves, it is only a matter of time.
+        let stands = now.since(since.max(self.moved)) > LEAVING_US;
         let gone = match &self.session {
             None => true,
             Some(session) => {
@@ -293,13 +303,14 @@ impl<I: Input> Core<I> {
                 // Others may need our acknowledgement to confirm our last turn.
                 let heard = |link: &Link| link.confirmed >= settled || now.since(link.heard) > 4_000_000;
                 match member {
-                    Some(_) => (alone && self.links.values().all(heard)) || now.since(since) > 5_000_000,
-                    None => session.confirmed >= settled && self.links.values().all(heard),
+                    Some(_) => (alone && self.links.values().all(heard)) || stands,
+                    None => (session.confirmed >= settled && self.links.values().all(heard)) || stands,
                 }
             }
         };
         if gone {
             self.sign_last_head();
+            self.note_signed();
             self.effects.push(Effect::Event(Event::Gone));
             // With what was executed here: others may have this peer's word left to wait for.
             self.links.values_mut().for_each(|link| link.send_at = now);

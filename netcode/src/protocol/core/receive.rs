@@ -119,10 +119,13 @@ impl<I: Input> Core<I> {
         }
         link.claim(part.claim());
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
-        if part.next.plus(MARK_TURNS) < session.confirmed
-            && let (Some(epoch), Some(chain)) = (session.epoch_of(part.next), session.chain_before(part.next))
+        let common = part.next.min(session.confirmed);
+        let behind = part.next.plus(MARK_TURNS) < session.confirmed;
+        let waits = session.waiting.is_some() && part.claim().confirmed < common;
+        if (behind || waits)
+            && let (Some(epoch), Some(chain)) = (session.epoch_of(common), session.chain_before(common))
         {
-            post(link, Message::Mark { next: part.next, epoch, chain: chain.short() });
+            post(link, Message::Mark { next: common, epoch, chain: chain.short() });
         }
         if member || sponsor == Some(&from) {
             let rtt_us = rtt_us.unwrap_or_else(|| link.rtt.smooth_us());

@@ -8,7 +8,9 @@ use crate::protocol::ids::{PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::ledger::Life;
 use crate::protocol::link::Link;
-use crate::protocol::wire::{DATAGRAM_BYTES_MAX, Message, RUN_ENTRIES_MAX, RUNS_MAX, Run, TurnPart, encode_message};
+use crate::protocol::wire::{
+    DATAGRAM_BYTES_MAX, Entries, Message, NO_TURN_PART, RUN_ENTRIES_MAX, RUNS_MAX, Run, TurnPart, encode_message,
+};
 
 use super::receive::is_needed;
 use super::{Core, Session};
@@ -154,7 +156,7 @@ fn send_to<I: Input>(
         std::mem::take(&mut link.outbox).iter().map(encode_message).collect();
     let mut stuck = None;
     for round in 0..BURST_DATAGRAMS {
-        let mut bytes = vec![0];
+        let mut bytes = Vec::with_capacity(128);
         let mut more = false;
         if let Some(session) = session.as_deref_mut() {
             // The longest entry there can be fits into a datagram that asks for nothing.
@@ -165,8 +167,9 @@ fn send_to<I: Input>(
             if round > 0 && runs.is_empty() && waiting.is_empty() {
                 break;
             }
-            bytes[0] = 1;
             turn_part(now, to, link, session, asked, runs).write(&mut bytes);
+        } else {
+            bytes.push(NO_TURN_PART);
         }
         while let Some(message) = waiting.front() {
             if bytes.len() + message.len() > DATAGRAM_BYTES_MAX {
@@ -295,7 +298,7 @@ fn relay<I: Input>(
         upto = turn.plus(1);
     }
     if upto > first {
-        link.note_relayed(now, player, first, upto);
+        link.note_relayed(now, player, first, upto, fits);
     }
     fits
 }
@@ -306,17 +309,17 @@ fn push_entry(runs: &mut Vec<Run>, room: &mut usize, life: Life, turn: Turn, byt
         let next = run.first.plus(run.entries.len() as u64);
         (run.player, run.incarnation) == life && next == turn && run.entries.len() < RUN_ENTRIES_MAX
     });
-    let same = follows && runs.last().and_then(|run| run.entries.last()).is_some_and(|last| last == bytes);
+    let same = follows && runs.last().and_then(|run| run.entries.last()).is_some_and(|last| *last == **bytes);
     let cost = if follows { 0 } else { 18 } + if same { 1 } else { bytes.len() + 3 };
     if cost > *room || (!follows && runs.len() == RUNS_MAX) {
         return false;
     }
     *room -= cost;
     if !follows {
-        runs.push(Run { player: life.0, incarnation: life.1, first: turn, entries: Vec::new() });
+        runs.push(Run { player: life.0, incarnation: life.1, first: turn, entries: Entries::default() });
     }
     if let Some(run) = runs.last_mut() {
-        run.entries.push(Arc::clone(bytes));
+        run.entries.push(bytes);
     }
     true
 }

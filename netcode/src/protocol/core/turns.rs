@@ -10,7 +10,7 @@ use crate::protocol::effect::{Change, Departure, Effect, Event, Frame};
 use crate::protocol::entry::{Entry, Proposal};
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
-use crate::protocol::ledger::{Ledger, Life};
+use crate::protocol::ledger::{Author, Ledger, Life};
 use crate::protocol::link::Link;
 use crate::protocol::pace::Pace;
 use crate::protocol::roster::{Member, Rejected, Roster};
@@ -47,7 +47,6 @@ impl<I: Input> Session<I> {
             instance: None,
             pace,
             delay,
-            entered: next,
             digests: Digests::default(),
             divergence: Divergence::default(),
             convicted: BTreeMap::new(),
@@ -203,10 +202,11 @@ impl<I: Input> Session<I> {
         sponsor: Option<&PeerKey>,
     ) -> bool {
         let before = self.confirmed;
-        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum.
-        let told = links
-            .iter()
-            .filter(|(peer, _)| sponsor == Some(peer) || self.deciding_roster().member_by_key(peer).is_some());
+        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum. It may be one who has joined
+        // since, where those of the epoch to be confirmed are gone.
+        let rosters = [self.deciding_roster(), &self.front.roster];
+        let member = |peer: &PeerKey| rosters.iter().any(|roster| roster.member_by_key(peer).is_some());
+        let told = links.iter().filter(|(peer, _)| sponsor == Some(peer) || member(peer));
         let told = told.map(|(_, link)| link.confirmed).max().unwrap_or(Turn(0)).min(self.front.next);
         self.confirmed = self.confirmed.max(told);
         // A decided cut is held by a quorum: it confirms what is executed up to it.
@@ -245,9 +245,21 @@ impl<I: Input> Session<I> {
             None => Arc::clone(&self.base),
         };
         self.refresh();
+        self.forget_unsettled();
         self.digests.roll_back(first.turn);
         self.pace.hold(now, first.turn);
         effects.push(Effect::RollBack { to: first.turn.0.checked_sub(1).map(Turn) });
+    }
+
+    /// Forgets the lives that only what was rolled back has settled: another log may give their numbers to others, or
+    /// have them begin at another turn. Nobody has written in them, as their joins were not confirmed.
+    fn forget_unsettled(&mut self) {
+        let (roster, next) = (&self.front.roster, self.front.next);
+        let (ledger, settled) = (&mut self.ledger, |life: Life| {
+            let is = |m: &Member| (m.player, m.incarnation) == life;
+            roster.members.iter().any(is) || roster.joining().any(|(m, _)| is(m))
+        });
+        ledger.retain(|life, start| start < next || settled(life));
     }
 
     /// Forgets what nobody can ask for any more.
@@ -305,26 +317,24 @@ impl<I: Input> Core<I> {
     fn enter(&mut self, now: Time) {
         let Some(session) = &mut self.session else { return };
         let roster = &session.front.roster;
-        let member = roster.member_by_key(&self.key).map(|m| (m.player, m.incarnation, m.first, m.life));
-        let joining = || roster.joining().map(|(m, at)| (m.player, m.incarnation, at, m.life, m.key));
-        let joining = joining().find(|j| j.4 == self.key).map(|j| (j.0, j.1, j.2, j.3));
-        let Some((player, incarnation, first, life)) = member.or(joining) else { return };
-        if life != self.life {
-            return;
-        }
-        session.entered = session.entered.max(first);
+        let member = roster.member_by_key(&self.key);
+        // As long as the join may be rolled back, nothing is entered: it could be settled again for another turn.
+        let joining = roster.joining_since(&self.key).filter(|(_, settled)| *settled < session.confirmed);
+        let Some(writer) = member.or(joining.map(|(m, _)| m)).filter(|m| m.life == self.life) else { return };
+        let life = (writer.player, writer.incarnation);
+        let Some(mut entered) = session.ledger.author(life).map(Author::end) else { return };
         // A turn's entry is made when the playhead is the input delay away from it, whether or not the log waits.
         let due = session.pace.due(now);
         let head = if self.following.is_some() { due } else { due.min(session.front.next) };
         let end = head.plus(u64::from(session.front.roster.delay) + 1);
         if member.is_some()
-            && session.entered < end
+            && entered < end
             && let Some(wish) = session.delay.wish(now, session.front.roster.delay, session.genesis.rules.turn_us())
         {
             self.proposals.retain(|p| !matches!(p, Proposal::Delay { .. }));
             self.proposals.push(Proposal::Delay { turns: wish });
         }
-        while session.entered < end {
+        while entered < end {
             let mut input = self.inputs.pop_front().unwrap_or_else(I::neutral);
             while let Some(later) = self.inputs.pop_front() {
                 if let Some(rest) = input.merge(later) {
@@ -333,10 +343,10 @@ impl<I: Input> Core<I> {
                 }
             }
             let entry = Entry::new(input, &mut self.proposals);
-            if let Some(author) = session.ledger.author_mut((player, incarnation)) {
-                author.insert(session.entered, entry);
+            if let Some(author) = session.ledger.author_mut(life) {
+                author.insert(entered, entry);
             }
-            session.entered = session.entered.plus(1);
+            entered = entered.plus(1);
             self.fresh = true;
         }
     }
@@ -356,6 +366,7 @@ impl<I: Input> Core<I> {
             }
         }
         session.pace.release(now);
+        self.moved = now;
         self.effects.push(Effect::Execute(frame));
         let after = Arc::clone(&session.front.roster);
         self.note_changes(now, turn, &changes, &before);
@@ -458,13 +469,17 @@ impl<I: Input> Core<I> {
         if !session.confirm(&self.key, &self.links, sponsor) {
             return;
         }
+        self.moved = now;
         if session.instance.as_ref().is_some_and(|i| i.epoch < session.deciding_roster().epoch) {
             session.instance = None;
         }
         let turn = session.confirmed.before();
         let chain = session.chain_before(session.confirmed).unwrap_or_default();
         self.effects.push(Effect::Confirm { turn, chain });
-        session.prune(keep_from);
+        self.note_signed();
+        if let Some(session) = &mut self.session {
+            session.prune(keep_from);
+        }
     }
 }
 

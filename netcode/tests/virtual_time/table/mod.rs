@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
+use netcode::netsim::Random;
 use netcode::protocol::{
     Admission, Config, Core, Effect, Event, Founder, Genesis, Hash, PeerKey, Player, Rules, SessionId, Status, Time,
     Turn, Wish, wire::Datagram,
@@ -70,7 +71,7 @@ pub struct Table {
     link: Link,
     genesis: Arc<Genesis>,
     now: u64,
-    random: u64,
+    random: Random,
     flying: BinaryHeap<Reverse<Flying>>,
     sent: u64,
     chains: BTreeMap<(u64, u64), Hash>,
@@ -109,7 +110,7 @@ impl Table {
             link,
             genesis,
             now: 0,
-            random: seed,
+            random: Random::new(seed, 0),
             flying: BinaryHeap::new(),
             sent: 0,
             chains: BTreeMap::new(),
@@ -213,12 +214,14 @@ impl Table {
         self.seats[seat].core.as_ref().map(Core::status).expect("somebody sits there")
     }
 
-    fn draw(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    /// A seat's core tells entries with their signatures from now on.
+    pub fn tell_signed(&mut self, seat: usize) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").tell_signed();
+    }
+
+    /// A seat asks to leave.
+    pub fn leave(&mut self, seat: usize) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").leave(Time(self.now));
     }
 
     pub fn kill(&mut self, seat: usize) {
@@ -315,8 +318,8 @@ impl Table {
                         }
                     };
                     let link = self.bad_seats.get(&i).or_else(|| self.bad_seats.get(&to)).copied().unwrap_or(self.link);
-                    if self.draw() >= link.loss {
-                        let jitter = (self.draw() * 2.0 - 1.0) * link.jitter_us as f64;
+                    if self.random.unit() >= link.loss {
+                        let jitter = (self.random.unit() * 2.0 - 1.0) * link.jitter_us as f64;
                         let at = self.now + took_us + (link.delay_us as f64 + jitter) as u64;
                         self.sent += 1;
                         self.flying.push(Reverse((at, self.sent, i, to, bytes)));
