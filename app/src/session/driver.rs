@@ -173,7 +173,7 @@ impl<L: Link> Driver<L> {
         }
         self.side.speculation = None;
         let world = self.replica.world();
-        self.side.fork_recording(world);
+        self.side.fork_recording(self.replica.executed(), world);
         Ok(Some(world.simulation().tick().0))
     }
 
@@ -306,7 +306,7 @@ impl<L: Link> Side<L> {
     }
 
     /// Ends the recording at the state that is confirmed, which the world is in, and begins one that goes on from it.
-    fn fork_recording(&mut self, world: &SimWorld) {
+    fn fork_recording(&mut self, turn: Option<Turn>, world: &SimWorld) {
         let snapshot = world.snapshot();
         let simulation = world.simulation();
         let (tick, digest) = (simulation.tick().0, simulation.digest().total);
@@ -320,7 +320,7 @@ impl<L: Link> Side<L> {
             Ok(original) => {
                 let identity = original.reader.identity();
                 self.options.recording.fork = Some(Fork { identity, tick, digest });
-                self.begin_recording(world, &snapshot);
+                self.begin_recording(turn, world, &snapshot);
             }
             Err(failure) => self.note_failure(&failure.to_string()),
         }
