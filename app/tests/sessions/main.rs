@@ -12,8 +12,10 @@ mod relay;
 
 mod bad_network;
 mod commands;
+mod control;
 mod hostile;
 mod late_join;
 mod mesh;
 mod namespaces;
 mod peers;
+mod signed;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use app::progress::Progress;
-use app::replay::{Recording, verify};
+use app::replay::{Recording, signed, verify};
 use serde_json::Value;
 
 /// Longest that anything may take.
@@ -160,7 +160,7 @@ impl Peer {
 
     /// How long after its start it first said this; it must have been waited for.
     pub fn took(&self, mut fits: impl FnMut(&Value) -> bool) -> Duration {
-        let at = self.said.iter().position(|value| fits(value)).expect("it was waited for");
+        let at = self.said.iter().position(&mut fits).expect("it was waited for");
         self.heard[at] - self.started
     }
 
@@ -257,6 +257,9 @@ pub fn verified(path: &Path, whole: bool) -> std::ops::Range<u64> {
     let verdict = verify::verify(&mut recording, None, Progress::new(true)).expect("it can be verified");
     assert_eq!(verdict.verdict, "exact", "{}: {verdict:?}", path.display());
     assert!(verdict.complete || !whole, "{}: {verdict:?}", path.display());
+    if let Some(signed) = signed::check(&mut recording).expect("signatures, if there are any") {
+        assert_eq!(signed.contradiction, None, "{}", path.display());
+    }
     recording.reader.ticks()
 }
 
