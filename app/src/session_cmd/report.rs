@@ -87,7 +87,7 @@ pub struct Summary {
     pub stall_ms_max: f64,
     /// Roll-backs of executed turns.
     pub roll_backs: u64,
-    /// It left in good order, or was the last one there; not so where it ended at once, or where the others could not be
+    /// It left in good order, was the last one there, or was removed; not so where it ended at once, or where the others could not be
     /// reached.
     pub left: bool,
     /// UDP payload sent per second, seal included.
@@ -155,6 +155,16 @@ impl Report {
     pub fn invite(&self, invite: &str) -> Result<(), Failure> {
         let loud = Self { quiet: false, ..*self };
         loud.say(&format!("invite: {invite}"), "invite", json!({ "invite": invite }))
+    }
+
+    /// The answer to what somebody said, also where little else is told.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn answer(&self, line: &str, answer: &Result<String, String>) -> Result<(), Failure> {
+        let loud = Self { quiet: false, ..*self };
+        let text = answer.as_ref().unwrap_or_else(|wrong| wrong);
+        loud.say(text, "answer", json!({ "line": line, "ok": answer.is_ok(), "text": text }))
     }
 
     /// What the session says of itself.
@@ -290,7 +300,7 @@ fn departure(why: Departure) -> (&'static str, &'static str) {
         Departure::Left => ("left", "left"),
         Departure::Silent => ("silent", "fell silent"),
         Departure::Kicked => ("kicked", "voted out"),
-        Departure::Demoted => ("demoted", "cannot keep step, watches from now on"),
+        Departure::Demoted => ("demoted", "cannot keep step, and watches until it can"),
         Departure::Exposed => ("exposed", "sent two different inputs for one turn"),
         Departure::Replaced => ("replaced", "came back in a new process"),
         Departure::Forked => ("forked", "is not of this session"),

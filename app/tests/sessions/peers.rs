@@ -1,7 +1,7 @@
 //! Peers of a session as real processes, for tests: started, listened to, killed, and their recordings compared. Every
 //! wait has a deadline that is far beyond what a busy machine needs.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -174,6 +174,12 @@ impl Peer {
     /// Tells it to leave, by the end of its standard input.
     pub fn dismiss(&mut self) {
         drop(self.process.stdin.take());
+    }
+
+    /// Says a line to it, and gives its answer. It must have been started with `--control`.
+    pub fn asked(&mut self, line: &str) -> Value {
+        writeln!(self.process.stdin.as_ref().expect("piped"), "{line}").expect("it listens");
+        self.will_hear(&format!("an answer to {line}"), |value| value["event"] == "answer" && value["line"] == line)
     }
 
     /// Sends it a signal.

@@ -263,3 +263,24 @@ impl Link {
         self.digests.split_off(&next);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long entries fill a datagram each: repeating them with the next one would keep all that follow them back.
+    #[test]
+    fn entries_that_had_no_room_are_passed_on_before_any_is_repeated() {
+        let (now, player) = (Time(1_000_000), Player(1));
+        let mut link = Link::new(now);
+        link.needs = vec![(player, Turn(10))];
+        let due = |link: &mut Link| link.due_relay(now, player, Turn(10), Turn(20), 33_333);
+        for turn in 10..20 {
+            assert_eq!(due(&mut link), Some(Turn(turn)));
+            link.note_relayed(now, player, Turn(turn), Turn(turn + 1), turn == 19);
+        }
+        let overlap = u64::from(link.redundancy.count()) - 1;
+        assert!(overlap > 0);
+        assert_eq!(due(&mut link), Some(Turn(20 - overlap)), "all is on its way, the last of it is repeated");
+    }
+}
