@@ -12,6 +12,7 @@ mod relay;
 
 mod bad_network;
 mod commands;
+mod control;
 mod hostile;
 mod late_join;
 mod mesh;

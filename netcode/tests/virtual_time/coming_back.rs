@@ -16,9 +16,7 @@ fn members(table: &Table, seat: usize) -> Vec<u32> {
 
 /// How often a seat saw a player go.
 fn departures(table: &Table, seat: usize, gone: u32) -> usize {
-    let leaves = |event: &&Event| {
-        matches!(event, Event::Changed { change: Change::Leave { player, .. }, .. } if *player == Player(gone))
-    };
+    let leaves = |event: &&Event| matches!(event, Event::Changed { change: Change::Leave { player, .. }, .. } if *player == Player(gone));
     table.events(seat).filter(leaves).count()
 }
 

@@ -1,12 +1,9 @@
 //! What a person says to a running peer, a line each on its standard input: real processes over UDP on this machine.
 
-mod common;
-mod session;
-
 use std::path::Path;
 
-use common::{Folder, json, run};
-use session::{Peer, agree, verified};
+use crate::common::{Folder, json, run};
+use crate::peers::{Peer, agree, verified};
 
 const CONTROL: &str = "--control";
 
