@@ -1,7 +1,7 @@
 //! Sessions of real processes: as people use the commands, over bad networks, in network namespaces, under attack. One
 //! program for all of them, so that what they share is compiled once and used whole.
 
-#[path = "../common/mod.rs"]
+#[path = "../cli/common.rs"]
 mod common;
 #[path = "../../../netcode/tests/forge/mod.rs"]
 mod forge;

@@ -159,8 +159,8 @@ impl Peer {
     }
 
     /// How long after its start it first said this; it must have been waited for.
-    pub fn took(&self, mut fits: impl FnMut(&Value) -> bool) -> Duration {
-        let at = self.said.iter().position(&mut fits).expect("it was waited for");
+    pub fn took(&self, fits: impl FnMut(&Value) -> bool) -> Duration {
+        let at = self.said.iter().position(fits).expect("it was waited for");
         self.heard[at] - self.started
     }
 
