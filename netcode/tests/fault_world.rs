@@ -47,6 +47,21 @@ fn one_seed_is_one_run_of_the_real_core() {
     }
 }
 
+/// Machines that are slow for long become spectators, and are back in the end.
+#[test]
+fn slow_machines_watch_and_come_back() {
+    for peers in [2, 4, 7] {
+        let seeds = scale() * 6;
+        let plan = Plan { peers, seeds, faults: vec![Fault::Slow], ..Plan::default() };
+        let report = netsim::run(&plan, 1, |_| {}).unwrap();
+        let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+        assert!(told.is_empty(), "{}", told.join("\n"));
+        let demoted = report.figures.events.get("removed: demoted").copied().unwrap_or(0);
+        assert!(demoted >= seeds / 3, "{peers}: {demoted} of {:?}", report.figures.events);
+        assert_eq!(report.figures.recovery_demanded, seeds);
+    }
+}
+
 /// The real core, with one thing bent around machine 0.
 #[test]
 fn what_is_done_to_one_core_is_found() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cut::Cut;
 use super::effect::Refusal;
 use super::evidence::{Proof, SignedHead};
-use super::ids::{Hash, Player, SessionId, Turn};
+use super::ids::{Hash, PeerKey, Player, SessionId, Turn};
 use super::transfer::{Ack, Chunk, Offer};
 pub use super::turn_part::{Entries, RUN_ENTRIES_MAX, RUNS_MAX, Run, TurnPart};
 
@@ -138,6 +138,11 @@ pub enum Message {
     },
     /// The sender is going.
     Farewell,
+    /// To a newcomer: who else can be asked, and where they are.
+    Others {
+        /// Members, as many as fit.
+        members: Vec<(PeerKey, Vec<u8>)>,
+    },
 }
 
 /// A member's word that the blob after a turn has this hash.

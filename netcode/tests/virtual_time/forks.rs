@@ -1,4 +1,5 @@
-//! People's decisions: members are voted out, and whoever is left alone goes on in a session of its own.
+//! What people decide and what befalls them: members are voted out, whoever is left alone goes on in a session of its own,
+//! and a newcomer's sponsor dies.
 
 use netcode::protocol::{Change, Departure, Event, Player, Refusal};
 
@@ -66,4 +67,18 @@ fn a_majority_votes_a_member_out_and_it_cannot_come_back() {
     table.run(3_000_000);
     assert!(table.events(2).any(|event| *event == Event::Refused(Refusal::Banned)));
     assert_eq!(members(&table, 1), [1, 2, 4]);
+}
+
+#[test]
+fn a_newcomer_whose_sponsor_dies_before_it_has_a_state_goes_on_with_another() {
+    let mut table = Table::founded(4, GOOD, 33);
+    table.run(2_000_000);
+    let newcomer = table.join(0);
+    // Long enough to be told who else is there, and too short for the state.
+    table.run(100_000);
+    assert_eq!(table.status(newcomer).members, []);
+    table.kill(0);
+    table.run(12_000_000);
+    assert_eq!(table.status(newcomer).player, Some(Player(5)));
+    assert_eq!(members(&table, 1), [2, 3, 4, 5]);
 }

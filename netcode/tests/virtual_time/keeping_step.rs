@@ -125,7 +125,7 @@ fn a_world_that_is_too_much_for_all_demotes_nobody() {
 
 #[test]
 fn a_bad_network_of_all_and_a_pause_of_all_demote_nobody() {
-    for count in [2, 3, 5] {
+    for count in [2, 4] {
         let mut table = Table::founded(count, GOOD, 17);
         table.run(5_000_000);
         table.network(Link { loss: 0.6, ..GOOD });
@@ -135,13 +135,14 @@ fn a_bad_network_of_all_and_a_pause_of_all_demote_nobody() {
         table.suspend(60_000_000);
         table.run(10_000_000);
         table.network(Link { loss: 1.0, ..GOOD });
-        table.run(60_000_000);
+        // Longer than entries are kept for who comes back.
+        table.run(40_000_000);
         table.network(GOOD);
         table.run(10_000_000);
         table.network(Link { delay_us: 600_000, jitter_us: 200_000, loss: 0.1 });
-        table.run(40_000_000);
-        table.network(GOOD);
         table.run(20_000_000);
+        table.network(GOOD);
+        table.run(12_000_000);
         assert_eq!((0..count).map(|seat| demoted(&table, seat)).sum::<usize>(), 0, "{count}");
         assert_eq!(members(&table, 0).len(), count);
     }

@@ -22,7 +22,7 @@ use super::{Core, Session, Wish};
 /// Time between repetitions of what was not answered, microseconds.
 const REPEAT_US: u64 = 150_000;
 /// How long a sponsor may be silent before another one is asked, microseconds.
-const SPONSOR_SILENCE_US: u64 = 2_000_000;
+pub(super) const SPONSOR_SILENCE_US: u64 = 2_000_000;
 /// How long nothing may come of a download before the sponsor is asked again, microseconds.
 const DOWNLOAD_SILENCE_US: u64 = 1_000_000;
 /// How long the log may stand still here while it moves at the sponsor, microseconds.
@@ -128,9 +128,11 @@ pub(super) struct Following {
     stage: Stage,
     asked: Option<Time>,
     /// When the sponsor was changed last, whom that leaves, and whether the present one has no time.
-    changed: Option<Time>,
-    tried: Vec<PeerKey>,
-    busy: bool,
+    pub(super) changed: Option<Time>,
+    pub(super) tried: Vec<PeerKey>,
+    pub(super) busy: bool,
+    /// Whom else the sponsor has named, and where they are: for who has no state that tells it.
+    pub(super) others: Vec<(PeerKey, Vec<u8>)>,
     /// The next turn, and since when it is.
     progress: Option<(Turn, Time)>,
     /// What is known here leads nowhere: a snapshot is wanted.
@@ -156,6 +158,7 @@ impl Following {
             changed: None,
             tried: Vec::new(),
             busy: false,
+            others: Vec::new(),
             progress: None,
             starts_over: false,
             lot: (Time(0), 0),
@@ -164,6 +167,13 @@ impl Following {
             returns: None,
             costly: None,
         }
+    }
+
+    /// Asks another one from now on.
+    pub fn go_to(&mut self, now: Time, sponsor: PeerKey) {
+        self.tried.push(sponsor);
+        (self.wish.sponsor, self.changed, self.busy) = (sponsor, Some(now), false);
+        (self.stage, self.asked) = (Stage::Asking, None);
     }
 
     /// Whom it follows.
@@ -486,36 +496,6 @@ impl<I: Input> Core<I> {
             }
             self.post_to(sponsor, Message::Ready { life });
         }
-    }
-
-    /// Follows another member if the sponsor is not heard any more.
-    fn change_sponsor(&mut self, now: Time) {
-        let Some(following) = &mut self.following else { return };
-        let Some(session) = &self.session else { return };
-        let roster = &session.front.roster;
-        let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
-        let silent = |key: &PeerKey| now.since(heard(key)) > SPONSOR_SILENCE_US;
-        let sponsor = following.wish.sponsor;
-        let serves = roster.member_by_key(&sponsor).is_some() && !silent(&sponsor) && !following.busy;
-        let recent = following.changed.is_some_and(|at| now.since(at) < SPONSOR_SILENCE_US);
-        if serves || (recent && !following.busy) {
-            return;
-        }
-        // Members first, then whoever was one: what is known here may be old.
-        let members = roster.members.iter().map(|m| (m.key, m.address.clone()));
-        let known = roster.known().map(|(key, _)| (key, Vec::new()));
-        let untried = |(key, _): &(PeerKey, Vec<u8>)| *key != self.key && !following.tried.contains(key);
-        let Some((key, address)) = members.chain(known).find(untried) else {
-            following.tried.clear();
-            return;
-        };
-        following.tried.push(key);
-        (following.wish.sponsor, following.changed, following.busy) = (key, Some(now), false);
-        (following.stage, following.asked) = (Stage::Asking, None);
-        if silent(&key) {
-            self.links.remove(&key);
-        }
-        self.connect(now, key, &address);
     }
 
     /// Asks for a snapshot if the log does not go on here although it does at the sponsor.

@@ -12,6 +12,7 @@ mod newcomers;
 mod receive;
 mod send;
 mod signed;
+mod sponsors;
 mod states;
 mod status;
 mod turns;

@@ -173,11 +173,13 @@ impl<I: Input> Core<I> {
         (guest.life, guest.spectator, guest.address, guest.asked) = (*life, *spectator, address, now);
         if continues {
             (guest.serving, guest.follows) = (None, true);
-            self.post_to(from, Message::Follow);
-        } else if guest.follows || guest.serving.as_ref().is_some_and(|s| s.accepted && s.sender.is_done()) {
+            return self.post_to(from, Message::Follow);
+        }
+        if guest.follows || guest.serving.as_ref().is_some_and(|s| s.accepted && s.sender.is_done()) {
             // It has lost its way and begins anew.
             (guest.serving, guest.follows, guest.proposed) = (None, false, None);
         }
+        self.tell_others(from);
     }
 
     /// A member whose state has gone wrong asks for ours, or has it now.

@@ -74,6 +74,7 @@ impl<I: Input> Core<I> {
             Message::StateWanted { turn } => self.on_state_wanted(now, from, turn),
             Message::Mark { next, epoch, chain } => self.on_mark(from, next, epoch, chain),
             Message::Farewell => self.on_farewell(from),
+            Message::Others { members } => self.on_others(from, members),
         }
     }
 
@@ -101,6 +102,7 @@ impl<I: Input> Core<I> {
 
     fn on_turn(&mut self, now: Time, from: PeerKey, part: &TurnPart) {
         let Some(link) = self.links.get_mut(&from) else { return };
+        let before = link.said.map(|said| said.next);
         let (newest, rtt_us) = link.on_turn(now, part);
         let Some(session) = &mut self.session else {
             return self.following.iter_mut().for_each(|following| following.keep(&from, &part.runs));
@@ -123,7 +125,9 @@ impl<I: Input> Core<I> {
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
         let common = part.next.min(session.confirmed);
         let behind = part.next.plus(MARK_TURNS) < session.confirmed;
-        let waits = session.waiting.is_some() && part.claim().confirmed < common;
+        // Where the log stands, at this end or at that one, acknowledgements may be missing that nobody says again.
+        let stands = session.waiting.is_some() || (before == Some(part.next) && part.next <= session.confirmed);
+        let waits = stands && part.claim().confirmed < common;
         if (behind || waits)
             && let (Some(epoch), Some(chain)) = (session.epoch_of(common), session.chain_before(common))
         {
