@@ -15,6 +15,7 @@ mod link;
 mod loss;
 mod pace;
 mod roster;
+mod series;
 pub mod transfer;
 mod turn_part;
 pub mod wire;

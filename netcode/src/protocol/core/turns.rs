@@ -18,6 +18,7 @@ use crate::protocol::roster::{Member, Rejected, Roster};
 use super::digests::Digests;
 use super::divergence::Divergence;
 use super::following::Following;
+use super::seats::Seats;
 use super::{Core, Front, Record, Session, Waiting};
 
 /// Confirmed turns whose chain hashes are kept, for acknowledgements that come late.
@@ -38,6 +39,7 @@ impl<I: Input> Session<I> {
         let delay = DelayWish::new(rules.delay_turns_min, rules.delay_turns_max);
         let mut session = Self {
             base: Arc::clone(&roster),
+            seats: Seats::new(&roster),
             front: Front { next, chain, settled: Arc::clone(&roster), roster, changes: Vec::new() },
             records: VecDeque::new(),
             confirmed: next,
@@ -66,6 +68,9 @@ impl<I: Input> Session<I> {
         while let Some((roster, changes)) = front.roster.start_turn(front.next, self.cuts.get(&front.roster.epoch)) {
             front.roster = Arc::new(roster);
             front.changes.extend(changes);
+        }
+        if !self.seats.are_of(&front.roster) {
+            self.seats = Seats::new(&front.roster);
         }
         for member in &front.roster.members {
             self.ledger.open((member.player, member.incarnation), member.first, Hash::default());
@@ -103,14 +108,21 @@ impl<I: Input> Session<I> {
     /// The life in which a peer writes or will write.
     pub(super) fn life_of(&self, key: &PeerKey) -> Option<Life> {
         let roster = &self.front.roster;
-        let joining = roster.joining().map(|(m, _)| m);
-        roster.members.iter().chain(joining).filter(|m| m.key == *key).map(|m| (m.player, m.incarnation)).last()
+        let joining = roster.joining().map(|(m, _)| m).filter(|m| m.key == *key).last();
+        joining.or_else(|| self.seats.member(key)).map(|m| (m.player, m.incarnation))
     }
 
     /// Whether the log can be continued from here for a peer whose next turn this is.
     pub(super) fn keeps_entries_of(&self, turn: Turn) -> bool {
         let kept = |m: &Member| self.ledger.get((m.player, m.incarnation), turn).is_some();
         turn == self.front.next || self.record(turn).is_some_and(|record| record.during.members.iter().all(kept))
+    }
+
+    /// Whether this is the life in which a run of a peer's process writes or will write.
+    pub(super) fn is_life_of(&self, life: Life, key: &PeerKey, run: u64) -> bool {
+        let roster = &self.front.roster;
+        let is = |m: &Member| m.incarnation == life.1 && m.key == *key && m.life == run;
+        roster.member(life.0).is_some_and(is) || roster.joining().any(|(m, _)| m.player == life.0 && is(m))
     }
 
     /// The life in which a run of a peer's process writes or will write.
@@ -139,7 +151,6 @@ impl<I: Input> Session<I> {
             && !sealed
             && !waits
             && !self.divergence.holds()
-            && !self.digests.holds()
             && !self.digests.holds()
             && !self.contradicts_cut()
     }
@@ -199,11 +210,9 @@ impl<I: Input> Session<I> {
     ) -> bool {
         let before = self.confirmed;
         // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum.
-        let told = links
-            .iter()
-            .filter(|(peer, _)| sponsor == Some(peer) || self.deciding_roster().member_by_key(peer).is_some());
-        let told = told.map(|(_, link)| link.confirmed).max().unwrap_or(Turn(0)).min(self.front.next);
-        self.confirmed = self.confirmed.max(told);
+        let sponsor = sponsor.and_then(|sponsor| links.get(sponsor)).map(|link| link.confirmed);
+        let told = self.links_of(self.deciding_roster(), links).map(|(_, link)| link.confirmed).max().max(sponsor);
+        self.confirmed = self.confirmed.max(told.unwrap_or(Turn(0)).min(self.front.next));
         // A decided cut is held by a quorum: it confirms what is executed up to it.
         if let Some(cut) = self.cuts.get(&self.deciding_roster().epoch)
             && self.chain_before(cut.next) == Some(cut.chain)
@@ -211,17 +220,44 @@ impl<I: Input> Session<I> {
             self.confirmed = self.confirmed.max(cut.next);
         }
         while self.confirmed < self.front.next {
-            let roster = self.deciding_roster();
-            let acked = |player: Player| {
-                let Some(member) = roster.member(player) else { return false };
-                member.key == *key || links.get(&member.key).is_some_and(|link| link.agreed > self.confirmed)
-            };
-            if !roster.is_quorum(acked) {
+            let roster = Arc::clone(self.deciding_roster());
+            let end = self.acknowledged(&roster, key, links).min(self.front.next);
+            if end <= self.confirmed {
                 break;
             }
-            self.confirmed = self.confirmed.plus(1);
+            // As far as this membership decides.
+            while self.confirmed < end && Arc::ptr_eq(self.deciding_roster(), &roster) {
+                self.confirmed = self.confirmed.plus(1);
+            }
         }
         self.confirmed > before
+    }
+
+    /// First turn that no quorum of these members has acknowledged.
+    fn acknowledged(&self, roster: &Arc<Roster>, key: &PeerKey, links: &BTreeMap<PeerKey, Link>) -> Turn {
+        let mut agreed: Vec<Turn> =
+            roster.members.iter().map(|m| if m.key == *key { self.front.next } else { Turn(0) }).collect();
+        for (at, link) in self.links_of(roster, links) {
+            agreed[at] = agreed[at].max(link.agreed);
+        }
+        let Some(lowest) = agreed.first().copied() else { return Turn(0) };
+        agreed.sort_unstable_by(|a, b| b.cmp(a));
+        let half = agreed.len() / 2;
+        // One more than half; or half of them, with the lowest player.
+        let even = agreed.len().is_multiple_of(2);
+        if even { agreed[half].max(lowest.min(agreed[half - 1])) } else { agreed[half] }
+    }
+
+    /// The links to members of a roster.
+    fn links_of<'a>(
+        &'a self,
+        roster: &'a Arc<Roster>,
+        links: &'a BTreeMap<PeerKey, Link>,
+    ) -> impl Iterator<Item = (usize, &'a Link)> {
+        let known = self.seats.are_of(roster);
+        let fast = known.then(|| self.seats.links(links)).into_iter().flatten();
+        let others = roster.members.iter().enumerate().filter(move |_| !known);
+        fast.chain(others.filter_map(|(at, member)| Some((at, links.get(&member.key)?))))
     }
 
     /// Takes back every executed turn from `next` on.
@@ -436,6 +472,12 @@ impl<I: Input> Core<I> {
     /// Judges acknowledgements, confirms and forgets.
     pub(super) fn confirm_turns(&mut self, now: Time) {
         self.judge_claims(now);
+        self.confirm_acknowledged();
+    }
+
+    /// Confirms what has been acknowledged, and forgets.
+    pub(super) fn confirm_acknowledged(&mut self) {
+        self.acknowledged = false;
         let sponsor = self.following.as_ref().map(Following::sponsor);
         let keep_from = self.newcomers.keep_from();
         let Some(session) = &mut self.session else { return };
