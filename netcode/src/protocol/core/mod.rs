@@ -97,6 +97,8 @@ struct Session<I: Input> {
     records: VecDeque<Record>,
     /// First turn that is not confirmed.
     confirmed: Turn,
+    /// Up to where it was when old turns were forgotten last.
+    pruned: Turn,
     ledger: Ledger<I>,
     /// Frames as executed and not yet old.
     frames: VecDeque<Arc<Frame<I>>>,

@@ -25,6 +25,8 @@ use super::{Core, Front, Record, Session, Waiting};
 const RECORDS_KEPT: usize = 1024;
 /// How long entries are kept for peers that come back, microseconds.
 const RETENTION_US: u64 = 30_000_000;
+/// Turns that are forgotten together.
+const PRUNED_TURNS: u64 = 32;
 /// Turns executed in one poll at most, so that a peer that catches up still answers.
 const BURST_TURNS: usize = 32;
 
@@ -43,6 +45,7 @@ impl<I: Input> Session<I> {
             front: Front { next, chain, settled: Arc::clone(&roster), roster, changes: Vec::new() },
             records: VecDeque::new(),
             confirmed: next,
+            pruned: next,
             ledger: Ledger::default(),
             frames: VecDeque::new(),
             cuts: BTreeMap::new(),
@@ -284,11 +287,17 @@ impl<I: Input> Session<I> {
     /// Forgets what nobody can ask for any more.
     fn prune(&mut self, keep_from: Turn) {
         let old = |turn: Turn, confirmed: Turn| turn.0 + (RECORDS_KEPT as u64) < confirmed.0;
-        while self.records.front().is_some_and(|r| old(r.turn, self.confirmed)) {
-            self.base = self.records.pop_front().map_or_else(|| Arc::clone(&self.base), |r| r.after);
-        }
         while self.frames.front().is_some_and(|f| f.turn < self.confirmed) {
             self.frames.pop_front();
+        }
+        // Many at a time: what is old lies in memory that nothing else touches, and what is old together lies together.
+        let due = self.pruned.plus(PRUNED_TURNS) <= self.confirmed;
+        if !due {
+            return;
+        }
+        self.pruned = self.confirmed;
+        while self.records.front().is_some_and(|r| old(r.turn, self.confirmed)) {
+            self.base = self.records.pop_front().map_or_else(|| Arc::clone(&self.base), |r| r.after);
         }
         let turns = RETENTION_US / self.genesis.rules.turn_us();
         let from = Turn(self.confirmed.0.saturating_sub(turns)).min(keep_from);
