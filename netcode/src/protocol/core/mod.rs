@@ -97,6 +97,8 @@ struct Session<I: Input> {
     records: VecDeque<Record>,
     /// First turn that is not confirmed.
     confirmed: Turn,
+    /// How many members at least have yet to acknowledge that turn, when they were counted last, less those that have.
+    lacking: usize,
     /// Up to where it was when old turns were forgotten last.
     pruned: Turn,
     ledger: Ledger<I>,

@@ -124,7 +124,14 @@ impl<I: Input> Core<I> {
             return;
         }
         link.claim(part.claim());
-        self.acknowledged |= judge(now, session, &from, link);
+        let before = link.agreed;
+        judge(now, session, &from, link);
+        // Whoever was behind acknowledges the first unconfirmed turn: it is counted when enough may have done so.
+        if before <= session.confirmed && link.agreed > session.confirmed {
+            session.lacking = session.lacking.saturating_sub(1);
+            self.acknowledged |= session.lacking == 0;
+        }
+        self.acknowledged |= link.confirmed > session.confirmed;
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
         if part.next.plus(MARK_TURNS) < session.confirmed
             && let (Some(epoch), Some(chain)) = (session.epoch_of(part.next), session.chain_before(part.next))
@@ -169,11 +176,9 @@ impl<I: Input> Core<I> {
     }
 }
 
-/// Compares what a peer said of its log with ours; whether there was anything to compare.
-fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, link: &mut Link) -> bool {
-    let mut any = false;
+/// Compares what a peer said of its log with ours, as far as ours goes by now.
+fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, link: &mut Link) {
     while let Some(claim) = link.claims.pop_front_if(|claim| claim.next <= session.front.next) {
-        any = true;
         if session.epoch_of(claim.next) != Some(claim.epoch) {
             continue;
         }
@@ -190,7 +195,6 @@ fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, li
             None => {}
         }
     }
-    any
 }
 
 /// Keeps the entries of a run that are expected, and watches how early they come.

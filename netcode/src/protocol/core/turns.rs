@@ -45,6 +45,7 @@ impl<I: Input> Session<I> {
             front: Front { next, chain, settled: Arc::clone(&roster), roster, changes: Vec::new() },
             records: VecDeque::new(),
             confirmed: next,
+            lacking: 0,
             pruned: next,
             ledger: Ledger::default(),
             frames: VecDeque::new(),
@@ -224,8 +225,11 @@ impl<I: Input> Session<I> {
         }
         while self.confirmed < self.front.next {
             let roster = Arc::clone(self.deciding_roster());
-            let end = self.acknowledged(&roster, key, links).min(self.front.next);
+            let agreed = self.agreed(&roster, key, links);
+            let end = quorum_of(&agreed).min(self.front.next);
             if end <= self.confirmed {
+                let have = agreed.iter().filter(|turn| **turn > self.confirmed).count();
+                self.lacking = agreed.len().div_ceil(2).saturating_sub(have);
                 break;
             }
             // As far as this membership decides.
@@ -236,19 +240,14 @@ impl<I: Input> Session<I> {
         self.confirmed > before
     }
 
-    /// First turn that no quorum of these members has acknowledged.
-    fn acknowledged(&self, roster: &Arc<Roster>, key: &PeerKey, links: &BTreeMap<PeerKey, Link>) -> Turn {
+    /// First turn that each of these members has not acknowledged.
+    fn agreed(&self, roster: &Arc<Roster>, key: &PeerKey, links: &BTreeMap<PeerKey, Link>) -> Vec<Turn> {
         let mut agreed: Vec<Turn> =
             roster.members.iter().map(|m| if m.key == *key { self.front.next } else { Turn(0) }).collect();
         for (at, link) in self.links_of(roster, links) {
             agreed[at] = agreed[at].max(link.agreed);
         }
-        let Some(lowest) = agreed.first().copied() else { return Turn(0) };
-        agreed.sort_unstable_by(|a, b| b.cmp(a));
-        let half = agreed.len() / 2;
-        // One more than half; or half of them, with the lowest player.
-        let even = agreed.len().is_multiple_of(2);
-        if even { agreed[half].max(lowest.min(agreed[half - 1])) } else { agreed[half] }
+        agreed
     }
 
     /// The links to members of a roster.
@@ -311,6 +310,17 @@ impl<I: Input> Session<I> {
             self.cuts.pop_first();
         }
     }
+}
+
+/// First turn that no quorum has acknowledged, where these are the members' first ones, by player.
+fn quorum_of(agreed: &[Turn]) -> Turn {
+    let Some(lowest) = agreed.first().copied() else { return Turn(0) };
+    let mut sorted = agreed.to_vec();
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    let half = sorted.len() / 2;
+    // One more than half; or half of them, with the lowest player.
+    let even = sorted.len().is_multiple_of(2);
+    if even { sorted[half].max(lowest.min(sorted[half - 1])) } else { sorted[half] }
 }
 
 /// What the execution of a turn has brought.
@@ -521,4 +531,26 @@ pub(super) fn chain_frame<I>(
         hasher.update(&(entry.bytes.len() as u32).to_le_bytes()).update(&entry.bytes);
     }
     Hash(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::config::{Founder, Rules};
+    use crate::protocol::ids::SessionId;
+
+    proptest! {
+        #[test]
+        fn what_a_quorum_has_is_what_the_roster_calls_one(turns in prop::collection::vec(0u64..6, 1..8)) {
+            let founder = |at| Founder { player: Player(at), key: PeerKey([at as u8; 32]), role: 0, address: Vec::new() };
+            let founders = (1..=turns.len() as u32).map(founder).collect();
+            let rules = Rules::usual(SessionId::default(), 60, 1);
+            let roster = Roster::new(&Genesis { rules, founders, known: Vec::new(), scenario: Vec::new(), start: None });
+            let agreed: Vec<Turn> = turns.iter().copied().map(Turn).collect();
+            let has = |turn: u64| roster.is_quorum(|player| agreed[player.0 as usize - 1] > Turn(turn));
+            prop_assert_eq!(quorum_of(&agreed), Turn((0..8).take_while(|turn| has(*turn)).count() as u64));
+        }
+    }
 }
