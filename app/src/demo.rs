@@ -15,9 +15,10 @@ use crate::cli::DemoArgs;
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, grouped, hex};
 use crate::progress::Progress;
+use crate::replay::signed::SignedVerdict;
 use crate::replay::{Recording, plot};
 use crate::session_cmd::report::{Spread, Summary as PeerSummary};
-use crate::session_cmd::stop::{Stop, Wanted};
+use crate::session_cmd::stop::{Input, Stop, Wanted};
 
 use check::Agreement;
 use children::Children;
@@ -77,6 +78,8 @@ struct Flown {
     differing_ticks: u64,
     /// Digest after the last common tick, from its recording.
     digest_at_last_common_tick: String,
+    /// What the signatures beside its recording say.
+    signed: Option<SignedVerdict>,
 }
 
 /// Runs `spacetime demo`.
@@ -86,7 +89,7 @@ struct Flown {
 pub fn command(args: &DemoArgs, progress: Progress) -> Result<Outcome, Failure> {
     let began = Instant::now();
     std::fs::create_dir_all(&args.out).map_err(|e| Failure::unwritable(&args.out, output::plain(&e)))?;
-    let mut stop = Stop::listen(false)?;
+    let mut stop = Stop::listen(Input { commands: false, leave_at_eof: false })?;
     let Some(told) = fly(args, &mut stop, progress)? else {
         return Ok(Outcome::Different("the demo was interrupted; its peers have left".to_owned()));
     };
@@ -103,6 +106,10 @@ pub fn command(args: &DemoArgs, progress: Progress) -> Result<Outcome, Failure> 
     }
     if summary.peers_in_agreement < PEERS {
         let sentence = format!("only {} of {PEERS} peers agree", summary.peers_in_agreement);
+        return Ok(Outcome::Different(sentence));
+    }
+    let signed = summary.peers.iter().filter_map(|peer| peer.signed.as_ref());
+    if let Some(sentence) = signed.filter_map(|signed| signed.contradiction.clone()).next() {
         return Ok(Outcome::Different(sentence));
     }
     match drawn.disagreeing {
@@ -302,6 +309,7 @@ impl Summary {
             exact: agreement.exact[number],
             differing_ticks: agreement.differing[number],
             digest_at_last_common_tick: hex(agreement.digests[number]),
+            signed: agreement.signed[number].clone(),
         });
         Self { peers: peers.collect(), ..figures }
     }
@@ -340,8 +348,12 @@ impl Summary {
             "exact" => format!("simulated again, all {} digests equal", grouped(self.verified_ticks)),
             _ => "DIVERGED: simulated again, the digests differ".to_owned(),
         };
+        let signed = self.peers.iter().filter_map(|peer| peer.signed.as_ref()).map(SignedVerdict::ticks);
+        let (signed, inputs) = signed.fold((0, 0), |(signed, all), (more, of)| (signed + more, all + of));
+        let signed = format!("{} of {} inputs in the recordings, by who sent them", grouped(signed), grouped(inputs));
         text.push_str(&format!(
             "\n  agreement  {agreed}\n  verified   {verified}\n\
+             \x20 signed     {signed}\n\
              \x20 network    {} bytes/s sent by a peer, {} to each other one; {:.2} % of turns late\n\
              \x20 processor  {} of one for each peer\n\
              \x20 recording  {} ({} bytes, {:.0} bytes/s without keyframes)\n  picture    {}\n",

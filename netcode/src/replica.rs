@@ -11,6 +11,8 @@ use crate::world::{Difference, World};
 const HISTORY_TURNS: u64 = 256;
 /// Rounds of asking and answering in one [`Replica::drive`]; what is left comes with the next one.
 const ROUNDS_MAX: u32 = 64;
+/// How long one [`Replica::drive`] goes on with more rounds, microseconds: what they send leaves after it.
+const DRIVE_US: u64 = 50_000;
 
 /// What a replica needs around it. Only sending and the clock are a must.
 pub trait Host<W: World> {
@@ -167,7 +169,11 @@ impl<W: World> Replica<W> {
     /// [`ReplicaError`]; effects behind the failed one are dropped.
     pub fn drive(&mut self, now: Time, core: &mut Core<W::Input>, host: &mut impl Host<W>) -> Result<(), ReplicaError> {
         let mut effects = Vec::new();
-        for _ in 0..ROUNDS_MAX {
+        let began_us = host.clock_us();
+        for round in 0..ROUNDS_MAX {
+            if round > 0 && host.clock_us().saturating_sub(began_us) > DRIVE_US {
+                break;
+            }
             core.poll(now, &mut effects);
             if effects.is_empty() {
                 break;

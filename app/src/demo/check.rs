@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::exit::Failure;
 use crate::progress::Progress;
+use crate::replay::signed::{self, SignedVerdict};
 use crate::replay::{Recording, verify};
 
 /// What the recordings show.
@@ -18,6 +19,8 @@ pub struct Agreement {
     pub differing: Vec<u64>,
     /// Per recording: digest after the last common tick.
     pub digests: Vec<u64>,
+    /// Per recording: what the signatures beside it say, where there are any.
+    pub signed: Vec<Option<SignedVerdict>>,
     /// Ticks that were simulated again, of all together.
     pub verified_ticks: u64,
 }
@@ -35,18 +38,19 @@ impl Agreement {
 /// # Errors
 /// [`Failure`] for what cannot be read.
 pub fn check(recordings: &mut [Recording], progress: Progress) -> Result<Agreement, Failure> {
-    let mut exact = Vec::new();
+    let (mut exact, mut signed) = (Vec::new(), Vec::new());
     let mut verified_ticks = 0;
     for recording in recordings.iter_mut() {
         let verdict = verify::verify(recording, None, progress)?;
         verified_ticks += verdict.ticks;
         exact.push(verdict.first_divergence.is_none() && verdict.complete);
+        signed.push(signed::check(recording)?);
     }
     let from = recordings.iter().map(|recording| recording.reader.ticks().start).max().unwrap_or(0);
     let to = recordings.iter().map(Recording::last_tick).min().unwrap_or(0);
     let common = from..to.max(from);
     let (differing, digests) = compare(recordings, &common)?;
-    Ok(Agreement { common, exact, differing, digests, verified_ticks })
+    Ok(Agreement { common, exact, differing, digests, signed, verified_ticks })
 }
 
 fn compare(recordings: &mut [Recording], common: &Range<u64>) -> Result<(Vec<u64>, Vec<u64>), Failure> {

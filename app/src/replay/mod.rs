@@ -7,6 +7,7 @@ pub mod export;
 pub mod fork;
 pub mod info;
 pub mod plot;
+pub mod signed;
 mod trajectories;
 pub mod verify;
 

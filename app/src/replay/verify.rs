@@ -11,6 +11,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::Recording;
+use super::signed::{self, SignedVerdict};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, grouped, hex};
 use crate::progress::Progress;
@@ -37,6 +38,9 @@ pub struct Verdict {
     pub lost: Option<String>,
     /// Intervals of ticks that could not be compared, for damage.
     pub unverified: Vec<Unverified>,
+    /// What the signatures beside it say, where there are any; see [`signed::check`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedVerdict>,
 }
 
 /// A departure from the recording.
@@ -72,7 +76,8 @@ pub struct Unverified {
 /// [`Failure`] for what cannot be read; if only a part cannot, after the verdict on the rest.
 pub fn command(path: &Path, threads: Option<NonZeroUsize>, json: bool, progress: Progress) -> Result<Outcome, Failure> {
     let mut recording = Recording::open(path)?;
-    let verdict = verify(&mut recording, threads, progress)?;
+    let mut verdict = verify(&mut recording, threads, progress)?;
+    verdict.signed = signed::check(&mut recording)?;
     if json {
         output::print_json(&verdict)?;
     } else {
@@ -81,7 +86,11 @@ pub fn command(path: &Path, threads: Option<NonZeroUsize>, json: bool, progress:
     if let Some(divergence) = &verdict.first_divergence {
         return Ok(Outcome::Different(format!("{}: diverged at tick {}", path.display(), divergence.tick)));
     }
-    match verdict.lost {
+    let (contradiction, lost) = verdict.signed.map_or((None, None), |signed| (signed.contradiction, signed.lost));
+    if let Some(sentence) = contradiction {
+        return Ok(Outcome::Different(format!("{}: {sentence}", path.display())));
+    }
+    match verdict.lost.or(lost) {
         Some(reason) => Err(Failure::Incomplete { path: path.to_owned(), reason }),
         None => Ok(Outcome::Fine),
     }
@@ -164,6 +173,7 @@ pub fn verify(
         complete: lost.is_none(),
         lost,
         unverified,
+        signed: None,
     })
 }
 
@@ -309,6 +319,9 @@ fn describe(verdict: &Verdict) -> String {
             grouped(gap.to_tick),
             gap.reason
         ));
+    }
+    if let Some(signed) = &verdict.signed {
+        text.push_str(&signed::describe(signed));
     }
     text
 }

@@ -48,7 +48,7 @@ impl Neighbourhood for Near {
 
 /// The frames of the ticks of one turn: each command in the tick that it was entered for, or in the last one where the
 /// turn is shorter than its sender thought. `inputs` by ascending player; nobody's are passed over.
-pub(super) fn frames_of<'a>(
+pub(crate) fn frames_of<'a>(
     inputs: impl Iterator<Item = (Player, &'a SessionInput)>,
     ticks_per_turn: u32,
 ) -> Vec<InputFrame> {

@@ -12,9 +12,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use netcode::protocol::signed::SignedEntries;
 use sim::recording::Written;
 use sim::{InputFrame, Scenario};
 
+use super::signed::{Origin, SignedWriter};
 use super::world::Played;
 use crate::exit::Failure;
 use crate::record::{Options, Recorder};
@@ -30,6 +32,7 @@ const KEYFRAME_QUEUE_BYTES_MAX: usize = 128 << 20;
 enum Item {
     Ticks(Vec<(InputFrame, u64)>),
     Keyframe(Vec<u8>),
+    Signed(Box<SignedEntries>),
 }
 
 impl Item {
@@ -37,6 +40,7 @@ impl Item {
     fn bytes(&self) -> usize {
         match self {
             Self::Keyframe(snapshot) => snapshot.len(),
+            Self::Signed(signed) => signed.bytes(),
             Self::Ticks(ticks) => ticks
                 .iter()
                 .map(|(frame, _)| {
@@ -84,7 +88,7 @@ pub struct SessionRecorder {
 }
 
 impl SessionRecorder {
-    /// Begins a recording with the state at `first_tick`.
+    /// Begins a recording with the state at `first_tick`, and the file of its signatures beside it.
     ///
     /// # Errors
     /// [`Failure::Unwritable`], or [`Failure::Machine`] where the system gives no thread.
@@ -94,15 +98,17 @@ impl SessionRecorder {
         first_tick: u64,
         snapshot: &[u8],
         options: Options,
+        origin: Origin,
     ) -> Result<Self, Failure> {
         let recorder = Recorder::begin(path, scenario, first_tick, snapshot, options, &[])?;
+        let signed = SignedWriter::begin(path, origin)?;
         let (sender, receiver) = sync_channel(QUEUE_TURNS_MAX);
         let shared = Arc::new(Shared { next_tick: AtomicU64::new(first_tick), ..Shared::default() });
         let told = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || {
-                let result = write(recorder, &receiver, &told);
+                let result = write(recorder, signed, &receiver, &told);
                 if let Err(failure) = &result
                     && let Ok(mut place) = told.failure.lock()
                 {
@@ -129,6 +135,11 @@ impl SessionRecorder {
         if let Some(snapshot) = played.keyframe {
             self.keyframe(snapshot);
         }
+    }
+
+    /// Adds what a member signed.
+    pub fn signed(&mut self, entries: Box<SignedEntries>) {
+        self.send(Item::Signed(entries));
     }
 
     /// Adds a keyframe of the state behind the last turn that was added.
@@ -212,11 +223,17 @@ impl Drop for SessionRecorder {
 }
 
 /// What the thread does, until nobody is left to send.
-fn write(mut recorder: Recorder, items: &Receiver<Item>, shared: &Shared) -> Result<Written, Failure> {
+fn write(
+    mut recorder: Recorder,
+    mut signed: SignedWriter,
+    items: &Receiver<Item>,
+    shared: &Shared,
+) -> Result<Written, Failure> {
     let segment_ticks = recorder.segment_ticks();
     for item in items {
         let bytes = item.bytes();
         match item {
+            Item::Signed(entries) => signed.push(&entries)?,
             Item::Keyframe(snapshot) => recorder.add_keyframe(&snapshot)?,
             Item::Ticks(ticks) => {
                 for (frame, digest) in &ticks {

@@ -18,10 +18,13 @@ use super::input::SessionInput;
 use super::near::Near;
 use super::recorder::SessionRecorder;
 use super::ships::STEWARD;
+use super::signed::Origin;
 use super::world::{SessionScenario, SimWorld};
 use crate::progress::Progress;
 use crate::record;
 use crate::replay::{Recording, verify};
+
+const ORIGIN: Origin = Origin { turn: 0, tick: 0, ticks_per_turn: 1 };
 
 /// Nobody to send to.
 struct Nowhere;
@@ -321,7 +324,7 @@ fn a_disk_that_is_too_slow_ends_the_recording_early_and_whole() {
 
     // No room for keyframes: they are left out, the log is whole.
     let path = folder.path().join("log.strec");
-    let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default()).unwrap();
+    let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default(), ORIGIN).unwrap();
     recorder.limit_queue(1 << 20, 1000);
     played.iter().cloned().for_each(|played| recorder.push(played));
     assert_eq!(recorder.status().keyframes_left_out, 4);
@@ -330,7 +333,7 @@ fn a_disk_that_is_too_slow_ends_the_recording_early_and_whole() {
 
     // No room for a turn: it ends there, and says so.
     let path = folder.path().join("early.strec");
-    let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default()).unwrap();
+    let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default(), ORIGIN).unwrap();
     played[..20].iter().cloned().for_each(|played| recorder.push(played));
     recorder.limit_queue(0, 0);
     played[20..].iter().cloned().for_each(|played| recorder.push(played));

@@ -189,10 +189,10 @@ impl<P: Peer> Simulation<'_, P> {
                     Departure::Demoted => "removed: demoted",
                     Departure::Exposed => return Err("an honest peer is removed as a liar".to_owned()),
                     Departure::Replaced => "removed: replaced",
+                    Departure::Forked => return Err("nobody forks here".to_owned()),
                 });
                 match why {
                     Departure::Kicked => node.want = Want::Out,
-                    Departure::Demoted => node.want = Want::Spectator,
                     _ if node.want == Want::Member => node.joining_since_us = Some(self.now_us),
                     _ => {}
                 }
@@ -207,7 +207,9 @@ impl<P: Peer> Simulation<'_, P> {
                     node.want = Want::Out;
                 }
             }
+            Event::Coming(_) => self.tally.event("coming in"),
             Event::Changed { .. } => self.tally.event("membership changed"),
+            Event::Voted { .. } => self.tally.event("vote"),
             Event::Waiting { .. } => self.tally.event("waiting"),
             Event::Paused => self.tally.event("paused"),
             Event::Resumed { .. } => self.tally.event("resumed"),
@@ -216,6 +218,7 @@ impl<P: Peer> Simulation<'_, P> {
                 self.tally.event("delay changed");
             }
             Event::Exposed { proof } => return Err(format!("honest peers are exposed: {proof:?}")),
+            Event::Signed(_) => return Err("entries are told with signatures, though nobody asked".to_owned()),
             Event::Desync { .. } | Event::Stopped { .. } => return Err(format!("honest peers differ: {event:?}")),
             Event::Gone if node.want == Want::Out => {
                 node.gone = true;

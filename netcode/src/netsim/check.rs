@@ -73,6 +73,14 @@ impl Checker {
         view.log[from.min(to)..to].iter().map(|(frame, _)| frame)
     }
 
+    /// The members of each turn that a machine has executed and is not confirmed by any, from this turn on.
+    pub fn members_from(&self, node: usize, from: u64) -> impl Iterator<Item = Vec<Player>> {
+        let view = &self.views[node];
+        let from = (from.max(view.base) - view.base) as usize;
+        let frames = view.log.iter().skip(from).map(|(frame, _)| frame);
+        frames.map(|frame| frame.inputs.iter().map(|(player, _)| *player).collect())
+    }
+
     /// A process starts, with nothing.
     pub fn started(&mut self, node: usize) {
         self.views[node] = View::default();

@@ -84,6 +84,8 @@ pub struct Node<P> {
     pub submitted_us: Vec<u64>,
     /// How many of them are not confirmed.
     pub open_ops: u64,
+    /// Number of the epoch, when it was looked after last.
+    pub epoch: u32,
     /// Input delay in force, turns.
     pub delay_turns: u32,
     /// When it executed last.
@@ -122,6 +124,7 @@ impl<P> Node<P> {
             refused: None,
             submitted_us: Vec::new(),
             open_ops: 0,
+            epoch: 0,
             delay_turns: 0,
             executed_us: 0,
             gone: false,
@@ -142,6 +145,7 @@ impl<P> Node<P> {
         self.refused = None;
         self.submitted_us.clear();
         self.open_ops = 0;
+        self.epoch = 0;
         self.executed_us = now_us;
         self.gone = false;
     }

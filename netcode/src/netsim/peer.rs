@@ -31,6 +31,10 @@ pub trait Peer: Sized {
     fn kick(&mut self, player: Player);
     /// As [`Core::status`].
     fn status(&self) -> Status;
+    /// The epoch of the first turn that is not executed.
+    fn epoch(&self) -> u32 {
+        self.status().epoch
+    }
 }
 
 impl Peer for Core<Ops> {
@@ -80,5 +84,9 @@ impl Peer for Core<Ops> {
 
     fn status(&self) -> Status {
         self.status()
+    }
+
+    fn epoch(&self) -> u32 {
+        self.access_version().0
     }
 }

@@ -16,7 +16,8 @@ impl<P: Peer> Simulation<'_, P> {
         // The leavers are members until they are gone.
         let (epoch, members) = self.last_epoch();
         let alive: Vec<_> = self.nodes.iter().filter(|node| node.active()).filter_map(|node| node.player).collect();
-        if self.plan.heal_seconds == 0 || !super::truth::is_quorum(&members, |player| alive.contains(&player)) {
+        let lives = |members: &Vec<_>| super::truth::is_quorum(members, |player| alive.contains(&player));
+        if self.plan.heal_seconds == 0 || !self.electorates().iter().all(lives) {
             return Ok(());
         }
         self.tally.demanded += 1;

@@ -284,6 +284,12 @@ impl<'a, P: Peer> Simulation<'a, P> {
         let wake = peer.wake_at();
         self.tally.hurried += u64::from(wake <= local);
         let node = &mut self.nodes[index];
+        let epoch = peer.epoch();
+        if std::mem::replace(&mut node.epoch, epoch) < epoch && node.active_from.is_some() {
+            let next = self.checker.next(index);
+            self.checker.truth.epoch_began(next);
+        }
+        let node = &mut self.nodes[index];
         node.peer = Some(peer);
         node.busy_us = self.now_us + cost_us;
         let due_us = node.clock.virtual_us(wake).clamp(self.now_us + POLL_US_MIN, self.now_us + POLL_US_MAX);
@@ -440,14 +446,27 @@ impl<'a, P: Peer> Simulation<'a, P> {
         known.map(|status| (status.epoch, status.members)).max_by_key(|(epoch, _)| *epoch).unwrap_or_default()
     }
 
+    /// The members of every epoch whose quorum is still needed: of the turns that nobody has confirmed yet, and of the
+    /// last epoch. Whoever is no member any more may still be one whose word confirms what came before it went.
+    pub(super) fn electorates(&self) -> Vec<Vec<Player>> {
+        let live = || (0..self.nodes.len()).filter(|index| self.nodes[*index].up());
+        let confirmed = live().map(|index| self.checker.confirmed(index)).max().unwrap_or(0);
+        let mut all = vec![self.last_epoch().1];
+        if let Some(first) = live().max_by_key(|index| self.checker.next(*index)) {
+            all.extend(self.checker.members_from(first, confirmed));
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Whether the session can go on if these machines are not there.
     pub(super) fn goes_on_without(&self, lost: &[usize]) -> bool {
-        let (_, members) = self.last_epoch();
         let stays = |(index, node): (usize, &Node<P>)| {
             (node.active() && node.want != Want::Out && !lost.contains(&index)).then_some(node.player).flatten()
         };
         let staying: Vec<Player> = self.nodes.iter().enumerate().filter_map(stays).collect();
-        is_quorum(&members, |player| staying.contains(&player))
+        self.electorates().iter().all(|members| is_quorum(members, |player| staying.contains(&player)))
     }
 
     /// Notes what happened, for whoever reads about a broken rule.

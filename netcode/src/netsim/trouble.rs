@@ -133,8 +133,10 @@ impl<P: Peer> Simulation<'_, P> {
 
     fn slow(&mut self) {
         let index = self.random.below(self.nodes.len() as u64) as usize;
-        let percent = self.random.between(30, 180);
-        let until_us = self.within(300, 2500);
+        // One in three is slow for so long that it has to be made a spectator, and has to come back.
+        let lasts = self.random.chance(0.33);
+        let percent = if lasts { self.random.between(120, 400) } else { self.random.between(30, 180) };
+        let until_us = if lasts { self.within(3500, 8000) } else { self.within(300, 2500) };
         self.nodes[index].step_us = self.rules.turn_us() * percent / 100;
         self.note(index, || format!("needs {percent} % of a turn's time to step it, until {until_us}"));
         self.tally.event("slow machine");

@@ -1,7 +1,7 @@
 //! The one log that all of a session must confirm: what was confirmed first anywhere, turn by turn, who was a member
 //! then, and whose inputs were in it. Must never take anything from one peer that another contradicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::network::Set;
@@ -60,8 +60,10 @@ pub struct Truth {
     /// How many turns are folded into what follows.
     folded: usize,
     members: Vec<Player>,
-    /// First turn of each epoch but the first.
+    /// First turn of each epoch but the first, of those that changed who is a member.
     epochs: Vec<u64>,
+    /// Turns a little after the beginning of epochs of any kind.
+    begun: BTreeSet<u64>,
     authors: BTreeMap<Player, Author>,
     early: Vec<Early>,
     /// How many operations each life of each machine made.
@@ -81,6 +83,7 @@ impl Truth {
             folded: 0,
             members: founders.to_vec(),
             epochs: Vec::new(),
+            begun: BTreeSet::new(),
             authors: founders.iter().enumerate().map(author).collect(),
             early: Vec::new(),
             made: vec![Vec::new(); nodes],
@@ -136,6 +139,12 @@ impl Truth {
                 Ok(())
             }
         }
+    }
+
+    /// A machine that has executed all turns before this one is in another epoch than before. A cut that removes nobody
+    /// shows in no frame.
+    pub fn epoch_began(&mut self, next: u64) {
+        self.begun.insert(next);
     }
 
     /// A machine executed a turn.
@@ -287,9 +296,10 @@ impl Truth {
     /// One was not.
     pub fn quorums(&self) -> Verdict {
         for Early { turn, by } in &self.early {
-            // Which ends of epochs were cuts is not to be seen: a cut may remove nobody. One that is decided may not be
-            // followed by a frame yet.
-            let end = self.epochs.iter().copied().find(|from| from > turn).unwrap_or(self.folded as u64);
+            // Which ends of epochs were cuts is not to be seen. One that is decided may not be followed by a frame yet.
+            let changed = self.epochs.iter().copied().find(|from| from > turn);
+            let begun = self.begun.range(turn + 1..).next().copied();
+            let end = changed.into_iter().chain(begun).min().unwrap_or(self.folded as u64);
             if turn + CUT_TURNS_MAX < end {
                 return Err(format!("turn {turn} was confirmed at {by} before a quorum had executed it"));
             }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, Turn};
+use super::signed::SignedEntries;
 
 /// A change of the membership, effective before the inputs of its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub enum Departure {
     Exposed,
     /// The same player came back in a new incarnation.
     Replaced,
+    /// It is not of the session that another one has begun alone.
+    Forked,
 }
 
 /// One entry of the log: what all members did in one turn.
@@ -129,12 +132,21 @@ pub enum Event {
         /// First turn with an entry of it.
         from: Turn,
     },
+    /// This peer, which wants to come in, has come so far.
+    Coming(Coming),
     /// The membership changed at this turn.
     Changed {
         /// The change.
         change: Change,
         /// Effective from.
         turn: Turn,
+    },
+    /// A member votes to remove another one for good. It may still be rolled back.
+    Voted {
+        /// Who.
+        by: Player,
+        /// Whom.
+        about: Player,
     },
     /// This peer is not a member any more and follows as a spectator, or comes back by itself.
     Removed {
@@ -181,8 +193,32 @@ pub enum Event {
         /// After which turn.
         turn: Turn,
     },
+    /// What a member entered in these confirmed turns, with its signature; only after [`super::Core::tell_signed`].
+    Signed(Box<SignedEntries>),
     /// A leave that was asked for is complete: the peer can go.
     Gone,
+}
+
+/// How far a peer has come that wants to come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coming {
+    /// The world's state is on its way.
+    Loading {
+        /// After which turn.
+        turn: Turn,
+        /// How much there is to load, packed, in bytes.
+        bytes: u64,
+    },
+    /// It is here, and signed by a quorum; the turns since then are made up for.
+    Installed {
+        /// After which turn.
+        turn: Turn,
+    },
+    /// It has told its sponsor that it keeps step: the next thing is [`Event::Active`].
+    Ready {
+        /// How many turns were made up for.
+        turns: u64,
+    },
 }
 
 /// Why a wish to join is refused.

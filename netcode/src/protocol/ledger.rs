@@ -32,6 +32,11 @@ impl<I: Input> Author<I> {
         Self { start, before, entries: VecDeque::new(), chains: VecDeque::new() }
     }
 
+    /// The oldest turn whose entry is kept.
+    pub fn start(&self) -> Turn {
+        self.start
+    }
+
     /// First turn without an entry.
     pub fn missing(&self) -> Turn {
         self.start.plus(self.chains.len() as u64)
@@ -171,6 +176,11 @@ impl<I: Input> Ledger<I> {
             author.prune(turn);
             !(author.end() <= turn && is_over(*life))
         });
+    }
+
+    /// Keeps the lives that a filter lets through: it is told the first turn that is known of each.
+    pub fn retain(&mut self, keep: impl Fn(Life, Turn) -> bool) {
+        self.authors.retain(|life, author| keep(*life, author.start));
     }
 
     /// All lives.

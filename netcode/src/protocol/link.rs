@@ -31,11 +31,23 @@ pub struct Claim {
     pub digest: Option<(Turn, u64)>,
 }
 
+/// Entries of another author on their way to a peer.
+#[derive(Clone, Copy, Debug)]
+struct Relayed {
+    /// Up to which turn.
+    upto: Turn,
+    since: Time,
+    /// There was no room for all that is known.
+    cut_short: bool,
+}
+
 /// One other peer.
 #[derive(Clone, Debug)]
 pub struct Link {
     /// When anything came from it.
     pub heard: Time,
+    /// When it said last where its log is.
+    pub told: Time,
     /// When the next datagram is due although there is nothing new.
     pub send_at: Time,
     /// Messages to send with the next datagrams.
@@ -64,8 +76,8 @@ pub struct Link {
     acked: Option<(Turn, u32)>,
     /// Our entries on the way, in order: how often sent, when last.
     sent: VecDeque<(Turn, u32, Time)>,
-    /// Others' entries on the way: up to which turn, since when.
-    relayed: BTreeMap<Player, (Turn, Time)>,
+    /// Others' entries on the way.
+    relayed: BTreeMap<Player, Relayed>,
     number: u16,
     sent_at: VecDeque<(u16, Time)>,
     /// The last datagram whose number was too old, and how many in order that makes.
@@ -87,6 +99,7 @@ impl Link {
     pub fn new(now: Time) -> Self {
         Self {
             heard: now,
+            told: now,
             send_at: now,
             outbox: Vec::new(),
             said: None,
@@ -109,6 +122,14 @@ impl Link {
         }
     }
 
+    /// The peer, which has not said anything of its log yet, is told everybody's entries from this turn on.
+    pub fn tell_log(&mut self, first: Turn, players: impl Iterator<Item = Player>) {
+        if self.said.is_none() {
+            self.acked = Some((first, 0));
+            self.needs = players.map(|player| (player, first)).collect();
+        }
+    }
+
     /// Takes the head of a turn part: numbers, times, acknowledgements. Returns whether it is the newest so far, and the
     /// round-trip time that it shows.
     pub fn on_turn(&mut self, now: Time, part: &TurnPart) -> (bool, Option<u64>) {
@@ -126,6 +147,7 @@ impl Link {
         self.redundancy.observe(now, part.loss);
         self.echo = Some((part.number, now));
         self.said = Some(part.claim());
+        self.told = now;
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
             self.acked = Some((Turn(first), part.ack.1));
@@ -233,27 +255,50 @@ impl Link {
         let patience_us = if self.rtt.is_known() { self.rtt.overdue_us(turn_us) } else { 250_000 };
         let overlap = u64::from(self.redundancy.count()).saturating_sub(1);
         let first = match self.relayed.get(&player) {
-            Some((upto, since)) if *upto > from && now.since(*since) < patience_us => {
-                Turn(upto.0.saturating_sub(overlap)).max(from)
+            Some(sent) if sent.upto > from && now.since(sent.since) < patience_us => {
+                // What had no room goes first: long entries that are repeated would leave none again.
+                let overlap = if sent.cut_short { 0 } else { overlap };
+                Turn(sent.upto.0.saturating_sub(overlap)).max(from)
             }
             _ => from,
         };
         (first < end).then_some(first)
     }
 
-    /// Notes up to where a relayed author's entries are in a datagram sent now.
-    pub fn note_relayed(&mut self, now: Time, player: Player, from: Turn, upto: Turn) {
-        let entry = self.relayed.entry(player).or_insert((upto, now));
+    /// Notes up to where a relayed author's entries are in a datagram sent now, and whether there was room for all.
+    pub fn note_relayed(&mut self, now: Time, player: Player, from: Turn, upto: Turn, fits: bool) {
+        let entry = self.relayed.entry(player).or_insert(Relayed { upto, since: now, cut_short: !fits });
         // The wait for an acknowledgement begins anew when it is repeated from what the peer lacks.
         if from == self.needs.iter().find(|(p, _)| *p == player).map_or(from, |(_, from)| *from) {
-            entry.1 = now;
+            entry.since = now;
         }
-        entry.0 = upto;
+        (entry.upto, entry.cut_short) = (upto, !fits);
     }
 
     /// What was agreed beyond `next` is not any more: the log was rolled back to there.
     pub fn roll_back(&mut self, next: Turn) {
         self.agreed = self.agreed.min(next);
         self.digests.drop_from(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long entries fill a datagram each: repeating them with the next one would keep all that follow them back.
+    #[test]
+    fn entries_that_had_no_room_are_passed_on_before_any_is_repeated() {
+        let (now, player) = (Time(1_000_000), Player(1));
+        let mut link = Link::new(now);
+        link.needs = vec![(player, Turn(10))];
+        let due = |link: &mut Link| link.due_relay(now, player, Turn(10), Turn(20), 33_333);
+        for turn in 10..20 {
+            assert_eq!(due(&mut link), Some(Turn(turn)));
+            link.note_relayed(now, player, Turn(turn), Turn(turn + 1), turn == 19);
+        }
+        let overlap = u64::from(link.redundancy.count()) - 1;
+        assert!(overlap > 0);
+        assert_eq!(due(&mut link), Some(Turn(20 - overlap)), "all is on its way, the last of it is repeated");
     }
 }

@@ -14,6 +14,11 @@ const SPENT_MAX: usize = 4096;
 /// Most players that a session ever knows.
 const KNOWN_MAX: usize = 4096;
 
+/// How long a vote counts, microseconds of the log: one to remove a member, which people make, and one to make it a
+/// spectator, which peers make and repeat.
+const KICK_VOTE_US: u64 = 300_000_000;
+const DEMOTION_VOTE_US: u64 = 10_000_000;
+
 /// A member of an epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -86,8 +91,18 @@ pub struct Roster {
     known: Vec<Known>,
     last_player: u32,
     spent: Vec<[u8; 16]>,
-    /// Votes that are not settled: by whom, about whom, whether to remove for good.
-    votes: Vec<(Player, Player, bool)>,
+    votes: Vec<Vote>,
+}
+
+/// A vote that is not settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Vote {
+    by: Player,
+    about: Player,
+    /// To remove it from the session, not only to make it a spectator.
+    for_good: bool,
+    /// Turn that has it.
+    at: Turn,
 }
 
 /// What became of a join that was proposed.
@@ -160,6 +175,14 @@ impl Roster {
         })
     }
 
+    /// The member that a settled change will add with this key, and the turn that settled it.
+    pub fn joining_since(&self, key: &PeerKey) -> Option<(&Member, Turn)> {
+        self.pending.iter().find_map(|p| match &p.what {
+            PendingChange::Join(member) if member.key == *key => Some((member, p.settled)),
+            _ => None,
+        })
+    }
+
     /// Whether these members are a quorum: more than half, or half with the lowest player id.
     pub fn is_quorum(&self, has: impl Fn(Player) -> bool) -> bool {
         let count = self.members.iter().filter(|m| has(m.player)).count();
@@ -199,7 +222,7 @@ impl Roster {
         next.epoch += 1;
         next.first = turn;
         let there = next.members.iter().map(|m| m.player).collect::<Vec<_>>();
-        next.votes.retain(|(by, about, _)| there.contains(by) && there.contains(about));
+        next.votes.retain(|vote| there.contains(&vote.by) && there.contains(&vote.about));
         next.refresh_delay();
         Some((next, changes))
     }
@@ -212,8 +235,11 @@ impl Roster {
         }
         if matches!(why, Departure::Kicked | Departure::Exposed) {
             self.known.iter_mut().filter(|k| k.player == player).for_each(|k| k.banned = true);
+            // It may have been let in again in another life before this one was over.
+            self.pending.retain(|p| !matches!(&p.what, PendingChange::Join(member) if member.player == player));
         }
-        // Whatever else was settled about this life is void.
+        // Whatever else was settled or said about this life is void.
+        self.votes.retain(|vote| vote.about != player);
         self.pending.retain(|p| !matches!(&p.what, PendingChange::Leave { player: other, .. } if *other == player));
         changes.push(Change::Leave { player, why });
     }
@@ -238,8 +264,12 @@ impl Roster {
                 self.members.iter_mut().filter(|m| m.player == author).for_each(|m| m.wish = wish);
                 self.refresh_delay();
             }
-            Proposal::Kick { player } => self.vote(turn, at, author, *player, true),
-            Proposal::Demote { player } => self.vote(turn, at, author, *player, false),
+            Proposal::Kick { player } => {
+                self.vote(rules, turn, at, Vote { by: author, about: *player, for_good: true, at: turn })
+            }
+            Proposal::Demote { player } => {
+                self.vote(rules, turn, at, Vote { by: author, about: *player, for_good: false, at: turn });
+            }
             Proposal::Snapshot => {}
         }
         None
@@ -299,23 +329,54 @@ impl Roster {
     }
 
     fn settle_leave(&mut self, turn: Turn, at: Turn, player: Player, why: Departure) {
-        let leaving = |p: &Pending| matches!(&p.what, PendingChange::Leave { player: other, .. } if *other == player);
-        if self.member(player).is_some() && !self.pending.iter().any(leaving) {
-            self.pending.push(Pending { settled: turn, at, what: PendingChange::Leave { player, why } });
-        }
-    }
-
-    fn vote(&mut self, turn: Turn, at: Turn, by: Player, about: Player, for_good: bool) {
-        let vote = (by, about, for_good);
-        if self.member(about).is_none() || self.votes.contains(&vote) {
+        if self.member(player).is_none() {
             return;
         }
+        for pending in &mut self.pending {
+            if let PendingChange::Leave { player: other, why: earlier } = &mut pending.what
+                && *other == player
+            {
+                // Whoever goes anyway can still be kept from coming back.
+                *earlier = if why == Departure::Kicked { why } else { *earlier };
+                return;
+            }
+        }
+        self.pending.push(Pending { settled: turn, at, what: PendingChange::Leave { player, why } });
+    }
+
+    fn vote(&mut self, rules: &Rules, turn: Turn, at: Turn, vote: Vote) {
+        let Vote { by, about, for_good, .. } = vote;
+        if self.member(by).is_none() || self.member(about).is_none() || (for_good && by == about) {
+            return;
+        }
+        let lasts_us = |vote: &Vote| if vote.for_good { KICK_VOTE_US } else { DEMOTION_VOTE_US };
+        self.votes.retain(|old| {
+            let age_us = (turn.0 - old.at.0.min(turn.0)).saturating_mul(rules.turn_us());
+            age_us < lasts_us(old) && (old.by, old.about, old.for_good) != (by, about, for_good)
+        });
         self.votes.push(vote);
-        if self.is_quorum(|player| self.votes.contains(&(player, about, for_good))) {
-            self.votes.retain(|(_, other, kind)| *other != about || *kind != for_good);
+        let says = |player: Player| self.votes.iter().any(|v| (v.by, v.about, v.for_good) == (player, about, for_good));
+        // Who says itself that it cannot keep step is believed; but only so many may go.
+        let settled = if for_good {
+            self.is_quorum(says)
+        } else {
+            self.may_demote(about) && (by == about || self.is_quorum(says))
+        };
+        if settled {
+            self.votes.retain(|vote| vote.about != about || vote.for_good != for_good);
             let why = if for_good { Departure::Kicked } else { Departure::Demoted };
             self.settle_leave(turn, at, about, why);
         }
+    }
+
+    /// Whether a member may be made a spectator: at least half of the members stay, of whom one at least writes the log.
+    pub fn may_demote(&self, player: Player) -> bool {
+        let leaves = |other: Player| {
+            let leaving = |p: &Pending| matches!(&p.what, PendingChange::Leave { player, .. } if *player == other);
+            other == player || self.pending.iter().any(leaving)
+        };
+        let stay = self.members.iter().filter(|m| !leaves(m.player)).count();
+        self.member(player).is_some() && stay > 0 && stay * 2 >= self.members.len()
     }
 
     fn refresh_delay(&mut self) {
@@ -339,28 +400,23 @@ impl Roster {
         self.known.iter().any(|k| k.key == *key && k.banned)
     }
 
-    /// The roster of a session that goes on with one of these players alone.
-    pub fn forked(&self, player: Player) -> Self {
+    /// The roster of a session that goes on from `turn` with one of these players alone: at that turn all others leave, and
+    /// this one begins a new life, as what it wrote for later turns is of the old session.
+    pub fn forked(&self, player: Player, life: u64, turn: Turn) -> Self {
         let mut next = self.clone();
-        next.epoch += 1;
-        next.members.retain(|m| m.player == player);
-        next.pending.clear();
         next.votes.clear();
-        if next.members.is_empty() {
-            // It was removed before it decided to go on alone.
-            for known in next.known.iter_mut().filter(|k| k.player == player) {
-                known.incarnation += 1;
-                next.members.push(Member {
-                    player,
-                    key: known.key,
-                    incarnation: known.incarnation,
-                    life: 0,
-                    role: known.role,
-                    first: self.first,
-                    wish: self.delay,
-                    address: Vec::new(),
-                });
-            }
+        let change = |what| Pending { settled: turn, at: turn, what };
+        let others = self.members.iter().map(|m| m.player).filter(|other| *other != player);
+        let leave = |player| change(PendingChange::Leave { player, why: Departure::Forked });
+        next.pending = others.map(leave).collect();
+        for known in next.known.iter_mut().filter(|k| k.player == player) {
+            known.incarnation += 1;
+            // Whoever was voted out of the old session is not of the new one, which is its own.
+            known.banned = false;
+            let Known { key, incarnation, role, .. } = *known;
+            let address = self.member(player).map_or_else(Vec::new, |m| m.address.clone());
+            let member = Member { player, key, incarnation, life, role, first: turn, wish: self.delay, address };
+            next.pending.push(change(PendingChange::Join(member)));
         }
         next
     }
@@ -478,6 +534,91 @@ pub(crate) mod tests {
         assert_eq!(players(&roster), [1, 2]);
         let back = roster.settle(&rules, Turn(99), Player(1), &join(3, 9, None));
         assert_eq!(back.map(|r| r.why), Some(Refusal::Banned));
+    }
+
+    fn demote(roster: &mut Roster, rules: &Rules, turn: u64, by: u32, about: u32) {
+        roster.settle(rules, Turn(turn), Player(by), &Proposal::Demote { player: Player(about) });
+    }
+
+    fn leaving(roster: &Roster) -> Vec<(u32, Departure)> {
+        let of = |p: &Pending| match p.what {
+            PendingChange::Leave { player, why } => Some((player.0, why)),
+            PendingChange::Join(_) => None,
+        };
+        roster.pending.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn a_demotion_takes_a_quorum_of_fresh_votes_or_ones_own_word() {
+        let rules = genesis(4).rules;
+        let mut roster = roster_of(4);
+        demote(&mut roster, &rules, 1, 1, 4);
+        demote(&mut roster, &rules, 2, 1, 4);
+        let late = 2 + DEMOTION_VOTE_US / rules.turn_us() + 1;
+        demote(&mut roster, &rules, late, 2, 4);
+        demote(&mut roster, &rules, late, 3, 4);
+        assert_eq!(leaving(&roster), [], "the first vote is too old, and two of four without the lowest are no quorum");
+        demote(&mut roster, &rules, late + 1, 1, 4);
+        demote(&mut roster, &rules, late + 2, 3, 3);
+        assert_eq!(leaving(&roster), [(4, Departure::Demoted), (3, Departure::Demoted)]);
+    }
+
+    #[test]
+    fn half_of_the_members_stay_whatever_is_voted() {
+        for (count, most) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (16, 8)] {
+            let rules = genesis(count).rules;
+            let mut roster = roster_of(count);
+            (1..=count).for_each(|player| demote(&mut roster, &rules, 1, player, player));
+            assert_eq!(leaving(&roster).len(), most, "{count}");
+        }
+        let rules = genesis(3).rules;
+        let mut roster = roster_of(3);
+        roster.settle(&rules, Turn(1), Player(1), &Proposal::Leave);
+        demote(&mut roster, &rules, 2, 2, 2);
+        assert_eq!(leaving(&roster), [(1, Departure::Left)], "who leaves does not stay");
+    }
+
+    #[test]
+    fn a_kick_overtakes_a_demotion_and_nobody_kicks_itself() {
+        let rules = genesis(3).rules;
+        let mut roster = roster_of(3);
+        demote(&mut roster, &rules, 1, 3, 3);
+        for by in [3, 1, 2] {
+            roster.settle(&rules, Turn(2), Player(by), &Proposal::Kick { player: Player(3) });
+        }
+        roster.settle(&rules, Turn(2), Player(1), &Proposal::Kick { player: Player(1) });
+        assert_eq!(leaving(&roster), [(3, Departure::Kicked)]);
+    }
+
+    #[test]
+    fn a_fork_begins_with_one_member_and_tells_that_the_others_have_left() {
+        for mine in [1, 3] {
+            let fork = roster_of(3).forked(Player(mine), 77, Turn(50));
+            let (fork, changes) = fork.start_turn(Turn(50), None).expect("a new epoch");
+            let me = fork.member(Player(mine)).map(|m| (m.incarnation, m.life, m.first));
+            assert_eq!((fork.epoch, players(&fork), me), (1, vec![mine], Some((2, 77, Turn(50)))));
+            let left = |player| Change::Leave { player: Player(player), why: Departure::Forked };
+            let others = [1, 2, 3].into_iter().filter(|other| *other != mine).map(left);
+            let again = [
+                Change::Leave { player: Player(mine), why: Departure::Replaced },
+                Change::Join { player: Player(mine), role: 1 },
+            ];
+            assert_eq!(changes, others.chain(again).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn who_is_kicked_does_not_come_back_by_a_join_that_was_settled_before() {
+        let rules = genesis(3).rules;
+        let mut roster = roster_of(3);
+        let kick = Proposal::Kick { player: Player(3) };
+        roster.settle(&rules, Turn(1), Player(1), &kick);
+        roster.settle(&rules, Turn(1), Player(2), &kick);
+        assert_eq!(roster.settle(&rules, Turn(5), Player(1), &join(3, 9, None)), None);
+        let window = u64::from(rules.window_turns);
+        let (roster, _) = roster.start_turn(Turn(1 + window), None).expect("a new epoch");
+        assert_eq!((players(&roster), roster.joining().count()), (vec![1, 2], 0));
+        assert!(roster.start_turn(Turn(5 + window), None).is_none());
     }
 
     #[test]

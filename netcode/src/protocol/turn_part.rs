@@ -91,6 +91,12 @@ impl Entries {
         (0..self.len()).map(|at| self.at(at))
     }
 
+    /// The one at a place.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<&[u8]> {
+        (at < self.len()).then(|| self.at(at))
+    }
+
     fn at(&self, at: usize) -> &[u8] {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         &self.bytes[start..self.ends[at] as usize]
@@ -109,7 +115,7 @@ impl Entries {
     }
 
     /// Appends the entries, each coded against the one before.
-    fn write_deltas(&self, out: &mut Vec<u8>) {
+    pub(super) fn write_deltas(&self, out: &mut Vec<u8>) {
         let mut before: &[u8] = &[];
         for entry in self.iter() {
             write_delta(out, before, entry);
@@ -118,7 +124,7 @@ impl Entries {
     }
 
     /// Reads one entry that [`write_delta`] wrote; returns what follows.
-    fn read_delta<'a>(&mut self, input: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn read_delta<'a>(&mut self, input: &'a [u8]) -> Option<&'a [u8]> {
         let end = self.bytes.len();
         let start = self.len().checked_sub(2).map_or(0, |before| self.ends[before] as usize);
         let before = end - start;

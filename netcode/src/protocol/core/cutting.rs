@@ -19,6 +19,8 @@ const REPEAT_US: u64 = 60_000;
 const BALLOT_US: u64 = 600_000;
 /// How much longer each next member in the rotation waits before it begins, microseconds.
 const STAGGER_US: u64 = 250_000;
+/// How long whoever was removed by a cut waits for the entries up to it, microseconds: they may be too old to be had.
+const STRANDED_US: u64 = 2_000_000;
 
 impl<I: Input> Session<I> {
     /// The instance of the epoch that the first unconfirmed turn is in.
@@ -40,6 +42,14 @@ impl<I: Input> Session<I> {
         let begins = (self.front.roster.epoch > epoch).then_some(self.front.next);
         let pending = || self.front.roster.next_change().map(|(_, at)| at);
         executed.or(begins).or_else(pending)
+    }
+
+    /// The first turn after an epoch, where that and the turn before it are remembered.
+    fn end_of(&self, epoch: u32) -> Option<Turn> {
+        let at = self.records.partition_point(|r| r.during.epoch <= epoch);
+        let begins = self.records.get(at).map_or(self.front.roster.epoch, |r| r.during.epoch);
+        let turn = self.records.get(at).map_or(self.front.next, |r| r.turn);
+        (at > 0 && begins > epoch).then_some(turn)
     }
 
     /// How far this member has executed in the deciding epoch, as it tells in a promise.
@@ -78,6 +88,7 @@ impl<I: Input> Session<I> {
 impl<I: Input> Core<I> {
     /// Begins, repeats and finishes ballots.
     pub(super) fn cut(&mut self, now: Time) {
+        self.follow_if_stranded(now);
         self.begin_ballot(now);
         self.propose_value(now);
         self.accept_wanted(now);
@@ -88,6 +99,18 @@ impl<I: Input> Core<I> {
         let session = self.session.as_ref()?;
         let member = session.deciding_roster().member_by_key(&self.key)?;
         (member.life == self.life).then_some(member.player)
+    }
+
+    /// A cut has removed this peer long ago, and nobody sends the entries that lead up to it: it follows one of the others.
+    fn follow_if_stranded(&mut self, now: Time) {
+        let Some(session) = self.session.as_ref().filter(|_| self.following.is_none()) else { return };
+        let Some(me) = session.front.roster.player_of(&self.key) else { return };
+        let waits = session.waiting.as_ref().is_some_and(|w| now.since(w.since) > STRANDED_US);
+        let ahead = session.cuts.values().filter(|cut| cut.next >= session.front.next);
+        let why = ahead.flat_map(|cut| &cut.removed).find(|(player, _)| *player == me).map(|(_, why)| *why);
+        if let Some(why) = why.filter(|_| waits) {
+            self.note_removed(now, why);
+        }
     }
 
     /// Begins a ballot if the log has waited too long, a quorum can be heard, and it is this member's turn to try.
@@ -207,11 +230,10 @@ impl<I: Input> Core<I> {
     fn tell_outcome(&mut self, to: PeerKey, epoch: u32) {
         let Some(session) = &self.session else { return };
         let cut = session.cuts.get(&epoch).cloned().or_else(|| {
-            // The log ended it: the same as a cut there that removes nobody.
-            let first = session.records.iter().find(|r| r.during.epoch > epoch && r.turn <= session.confirmed)?;
-            let ended = first.during.epoch == epoch + 1;
-            let cut = Cut { next: first.turn, chain: first.before, removed: Vec::new(), proofs: Vec::new() };
-            ended.then_some(cut)
+            // The log ended it: the same as a cut there that removes nobody. More epochs may have begun with that turn.
+            let end = session.end_of(epoch).filter(|end| *end <= session.confirmed)?;
+            let chain = session.chain_before(end)?;
+            Some(Cut { next: end, chain, removed: Vec::new(), proofs: Vec::new() })
         });
         if let Some(cut) = cut {
             self.post_to(to, Message::Decided { epoch, cut });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::protocol::effect::{Effect, Event};
 use crate::protocol::ids::{PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
+use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
 use crate::protocol::series::Series;
 
@@ -75,9 +76,7 @@ fn majority(roster: &Roster, digests: &[(Player, u64)]) -> Option<u64> {
 impl<I: Input> Core<I> {
     /// Answers [`Effect::Execute`]: the digest after the turn, and what it cost in microseconds.
     pub fn executed(&mut self, turn: Turn, digest: u64, took_us: u64) {
-        if let Some(following) = &mut self.following {
-            following.note_cost(took_us);
-        }
+        self.keeping.note_cost(took_us);
         let Some(session) = &mut self.session else { return };
         // A turn that was taken back before the answer came has no digest.
         if turn >= session.front.next {
@@ -103,7 +102,8 @@ impl<I: Input> Core<I> {
         let confirmed = session.confirmed.min(known);
         let mut first = None;
         let mut differing = Vec::new();
-        for (key, link) in self.links.iter_mut().filter(|(key, _)| session.seats.has(key)) {
+        let behind = |link: &Link| link.compared < confirmed;
+        for (key, link) in self.links.iter_mut().filter(|(key, link)| behind(link) && session.seats.has(key)) {
             let told = link.digests.range(link.compared.min(confirmed)..confirmed);
             let pairs = told.filter_map(|(turn, theirs)| Some((turn, theirs, session.digests.ours.get(turn)?)));
             let differs = pairs.filter(|(_, theirs, ours)| theirs != ours).map(|(turn, ..)| turn).next();

@@ -190,7 +190,7 @@ impl<I: Input> Core<I> {
         if self.following.is_some() {
             return;
         }
-        self.sign_head();
+        self.sign_head(now);
         self.forget_gone();
         self.dispute_heads(now);
         let links = &self.links;

@@ -7,27 +7,44 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::config::Genesis;
-use crate::protocol::effect::{Effect, Event, Refusal};
+use crate::protocol::effect::{Coming, Effect, Event, Refusal};
 use crate::protocol::evidence::verify;
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
 use crate::protocol::transfer::{Ack, Chunk, Offer, Receiver};
-use crate::protocol::wire::{Attestation, Message};
+use crate::protocol::wire::{Attestation, Message, Run};
 
+use super::receive::take_run;
 use super::{Core, Session, Wish};
 
 /// Time between repetitions of what was not answered, microseconds.
 const REPEAT_US: u64 = 150_000;
 /// How long a sponsor may be silent before another one is asked, microseconds.
 const SPONSOR_SILENCE_US: u64 = 2_000_000;
+/// How long nothing may come of a download before the sponsor is asked again, microseconds.
+const DOWNLOAD_SILENCE_US: u64 = 1_000_000;
 /// How long the log may stand still here while it moves at the sponsor, microseconds.
 const STANDSTILL_US: u64 = 2_000_000;
 /// Most bytes of a snapshot that is taken.
 const BLOB_BYTES_MAX: u64 = 512 << 20;
-/// Turns whose cost is measured before a judgement of the machine's speed.
+/// Most bytes of entries that are kept until their state is here, and what each counts for at least.
+const EARLY_BYTES_MAX: usize = 1 << 20;
+const ENTRY_BYTES: usize = 32;
+/// Turns are made up for in lots of so many microseconds, between which datagrams are read and sent.
+const LOT_US: u64 = 15_000;
+const LOT_TURNS: u64 = 32;
+/// Turns that a newcomer executes before it says that it keeps step, and before it says that it never will.
+const READY_TURNS: u64 = 8;
 const COST_TURNS: u64 = 60;
+/// How long the world must cost too much before a newcomer gives up, microseconds.
+const COSTLY_US: u64 = 1_000_000;
+/// Share of real time, in percent, that the world may cost for a newcomer, who has to catch up, and for who comes back.
+const NEWCOMER_PERCENT: u64 = 50;
+const RETURN_PERCENT: u64 = 75;
+/// Whoever is to keep step for a while may be behind by a hiccup, microseconds.
+const HICCUP_US: u64 = 500_000;
 
 /// What a newcomer gets besides the world: the session's own state after a turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +83,32 @@ struct Download {
     turn: Turn,
     receiver: Receiver,
     attestations: BTreeMap<Player, Attestation>,
+    /// Entries for the turns behind the state, and their bytes.
+    early: (Vec<Run>, usize),
+    /// When a piece of it came last.
+    heard: Time,
+}
+
+impl Download {
+    /// Whether the sponsor seems to have forgotten it.
+    fn is_stuck(&self, now: Time) -> bool {
+        now.since(self.heard) > DOWNLOAD_SILENCE_US
+    }
+}
+
+/// How long whoever was a member has to keep step before it comes back, microseconds, and since when it does.
+#[derive(Debug)]
+struct Probation {
+    lasts_us: u64,
+    since: Option<Time>,
+}
+
+impl Probation {
+    /// Whether it is over, when the peer keeps step now or does not.
+    fn is_over(&mut self, now: Time, keeps: bool) -> bool {
+        self.since = keeps.then(|| self.since.unwrap_or(now));
+        self.since.is_some_and(|since| now.since(since) >= self.lasts_us)
+    }
 }
 
 #[derive(Debug)]
@@ -74,8 +117,8 @@ enum Stage {
     Asking,
     /// The blob comes.
     Downloading(Box<Download>),
-    /// The log is followed.
-    Tail,
+    /// The log is followed, since when.
+    Tail(Time),
 }
 
 /// How far a follower has come.
@@ -92,8 +135,16 @@ pub(super) struct Following {
     progress: Option<(Turn, Time)>,
     /// What is known here leads nowhere: a snapshot is wanted.
     starts_over: bool,
-    /// What turns cost here: how many, microseconds.
-    cost: (u64, u64),
+    /// The present lot: when it began, and how many turns had been executed by then.
+    lot: (Time, u64),
+    /// More turns may be there than the lot had room for.
+    more: bool,
+    /// First turn that had to be made up for, until that is done.
+    behind_from: Option<Turn>,
+    /// For who was a member before.
+    returns: Option<Probation>,
+    /// Since when the world costs too much here.
+    costly: Option<Time>,
 }
 
 impl Following {
@@ -107,7 +158,11 @@ impl Following {
             busy: false,
             progress: None,
             starts_over: false,
-            cost: (0, 0),
+            lot: (Time(0), 0),
+            more: false,
+            behind_from: None,
+            returns: None,
+            costly: None,
         }
     }
 
@@ -119,13 +174,41 @@ impl Following {
     pub fn wake_at(&self) -> Time {
         match &self.stage {
             Stage::Downloading(download) => download.receiver.wake_at(),
+            _ if self.more => self.lot.0.plus(1),
             _ => Time(u64::MAX),
         }
     }
 
-    /// Notes what a turn has cost.
-    pub fn note_cost(&mut self, took_us: u64) {
-        self.cost = (self.cost.0 + 1, self.cost.1 + took_us);
+    /// How many turns may be executed now, in all polls of this moment together; `turns` were executed ever, and one costs
+    /// so much on average.
+    pub fn lot(&mut self, now: Time, turns: u64, cost_us: u64) -> usize {
+        if now != self.lot.0 {
+            self.lot = (now, turns);
+        }
+        let most = (LOT_US / cost_us.max(1)).clamp(1, LOT_TURNS);
+        most.saturating_sub(turns - self.lot.1) as usize
+    }
+
+    /// Whether the last lot was used up.
+    pub fn note_more(&mut self, more: bool) {
+        self.more = more;
+    }
+
+    /// What was said last has not arrived.
+    pub fn ask_again(&mut self) {
+        self.asked = None;
+    }
+
+    /// Keeps entries that come before the state that they follow.
+    pub fn keep(&mut self, from: &PeerKey, runs: &[Run]) {
+        let Stage::Downloading(download) = &mut self.stage else { return };
+        let (early, bytes) = &mut download.early;
+        for run in runs.iter().filter(|_| self.wish.sponsor == *from) {
+            *bytes += run.entries.iter().map(|entry| entry.len() + ENTRY_BYTES).sum::<usize>();
+            if *bytes <= EARLY_BYTES_MAX {
+                early.push(run.clone());
+            }
+        }
     }
 
     fn is_due(&mut self, now: Time) -> bool {
@@ -145,13 +228,21 @@ impl<I: Input> Core<I> {
         match &mut following.stage {
             Stage::Asking => self.ask(now),
             Stage::Downloading(download) => {
-                if let Some(ack) = download.receiver.poll(now) {
-                    let sponsor = following.wish.sponsor;
+                let ack = download.receiver.poll(now);
+                if download.is_stuck(now) {
+                    self.ask(now);
+                }
+                if let Some(ack) = ack
+                    && let Some(sponsor) = self.following.as_ref().map(|f| f.wish.sponsor)
+                {
                     self.post_to(sponsor, Message::ChunkAck(ack));
                 }
                 self.install(now);
             }
-            Stage::Tail => {
+            Stage::Tail(since) => {
+                // A sponsor that does not follow the log itself any more may still answer, and pass on nothing.
+                let told = self.links.get(&following.wish.sponsor).map_or(*since, |link| link.told.max(*since));
+                following.busy |= now.since(told) > SPONSOR_SILENCE_US;
                 self.notice_standstill(now);
                 self.set_playhead(now);
                 self.report_ready(now);
@@ -180,26 +271,29 @@ impl<I: Input> Core<I> {
         self.post_to(wish.sponsor, message);
     }
 
-    pub(super) fn on_refuse(&mut self, _now: Time, from: PeerKey, why: Refusal) {
+    pub(super) fn on_refuse(&mut self, now: Time, from: PeerKey, why: Refusal) {
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
-        let asking = !matches!(following.stage, Stage::Downloading(_));
+        let asking = match &following.stage {
+            Stage::Downloading(download) => download.is_stuck(now),
+            Stage::Asking | Stage::Tail(_) => true,
+        };
         if why == Refusal::Busy {
-            following.busy = asking;
+            following.busy |= asking;
         } else if asking {
             self.effects.push(Effect::Event(Event::Refused(why)));
             self.stopped = true;
         }
     }
 
-    pub(super) fn on_follow(&mut self, _now: Time, from: PeerKey) {
+    pub(super) fn on_follow(&mut self, now: Time, from: PeerKey) {
         if let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from && self.session.is_some())
-            && matches!(following.stage, Stage::Asking)
+            && !matches!(following.stage, Stage::Tail(_))
         {
-            following.stage = Stage::Tail;
+            following.stage = Stage::Tail(now);
         }
     }
 
-    pub(super) fn on_offer(&mut self, _now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
+    pub(super) fn on_offer(&mut self, now: Time, from: PeerKey, transfer: u32, turn: Turn, offer: Offer) {
         if self.following.is_none() && self.on_state_offer(from, transfer, turn, &offer) {
             return;
         }
@@ -216,13 +310,16 @@ impl<I: Input> Core<I> {
             return;
         }
         let ack = match &mut following.stage {
-            Stage::Tail => return,
+            Stage::Tail(_) => return,
             Stage::Downloading(download) if download.turn == turn => download.receiver.resume(transfer, &offer).ok(),
             Stage::Asking | Stage::Downloading(_) => {
                 Receiver::new(transfer, offer, BLOB_BYTES_MAX).ok().map(|receiver| {
+                    let loading = Coming::Loading { turn, bytes: offer.packed_size };
+                    self.effects.push(Effect::Event(Event::Coming(loading)));
                     let ack = receiver.resume_state();
-                    let attestations = BTreeMap::new();
-                    following.stage = Stage::Downloading(Box::new(Download { turn, receiver, attestations }));
+                    let (attestations, early) = (BTreeMap::new(), (Vec::new(), 0));
+                    let download = Download { turn, receiver, attestations, early, heard: now };
+                    following.stage = Stage::Downloading(Box::new(download));
                     ack
                 })
             }
@@ -238,9 +335,12 @@ impl<I: Input> Core<I> {
         }
         let Some(following) = self.following.as_mut().filter(|f| f.wish.sponsor == from) else { return };
         if let Stage::Downloading(download) = &mut following.stage
-            && let Some(ack) = download.receiver.on_chunk(now, chunk)
+            && chunk.transfer == download.receiver.transfer()
         {
-            self.post_ack(from, ack);
+            download.heard = now;
+            if let Some(ack) = download.receiver.on_chunk(now, chunk) {
+                self.post_ack(from, ack);
+            }
         }
     }
 
@@ -265,6 +365,13 @@ impl<I: Input> Core<I> {
     /// Installs the blob once it is whole and a quorum of the members it names has signed it.
     fn install(&mut self, now: Time) {
         let Some(Following { stage: Stage::Downloading(download), wish, .. }) = &mut self.following else { return };
+        // Cuts or the log itself may have confirmed more meanwhile than the state contains: it is of no use then.
+        if self.session.as_ref().is_some_and(|s| download.turn.plus(1) < s.confirmed) {
+            if let Some(following) = &mut self.following {
+                (following.stage, following.asked) = (Stage::Asking, None);
+            }
+            return;
+        }
         if !download.receiver.is_complete() {
             return;
         }
@@ -275,13 +382,6 @@ impl<I: Input> Core<I> {
             self.stopped = true;
             return;
         };
-        // Cuts may have confirmed more meanwhile than the state contains: it is of no use then.
-        if self.session.as_ref().is_some_and(|s| head.turn.plus(1) < s.confirmed) {
-            if let Some(following) = &mut self.following {
-                (following.stage, following.asked) = (Stage::Asking, None);
-            }
-            return;
-        }
         let session = head.genesis.rules.session;
         let message = Attestation::message(session, head.turn, &download.receiver.offer().id);
         let signed = |player: Player| {
@@ -300,11 +400,11 @@ impl<I: Input> Core<I> {
             self.stopped = true;
             return;
         }
-        let world = Arc::new(world.to_vec());
-        self.install_parts(now, head, world);
+        let (world, early) = (Arc::new(world.to_vec()), std::mem::take(&mut download.early.0));
+        self.install_parts(now, head, world, &early);
     }
 
-    fn install_parts(&mut self, now: Time, head: BlobHead, world: Arc<Vec<u8>>) {
+    fn install_parts(&mut self, now: Time, head: BlobHead, world: Arc<Vec<u8>>, early: &[Run]) {
         let scenario = Arc::new(head.genesis.scenario.clone());
         let next = head.turn.plus(1);
         let roster = Arc::new(head.roster);
@@ -312,14 +412,17 @@ impl<I: Input> Core<I> {
         for (player, incarnation, chain) in head.authors {
             session.ledger.reopen((player, incarnation), next, chain);
         }
+        early.iter().for_each(|run| take_run(now, &mut session, run));
         let spectator = self.following.as_ref().is_some_and(|f| f.wish.spectator);
         for member in roster.members.iter().filter(|_| !spectator) {
             self.connect(now, member.key, &member.address);
         }
         self.session = Some(session);
         self.effects.push(Effect::Install { turn: Some(head.turn), scenario, snapshot: world });
+        self.effects.push(Effect::Event(Event::Coming(Coming::Installed { turn: head.turn })));
         if let Some(following) = &mut self.following {
-            (following.stage, following.asked, following.starts_over) = (Stage::Tail, None, false);
+            following.behind_from = Some(next);
+            (following.stage, following.asked, following.starts_over) = (Stage::Tail(now), None, false);
         }
     }
 
@@ -342,13 +445,18 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// Says that this peer keeps step, once it does.
+    /// Says that this peer keeps step, once it does; or gives up, where the world costs too much here.
     fn report_ready(&mut self, now: Time) {
         let Some(following) = self.following.as_mut().filter(|f| !f.wish.spectator) else { return };
         let Some(session) = &self.session else { return };
         let turn_us = session.genesis.rules.turn_us();
-        let (turns, us) = following.cost;
-        if turns >= COST_TURNS && us > turns * turn_us / 2 {
+        let (cost_us, turns) = (self.keeping.cost_us(), self.keeping.turns());
+        let percent = if following.returns.is_some() { RETURN_PERCENT } else { NEWCOMER_PERCENT };
+        let affords = cost_us * 100 <= turn_us * percent;
+        let costly = *following.costly.get_or_insert(now);
+        if affords {
+            following.costly = None;
+        } else if following.returns.is_none() && turns >= COST_TURNS && now.since(costly) >= COSTLY_US {
             self.effects.push(Effect::Event(Event::Refused(Refusal::TooSlow)));
             let sponsor = following.wish.sponsor;
             self.post_to(sponsor, Message::Farewell);
@@ -358,9 +466,24 @@ impl<I: Input> Core<I> {
         let Some(link) = self.links.get(&following.wish.sponsor) else { return };
         let Some(said) = link.said else { return };
         let joined = session.front.roster.joining().any(|(m, _)| m.key == self.key && m.life == self.life);
-        let near = session.front.next.plus(u64::from(session.front.roster.delay) + 2) >= said.next;
+        let reach = session.front.next.plus(u64::from(session.front.roster.delay) + 2);
+        // Who was too late over its network would be so again.
+        let delay_us_max = u64::from(session.genesis.rules.delay_turns_max) * turn_us;
+        let in_time = !link.rtt.is_known() || link.rtt.smooth_us() / 2 + turn_us <= delay_us_max;
+        let keeps = affords && in_time && reach.plus(HICCUP_US / turn_us) >= said.next;
+        let steady = following.returns.as_mut().is_none_or(|returns| returns.is_over(now, keeps));
+        // The join takes effect a window after it is in the log: who will have caught up long before that asks now.
+        let lag = said.next.0.saturating_sub(session.front.next.0);
+        let catches_up_us = lag * cost_us * turn_us / turn_us.saturating_sub(cost_us).max(1);
+        let soon =
+            cost_us * 2 <= turn_us && catches_up_us <= u64::from(session.genesis.rules.window_turns) * turn_us / 2;
+        let near = affords && steady && turns >= READY_TURNS && (reach >= said.next || soon);
         if near && !joined && self.leaving.is_none() && following.is_due(now) {
             let (sponsor, life) = (following.wish.sponsor, following.wish.life);
+            if let Some(from) = following.behind_from.take() {
+                let turns = session.front.next.0.saturating_sub(from.0);
+                self.effects.push(Effect::Event(Event::Coming(Coming::Ready { turns })));
+            }
             self.post_to(sponsor, Message::Ready { life });
         }
     }
@@ -414,15 +537,17 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// Goes on as a spectator after a removal, or asks to come back in a new life.
-    pub(super) fn follow_after_removal(&mut self, now: Time, comes_back: bool) {
+    /// Goes on as a spectator after a removal, for good or until it has kept step for so many microseconds and comes back
+    /// in a new life.
+    pub(super) fn follow_after_removal(&mut self, now: Time, returns: Option<u64>) {
         let Some(session) = &self.session else { return };
         let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
         let others = session.front.roster.members.iter().map(|m| m.key).filter(|key| *key != self.key);
         let Some(sponsor) = others.max_by_key(|key| heard(key)) else { return };
         self.life = self.life.wrapping_add(1);
         let simulation_revision = session.genesis.rules.simulation_revision;
-        let wish = Wish { sponsor, spectator: !comes_back, life: self.life, simulation_revision };
-        self.following = Some(Following::new(now, wish));
+        let wish = Wish { sponsor, spectator: returns.is_none(), life: self.life, simulation_revision };
+        let returns = returns.map(|lasts_us| Probation { lasts_us, since: None });
+        self.following = Some(Following { returns, ..Following::new(now, wish) });
     }
 }

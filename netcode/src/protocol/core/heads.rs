@@ -45,6 +45,16 @@ impl Heads {
         self.held.get(&life).into_iter().flat_map(move |heads| heads.range(turn..).map(|(_, head)| head))
     }
 
+    /// Whose heads are known.
+    pub fn lives(&self) -> Vec<Life> {
+        self.held.keys().copied().collect()
+    }
+
+    /// Drops a head that is none.
+    pub fn forget(&mut self, life: Life, turn: Turn) {
+        self.held.get_mut(&life).and_then(|heads| heads.remove(&turn));
+    }
+
     /// Keeps a head; the one that it contradicts, if there is one.
     fn keep(&mut self, life: Life, signed: &SignedHead) -> Option<SignedHead> {
         let heads = self.held.entry(life).or_default();
@@ -101,19 +111,22 @@ impl<I: Input> Core<I> {
     /// Our own head at a turn.
     fn own_head(&self, life: Life, turn: Turn) -> Option<SignedHead> {
         let session = self.session.as_ref()?;
-        let chain = session.ledger.author(life)?.chain_after(turn).filter(|_| turn < session.entered)?;
+        let chain = session.ledger.author(life)?.chain_after(turn)?;
         let head = Head { session: session.genesis.rules.session, player: life.0, incarnation: life.1, turn, chain };
         Some(head.sign(&self.config.identity))
     }
 
-    /// Signs our chain each time it has come to a turn at which heads are due, and tells every member.
-    pub(super) fn sign_head(&mut self) {
+    /// Signs our chain each time it has come to a turn at which heads are due, and where the membership will change: who
+    /// leaves then has all of what it was there for. Tells every member.
+    pub(super) fn sign_head(&mut self, now: Time) {
         let Some(session) = &self.session else { return };
         let Some(life) = session.life_of_key(&self.key, self.life) else { return };
         let every = u64::from(session.genesis.rules.head_turns.max(1));
-        let Some(last) = session.entered.0.checked_sub(1) else { return };
-        let turn = Turn(last / every * every);
-        if session.divergence.heads.signed == Some((life, turn)) {
+        let Some(last) = self.own_end().0.checked_sub(1) else { return };
+        let change = session.front.settled.next_change().map(|(_, at)| at.before());
+        let end = change.filter(|end| end.0 <= last);
+        let turn = end.unwrap_or(Turn(last / every * every));
+        if session.divergence.heads.signed.is_some_and(|(other, signed)| other == life && signed >= turn) {
             return;
         }
         let Some(signed) = self.own_head(life, turn) else { return };
@@ -121,25 +134,36 @@ impl<I: Input> Core<I> {
             session.divergence.heads.signed = Some((life, turn));
             session.divergence.heads.keep(life, &signed);
         }
-        self.tell_members(&Message::Head(signed));
-    }
-
-    /// Signs the end of our chain, when we leave.
-    pub(super) fn sign_last_head(&mut self) {
-        let Some(session) = &self.session else { return };
-        let Some(player) = session.front.roster.player_of(&self.key) else { return };
-        let last = session.entered.before();
-        let Some((life, _)) = session.ledger.life_at(player, last) else { return };
-        if let Some(signed) = self.own_head(life, last) {
+        if end.is_none() {
             self.tell_members(&Message::Head(signed));
+            return;
+        }
+        // To some there is no next one that would make up for a lost one.
+        for key in self.others() {
+            self.post_repeatedly(now, key, Message::Head(signed.clone()));
         }
     }
 
-    fn tell_members(&mut self, message: &Message) {
+    /// Signs our chain as far as it is confirmed, for our own recording: this peer ends.
+    pub(super) fn sign_last_head(&mut self) {
         let Some(session) = &self.session else { return };
-        let keys: Vec<PeerKey> =
-            session.front.roster.members.iter().map(|m| m.key).filter(|key| *key != self.key).collect();
-        for key in keys {
+        let Some(player) = session.front.roster.player_of(&self.key) else { return };
+        let last = session.confirmed.before();
+        let Some((life, _)) = session.ledger.life_at(player, last) else { return };
+        let signed = self.own_head(life, last);
+        if let (Some(session), Some(signed)) = (&mut self.session, signed) {
+            session.divergence.heads.keep(life, &signed);
+        }
+    }
+
+    /// The other members.
+    fn others(&self) -> Vec<PeerKey> {
+        let members = self.session.iter().flat_map(|session| &session.front.roster.members);
+        members.map(|m| m.key).filter(|key| *key != self.key).collect()
+    }
+
+    fn tell_members(&mut self, message: &Message) {
+        for key in self.others() {
             self.post_to(key, message.clone());
         }
     }
@@ -205,9 +229,7 @@ impl<I: Input> Core<I> {
         session.convicted.insert(head.player, proof.clone());
         session.divergence.heads.convicted_at = now;
         self.effects.push(Effect::Event(Event::Exposed { proof: Box::new(proof.clone()) }));
-        let keys: Vec<PeerKey> =
-            session.front.roster.members.iter().map(|m| m.key).filter(|key| *key != self.key).collect();
-        for key in keys {
+        for key in self.others() {
             self.post_repeatedly(now, key, Message::Expose(Box::new(proof.clone())));
         }
     }

@@ -3,6 +3,7 @@
 
 mod access;
 mod cutting;
+mod demotion;
 mod digests;
 mod divergence;
 mod following;
@@ -11,6 +12,7 @@ mod newcomers;
 mod receive;
 mod seats;
 mod send;
+mod signed;
 mod states;
 mod status;
 mod turns;
@@ -26,13 +28,15 @@ use super::entry::Proposal;
 use super::evidence::Proof;
 use super::ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
 use super::input::Input;
-use super::ledger::Ledger;
+use super::keeping::Keeping;
+use super::ledger::{Ledger, Life};
 use super::link::Link;
 use super::pace::Pace;
 use super::roster::Roster;
 use super::wire::Message;
 
 pub use access::KnownPeer;
+use demotion::Demotions;
 use digests::Digests;
 use divergence::Divergence;
 use following::Following;
@@ -41,6 +45,9 @@ use newcomers::Newcomers;
 use seats::Seats;
 use status::Counters;
 pub use status::{LinkStatus, Status};
+
+/// How long a peer that leaves waits for a log that stands still, microseconds.
+const LEAVING_US: u64 = 5_000_000;
 
 /// How a peer wants to come in.
 #[derive(Clone, Debug)]
@@ -109,8 +116,6 @@ struct Session<I: Input> {
     instance: Option<Instance>,
     pace: Pace,
     delay: DelayWish,
-    /// First turn without an entry of ours.
-    entered: Turn,
     digests: Digests,
     divergence: Divergence,
     convicted: BTreeMap<Player, Proof>,
@@ -139,16 +144,22 @@ pub struct Core<I: Input> {
     following: Option<Following>,
     newcomers: Newcomers,
     links: BTreeMap<PeerKey, Link>,
+    keeping: Keeping,
+    demotions: Demotions,
     /// Submitted, not yet entered.
     inputs: VecDeque<I>,
     proposals: Vec<Proposal>,
     effects: Vec<Effect<I>>,
     counters: Counters,
+    /// First turn of each life that was not told with a signature; none where nobody wants to know.
+    signed: Option<BTreeMap<Life, Turn>>,
     /// Something new is there to be sent to everybody.
     fresh: bool,
     /// Messages that are said more than once, as nobody answers them: when next, how often, to whom.
     repeated: Vec<(Time, u32, PeerKey, Message)>,
     leaving: Option<Time>,
+    /// When the log moved last: something was executed or confirmed.
+    moved: Time,
     /// The turn at which this peer ceased to be a member, last time it did.
     left_at: Option<Turn>,
     stopped: bool,
@@ -197,19 +208,34 @@ impl<I: Input> Core<I> {
             following: None,
             newcomers: Newcomers::default(),
             links: BTreeMap::new(),
+            keeping: Keeping::default(),
+            demotions: Demotions::default(),
             inputs: VecDeque::new(),
             proposals: Vec::new(),
             effects: Vec::new(),
             counters: Counters::default(),
+            signed: None,
             fresh: false,
             repeated: Vec::new(),
             leaving: None,
+            moved: Time(0),
             left_at: None,
             stopped: false,
             polled: Time(0),
             stirred: true,
             acknowledged: false,
             look_at: Time(0),
+        }
+    }
+
+    /// The transport has a link to this peer now: what was said in vain is said again at once.
+    pub fn connected(&mut self, now: Time, key: PeerKey) {
+        self.stirred = true;
+        if let Some(link) = self.links.get_mut(&key) {
+            link.send_at = now;
+        }
+        if let Some(following) = self.following.as_mut().filter(|following| *following.sponsor() == key) {
+            following.ask_again();
         }
     }
 
@@ -222,7 +248,7 @@ impl<I: Input> Core<I> {
     pub fn poll(&mut self, now: Time, effects: &mut Vec<Effect<I>>) {
         self.polled = now;
         if self.acknowledged && self.is_quiet(now) {
-            self.confirm_acknowledged();
+            self.confirm_acknowledged(now);
         }
         if !self.is_quiet(now) {
             self.look_at_everything(now);
@@ -252,6 +278,7 @@ impl<I: Input> Core<I> {
 
     fn look_at_everything(&mut self, now: Time) {
         if !self.stopped {
+            self.watch_step(now);
             self.follow(now);
             self.advance(now);
             self.cut(now);
@@ -300,31 +327,39 @@ impl<I: Input> Core<I> {
     }
 
     /// A person's decision after [`super::Event::Paused`]: a new session from the last confirmed turn, with this peer as
-    /// its only member. Nothing happens while no session is known.
-    pub fn fork(&mut self, now: Time, session: SessionId) {
+    /// its only member. What is to be done for that comes first, and leaves the world as it was confirmed. `None`, and
+    /// nothing has changed, while no session is known or this key never was a player of it.
+    pub fn fork(&mut self, now: Time, session: SessionId) -> Option<Vec<Effect<I>>> {
         self.stirred = true;
-        let Some(old) = &mut self.session else { return };
+        let old = self.session.as_mut()?;
+        let me = old.front.settled.player_of(&self.key)?;
+        let mut effects = std::mem::take(&mut self.effects);
         let confirmed = old.confirmed;
         if old.front.next > confirmed {
-            old.roll_back(now, confirmed, &mut self.effects);
+            old.roll_back(now, confirmed, &mut effects);
             self.counters.roll_backs += 1;
         }
-        let Some(me) = old.front.settled.player_of(&self.key) else { return };
         let mut genesis = (*old.genesis).clone();
         genesis.rules.session = session;
-        let roster = Arc::new(old.front.settled.forked(me));
+        self.life = self.life.wrapping_add(1);
+        let roster = Arc::new(old.front.settled.forked(me, self.life, confirmed));
         let chain = super::entry::chain_entry(&start_chain(&genesis), confirmed, &old.front.chain.0);
-        let events = old.front.settled.members.iter().filter(|m| m.player != me).map(|m| m.key).collect::<Vec<_>>();
-        self.effects.extend(events.into_iter().map(|to| Effect::Disconnect { to }));
+        effects.extend(self.links.keys().map(|to| Effect::Disconnect { to: *to }));
         self.session = Some(Session::new(now, Arc::new(genesis), confirmed, chain, roster));
         self.links.clear();
         self.newcomers = Newcomers::default();
-        self.following = None;
-        self.become_active(now);
+        (self.following, self.leaving, self.left_at, self.stopped) = (None, None, None, false);
+        self.keeping.forget();
+        self.demotions = Demotions::default();
+        self.proposals.clear();
+        self.repeated.clear();
+        Some(effects)
     }
 
     fn finish_leaving(&mut self, now: Time) {
         let Some(since) = self.leaving else { return };
+        // As long as the log moves, it is only a matter of time.
+        let stands = now.since(since.max(self.moved)) > LEAVING_US;
         let gone = match &self.session {
             None => true,
             Some(session) => {
@@ -335,13 +370,14 @@ impl<I: Input> Core<I> {
                 // Others may need our acknowledgement to confirm our last turn.
                 let heard = |link: &Link| link.confirmed >= settled || now.since(link.heard) > 4_000_000;
                 match member {
-                    Some(_) => (alone && self.links.values().all(heard)) || now.since(since) > 5_000_000,
-                    None => session.confirmed >= settled && self.links.values().all(heard),
+                    Some(_) => (alone && self.links.values().all(heard)) || stands,
+                    None => (session.confirmed >= settled && self.links.values().all(heard)) || stands,
                 }
             }
         };
         if gone {
             self.sign_last_head();
+            self.note_signed();
             self.effects.push(Effect::Event(Event::Gone));
             // With what was executed here: others may have this peer's word left to wait for.
             self.links.values_mut().for_each(|link| link.send_at = now);

@@ -104,7 +104,9 @@ impl<I: Input> Core<I> {
     fn on_turn(&mut self, now: Time, from: PeerKey, part: &TurnPart) {
         let Some(link) = self.links.get_mut(&from) else { return };
         let (newest, rtt_us) = link.on_turn(now, part);
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = &mut self.session else {
+            return self.following.iter_mut().for_each(|following| following.keep(&from, &part.runs));
+        };
         let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
         let member = session.seats.has(&from);
         let follows = sponsor == Some(&from);
@@ -133,10 +135,13 @@ impl<I: Input> Core<I> {
         }
         self.acknowledged |= link.confirmed > session.confirmed;
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
-        if part.next.plus(MARK_TURNS) < session.confirmed
-            && let (Some(epoch), Some(chain)) = (session.epoch_of(part.next), session.chain_before(part.next))
+        let common = part.next.min(session.confirmed);
+        let behind = part.next.plus(MARK_TURNS) < session.confirmed;
+        let waits = session.waiting.is_some() && part.claim().confirmed < common;
+        if (behind || waits)
+            && let (Some(epoch), Some(chain)) = (session.epoch_of(common), session.chain_before(common))
         {
-            post(link, Message::Mark { next: part.next, epoch, chain: chain.short() });
+            post(link, Message::Mark { next: common, epoch, chain: chain.short() });
             self.stirred = true;
         }
         if member || sponsor == Some(&from) {
@@ -198,7 +203,7 @@ fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, li
 }
 
 /// Keeps the entries of a run that are expected, and watches how early they come.
-fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run) {
+pub(super) fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run) {
     let life = (run.player, run.incarnation);
     let Some(author) = session.ledger.author_mut(life) else { return };
     for (i, bytes) in run.entries.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use crate::protocol::ids::{PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
+use crate::protocol::ledger::Author;
 
 use super::Core;
 
@@ -53,6 +54,8 @@ pub struct Status {
     pub garbage: u64,
     /// Entries held, of all authors: a measure of memory.
     pub entries_held: usize,
+    /// Average cost of the last turns, microseconds.
+    pub cost_us: u64,
     /// Links.
     pub links: Vec<LinkStatus>,
 }
@@ -75,6 +78,13 @@ impl Counters {
 }
 
 impl<I: Input> Core<I> {
+    /// First turn for which nothing of ours is entered; of turns to come, if we are or will be a member.
+    pub(super) fn own_end(&self) -> Turn {
+        let session = self.session.as_ref();
+        let life = session.and_then(|s| s.life_of_key(&self.key, self.life));
+        session.zip(life).and_then(|(s, life)| s.ledger.author(life)).map_or(Turn(0), Author::end)
+    }
+
     /// Where the session stands. Before there is one, everything is 0.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -96,7 +106,7 @@ impl<I: Input> Core<I> {
             epoch: roster.map_or(0, |r| r.epoch),
             next_turn: session.map_or(Turn(0), |s| s.front.next),
             unconfirmed: session.map_or(Turn(0), |s| s.confirmed),
-            entered: session.map_or(Turn(0), |s| s.entered),
+            entered: self.own_end(),
             delay_turns: roster.map_or(0, |r| r.delay),
             playhead: session.map_or(0.0, |s| s.pace.playhead(self.polled)),
             stalled_turns: self.counters.stalled_turns,
@@ -105,6 +115,7 @@ impl<I: Input> Core<I> {
             ballots: self.counters.ballots,
             garbage: self.counters.garbage,
             entries_held: session.map_or(0, |s| s.ledger.lives().map(|(_, author)| author.len()).sum()),
+            cost_us: self.keeping.cost_us(),
             links: links.collect(),
         }
     }

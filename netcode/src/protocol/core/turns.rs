@@ -10,7 +10,7 @@ use crate::protocol::effect::{Change, Departure, Effect, Event, Frame};
 use crate::protocol::entry::{Entry, Proposal};
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
-use crate::protocol::ledger::{Ledger, Life};
+use crate::protocol::ledger::{Author, Ledger, Life};
 use crate::protocol::link::Link;
 use crate::protocol::pace::Pace;
 use crate::protocol::roster::{Member, Rejected, Roster};
@@ -53,7 +53,6 @@ impl<I: Input> Session<I> {
             instance: None,
             pace,
             delay,
-            entered: next,
             digests: Digests::default(),
             divergence: Divergence::default(),
             convicted: BTreeMap::new(),
@@ -149,6 +148,8 @@ impl<I: Input> Session<I> {
         let sealed = self.instance.as_ref().is_some_and(|i| i.is_sealed());
         // What the log has settled is acted upon only when it cannot be rolled back any more.
         let settled = self.front.settled.next_change();
+        // With a fork it begins, and is settled as such.
+        let settled = settled.filter(|(settled, _)| *settled < self.front.next);
         let waits = settled.is_some_and(|(settled, at)| at <= self.front.next && settled >= self.confirmed);
         // Without a member there is nobody to write the log.
         !self.front.roster.members.is_empty()
@@ -188,6 +189,9 @@ impl<I: Input> Session<I> {
             }
             after = Arc::new(roster);
         }
+        executed.kicks = proposals()
+            .filter_map(|(by, p)| if let Proposal::Kick { player } = p { Some((by, *player)) } else { None })
+            .collect();
         executed.snapshot_for = proposals().filter(|(_, p)| matches!(p, Proposal::Snapshot)).map(|(a, _)| a).collect();
         let frame = Arc::new(frame);
         self.records.push_back(Record {
@@ -213,9 +217,12 @@ impl<I: Input> Session<I> {
         sponsor: Option<&PeerKey>,
     ) -> bool {
         let before = self.confirmed;
-        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum.
+        // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum. It may be one who has joined
+        // since, where those of the epoch to be confirmed are gone.
+        let told = |roster| self.links_of(roster, links).map(|(_, link)| link.confirmed).max();
+        let deciding = Some(self.deciding_roster()).filter(|roster| !Arc::ptr_eq(roster, &self.front.roster));
         let sponsor = sponsor.and_then(|sponsor| links.get(sponsor)).map(|link| link.confirmed);
-        let told = self.links_of(self.deciding_roster(), links).map(|(_, link)| link.confirmed).max().max(sponsor);
+        let told = told(&self.front.roster).max(deciding.and_then(told)).max(sponsor);
         self.confirmed = self.confirmed.max(told.unwrap_or(Turn(0)).min(self.front.next));
         // A decided cut is held by a quorum: it confirms what is executed up to it.
         if let Some(cut) = self.cuts.get(&self.deciding_roster().epoch)
@@ -278,9 +285,21 @@ impl<I: Input> Session<I> {
             None => Arc::clone(&self.base),
         };
         self.refresh();
+        self.forget_unsettled();
         self.digests.roll_back(first.turn);
         self.pace.hold(now, first.turn);
         effects.push(Effect::RollBack { to: first.turn.0.checked_sub(1).map(Turn) });
+    }
+
+    /// Forgets the lives that only what was rolled back has settled: another log may give their numbers to others, or
+    /// have them begin at another turn. Nobody has written in them, as their joins were not confirmed.
+    fn forget_unsettled(&mut self) {
+        let (roster, next) = (&self.front.roster, self.front.next);
+        let (ledger, settled) = (&mut self.ledger, |life: Life| {
+            let is = |m: &Member| (m.player, m.incarnation) == life;
+            roster.members.iter().any(is) || roster.joining().any(|(m, _)| is(m))
+        });
+        ledger.retain(|life, start| start < next || settled(life));
     }
 
     /// Forgets what nobody can ask for any more.
@@ -330,20 +349,30 @@ pub(super) struct Executed {
     pub rejected: Vec<Rejected>,
     /// Members that want a snapshot after the turn.
     pub snapshot_for: Vec<Player>,
+    /// Votes to remove a member: by whom, about whom.
+    pub kicks: Vec<(Player, Player)>,
 }
 
 impl<I: Input> Core<I> {
     /// Submits, executes and confirms what is due.
     pub(super) fn advance(&mut self, now: Time) {
         self.enter(now);
-        for _ in 0..BURST_TURNS {
+        let burst = self.burst_turns(BURST_TURNS);
+        let (turns, cost_us) = (self.keeping.turns(), self.keeping.cost_us());
+        let lot = self.following.as_mut().map_or(burst, |following| following.lot(now, turns, cost_us));
+        let mut executed = 0;
+        while executed < lot {
             let Some(session) = &mut self.session else { return };
             // Whoever only follows takes each turn as it comes; the playhead is for those who write.
             let due = self.following.is_some() || session.pace.due(now) >= session.front.next;
             if !due || !session.is_open() || !self.execute_one(now) {
                 break;
             }
+            executed += 1;
             self.enter(now);
+        }
+        if let Some(following) = &mut self.following {
+            following.note_more(executed == lot);
         }
         self.note_waiting(now);
         self.confirm_turns(now);
@@ -353,26 +382,24 @@ impl<I: Input> Core<I> {
     fn enter(&mut self, now: Time) {
         let Some(session) = &mut self.session else { return };
         let roster = &session.front.roster;
-        let member = roster.member_by_key(&self.key).map(|m| (m.player, m.incarnation, m.first, m.life));
-        let joining = || roster.joining().map(|(m, at)| (m.player, m.incarnation, at, m.life, m.key));
-        let joining = joining().find(|j| j.4 == self.key).map(|j| (j.0, j.1, j.2, j.3));
-        let Some((player, incarnation, first, life)) = member.or(joining) else { return };
-        if life != self.life {
-            return;
-        }
-        session.entered = session.entered.max(first);
+        let member = roster.member_by_key(&self.key);
+        // As long as the join may be rolled back, nothing is entered: it could be settled again for another turn.
+        let joining = roster.joining_since(&self.key).filter(|(_, settled)| *settled < session.confirmed);
+        let Some(writer) = member.or(joining.map(|(m, _)| m)).filter(|m| m.life == self.life) else { return };
+        let life = (writer.player, writer.incarnation);
+        let Some(mut entered) = session.ledger.author(life).map(Author::end) else { return };
         // A turn's entry is made when the playhead is the input delay away from it, whether or not the log waits.
         let due = session.pace.due(now);
         let head = if self.following.is_some() { due } else { due.min(session.front.next) };
         let end = head.plus(u64::from(session.front.roster.delay) + 1);
         if member.is_some()
-            && session.entered < end
+            && entered < end
             && let Some(wish) = session.delay.wish(now, session.front.roster.delay, session.genesis.rules.turn_us())
         {
             self.proposals.retain(|p| !matches!(p, Proposal::Delay { .. }));
             self.proposals.push(Proposal::Delay { turns: wish });
         }
-        while session.entered < end {
+        while entered < end {
             let mut input = self.inputs.pop_front().unwrap_or_else(I::neutral);
             while let Some(later) = self.inputs.pop_front() {
                 if let Some(rest) = input.merge(later) {
@@ -381,10 +408,10 @@ impl<I: Input> Core<I> {
                 }
             }
             let entry = Entry::new(input, &mut self.proposals);
-            if let Some(author) = session.ledger.author_mut((player, incarnation)) {
-                author.insert(session.entered, entry);
+            if let Some(author) = session.ledger.author_mut(life) {
+                author.insert(entered, entry);
             }
-            session.entered = session.entered.plus(1);
+            entered = entered.plus(1);
             self.fresh = true;
         }
     }
@@ -404,12 +431,15 @@ impl<I: Input> Core<I> {
             }
         }
         session.pace.release(now);
+        self.moved = now;
         self.effects.push(Effect::Execute(frame));
         let after = Arc::clone(&session.front.roster);
         self.note_changes(now, turn, &changes, &before);
         if before.delay != after.delay {
             self.effects.push(Effect::Event(Event::Delay { turns: after.delay, turn: turn.plus(1) }));
         }
+        let votes = executed.kicks.iter().map(|(by, about)| Effect::Event(Event::Voted { by: *by, about: *about }));
+        self.effects.extend(votes);
         self.note_snapshot_wanted(turn, &executed.snapshot_for);
         self.note_rejected(now, &executed.rejected);
         self.connect_to_joining(now, &after);
@@ -440,15 +470,22 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent.
+    /// This peer is a member no longer: it watches, and comes back by itself if it only fell silent or could not keep step.
     pub(super) fn note_removed(&mut self, now: Time, why: Departure) {
-        self.effects.push(Effect::Event(Event::Removed { why }));
-        // Whoever follows already has this behind it: what was removed is a life that never began.
-        if self.leaving.is_some() || self.following.is_some() {
+        // Whoever follows already has this behind it: what was removed is a life that never began, or long over.
+        if self.following.is_some() {
             return;
         }
-        let comes_back = matches!(why, Departure::Silent | Departure::Replaced);
-        self.follow_after_removal(now, comes_back);
+        self.effects.push(Effect::Event(Event::Removed { why }));
+        if self.leaving.is_some() {
+            return;
+        }
+        let returns = match why {
+            Departure::Silent | Departure::Replaced => Some(0),
+            Departure::Demoted => Some(self.demotions.probation_us(now)),
+            Departure::Left | Departure::Kicked | Departure::Exposed | Departure::Forked => None,
+        };
+        self.follow_after_removal(now, returns);
     }
 
     /// A founder, or the only member of a fork, is active from the first turn.
@@ -491,11 +528,11 @@ impl<I: Input> Core<I> {
     /// Judges acknowledgements, confirms and forgets.
     pub(super) fn confirm_turns(&mut self, now: Time) {
         self.judge_claims(now);
-        self.confirm_acknowledged();
+        self.confirm_acknowledged(now);
     }
 
     /// Confirms what has been acknowledged, and forgets.
-    pub(super) fn confirm_acknowledged(&mut self) {
+    pub(super) fn confirm_acknowledged(&mut self, now: Time) {
         self.acknowledged = false;
         let sponsor = self.following.as_ref().map(Following::sponsor);
         let keep_from = self.newcomers.keep_from();
@@ -503,13 +540,17 @@ impl<I: Input> Core<I> {
         if !session.confirm(&self.key, &self.links, sponsor) {
             return;
         }
+        self.moved = now;
         if session.instance.as_ref().is_some_and(|i| i.epoch < session.deciding_roster().epoch) {
             session.instance = None;
         }
         let turn = session.confirmed.before();
         let chain = session.chain_before(session.confirmed).unwrap_or_default();
         self.effects.push(Effect::Confirm { turn, chain });
-        session.prune(keep_from);
+        self.note_signed();
+        if let Some(session) = &mut self.session {
+            session.prune(keep_from);
+        }
     }
 }
 

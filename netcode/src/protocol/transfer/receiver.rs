@@ -71,6 +71,11 @@ impl Receiver {
         &self.offer
     }
 
+    /// Number of the transfer that it comes in.
+    pub fn transfer(&self) -> u32 {
+        self.transfer
+    }
+
     /// Goes on with another sender of the same packing, or with the same one after a break. What it answers goes to that
     /// sender, which then leaves out what is there.
     ///

@@ -43,6 +43,14 @@ struct Seat {
     digest: u64,
     history: Vec<u64>,
     lives: u64,
+    /// What a turn costs, microseconds, and whether the core is told.
+    cost_us: u64,
+    honest: bool,
+    /// Until when it steps its world and does nothing else, and what came meanwhile.
+    busy_until: u64,
+    inbox: Vec<(usize, Vec<u8>)>,
+    /// Which session it is in: others hear nothing of it.
+    session: u64,
 }
 
 /// What happens on the way from one seat to another: the datagram as it arrives, if it does.
@@ -66,13 +74,15 @@ pub struct Table {
     random: Random,
     flying: BinaryHeap<Reverse<Flying>>,
     sent: u64,
-    chains: BTreeMap<u64, Hash>,
+    chains: BTreeMap<(u64, u64), Hash>,
     bytes: u64,
     submitted: BTreeMap<Vec<u8>, u64>,
     latencies: Vec<u64>,
     tamper: Option<Tamper>,
     /// Turns after which a seat's world goes wrong, once each.
     corrupt: BTreeMap<usize, u64>,
+    /// Seats all of whose ways are worse than the others'.
+    bad_seats: BTreeMap<usize, Link>,
     events: Vec<(usize, Event)>,
     compared: Vec<Compared>,
 }
@@ -109,6 +119,7 @@ impl Table {
             latencies: Vec::new(),
             tamper: None,
             corrupt: BTreeMap::new(),
+            bad_seats: BTreeMap::new(),
             events: Vec::new(),
             compared: Vec::new(),
         };
@@ -145,6 +156,44 @@ impl Table {
         self.corrupt.insert(seat, turn);
     }
 
+    /// From now on a turn costs a seat so much of its time; `honest`: its core is told.
+    pub fn cost(&mut self, seat: usize, us: u64, honest: bool) {
+        (self.seats[seat].cost_us, self.seats[seat].honest) = (us, honest);
+    }
+
+    /// From now on all ways are like this, or all ways from and to one seat.
+    pub fn network(&mut self, link: Link) {
+        self.link = link;
+    }
+
+    /// As [`Self::network`], for one seat; `None`: as the others' again.
+    pub fn network_of(&mut self, seat: usize, link: Option<Link>) {
+        match link {
+            Some(link) => drop(self.bad_seats.insert(seat, link)),
+            None => drop(self.bad_seats.remove(&seat)),
+        }
+    }
+
+    /// Nobody does anything for so long, and what was on its way is lost: all machines were suspended.
+    pub fn suspend(&mut self, us: u64) {
+        self.now += us;
+        self.flying.clear();
+    }
+
+    /// A seat goes on alone, in a session of its own.
+    pub fn fork(&mut self, seat: usize) {
+        self.seats[seat].session = seat as u64 + 1;
+        let mut core = self.seats[seat].core.take().expect("somebody sits there");
+        let effects = core.fork(Time(self.now), SessionId([seat as u8 + 100; 16])).expect("a member forks");
+        self.obey(seat, &mut core, effects);
+        self.seats[seat].core = Some(core);
+    }
+
+    /// A seat votes to remove a player.
+    pub fn kick(&mut self, seat: usize, player: u32) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").kick(Player(player));
+    }
+
     /// What a seat was told.
     pub fn events(&self, seat: usize) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(move |(i, _)| *i == seat).map(|(_, event)| event)
@@ -165,6 +214,16 @@ impl Table {
         self.seats[seat].core.as_ref().map(Core::status).expect("somebody sits there")
     }
 
+    /// A seat's core tells entries with their signatures from now on.
+    pub fn tell_signed(&mut self, seat: usize) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").tell_signed();
+    }
+
+    /// A seat asks to leave.
+    pub fn leave(&mut self, seat: usize) {
+        self.seats[seat].core.as_mut().expect("somebody sits there").leave(Time(self.now));
+    }
+
     pub fn kill(&mut self, seat: usize) {
         self.seats[seat].core = None;
     }
@@ -177,14 +236,28 @@ impl Table {
         i
     }
 
+    /// A new peer that only watches; returns its seat.
+    pub fn watch(&mut self, sponsor: usize) -> usize {
+        let i = self.seats.len();
+        self.seats.push(Seat::new(i, None));
+        self.start(i, sponsor, true);
+        i
+    }
+
     pub fn restart(&mut self, i: usize, sponsor: usize) {
+        self.start(i, sponsor, false);
+    }
+
+    fn start(&mut self, i: usize, sponsor: usize, spectator: bool) {
         for seat in self.seats.iter_mut().filter_map(|s| s.core.as_mut()) {
             seat.admit(key(i), Admission { role: 1, invite: None, address: vec![i as u8] });
         }
+        let session = self.seats[sponsor].session;
         let seat = &mut self.seats[i];
+        seat.session = session;
         seat.lives += 1;
         let life = seat.lives * 1000 + i as u64;
-        let wish = Wish { sponsor: key(sponsor), spectator: false, life, simulation_revision: 0 };
+        let wish = Wish { sponsor: key(sponsor), spectator, life, simulation_revision: 0 };
         seat.core = Some(Core::join(Time(self.now), seat.config.clone(), wish));
     }
 
@@ -195,8 +268,13 @@ impl Table {
             self.now += 1000;
             while self.flying.peek().is_some_and(|next| next.0.0 <= self.now) {
                 let Some(Reverse((at, _, from, to, bytes))) = self.flying.pop() else { break };
-                if let Some(core) = &mut self.seats[to].core {
-                    core.handle(Time(at), key(from), &bytes);
+                let strangers = self.seats[from].session != self.seats[to].session;
+                let seat = &mut self.seats[to];
+                match &mut seat.core {
+                    _ if strangers => {}
+                    Some(_) if seat.busy_until > self.now => seat.inbox.push((from, bytes)),
+                    Some(core) => core.handle(Time(at), key(from), &bytes),
+                    None => {}
                 }
             }
             for i in 0..self.seats.len() {
@@ -206,8 +284,14 @@ impl Table {
     }
 
     fn poll(&mut self, i: usize) {
+        if self.seats[i].busy_until > self.now {
+            return;
+        }
         let Some(mut core) = self.seats[i].core.take() else { return };
         let now = Time(self.now);
+        for (from, bytes) in std::mem::take(&mut self.seats[i].inbox) {
+            core.handle(now, key(from), &bytes);
+        }
         let status = core.status();
         if status.player.is_some() && self.now.is_multiple_of(17_000) {
             let input = [&self.now.to_le_bytes()[..4], &[i as u8; 4]].concat();
@@ -216,6 +300,15 @@ impl Table {
         }
         let mut effects = Vec::new();
         core.poll(now, &mut effects);
+        let took_us = self.obey(i, &mut core, effects);
+        // A turn that takes next to no time takes none, so that most tests run as if worlds were free.
+        self.seats[i].busy_until = self.now + took_us / 1000 * 1000;
+        self.seats[i].core = Some(core);
+    }
+
+    /// Does what a core asks for; returns what that took, microseconds.
+    fn obey(&mut self, i: usize, core: &mut Core<Input>, effects: Vec<Effect<Input>>) -> u64 {
+        let mut took_us = 0;
         for effect in effects {
             match effect {
                 Effect::Send { to, bytes } => {
@@ -236,9 +329,10 @@ impl Table {
                             bent.encode()
                         }
                     };
-                    if self.random.unit() >= self.link.loss {
-                        let jitter = (self.random.unit() * 2.0 - 1.0) * self.link.jitter_us as f64;
-                        let at = self.now + (self.link.delay_us as f64 + jitter) as u64;
+                    let link = self.bad_seats.get(&i).or_else(|| self.bad_seats.get(&to)).copied().unwrap_or(self.link);
+                    if self.random.unit() >= link.loss {
+                        let jitter = (self.random.unit() * 2.0 - 1.0) * link.jitter_us as f64;
+                        let at = self.now + took_us + (link.delay_us as f64 + jitter) as u64;
                         self.sent += 1;
                         self.flying.push(Reverse((at, self.sent, i, to, bytes)));
                     }
@@ -257,7 +351,8 @@ impl Table {
                         seat.digest ^= 1;
                     }
                     seat.history.push(seat.digest);
-                    core.executed(frame.turn, seat.digest, 100);
+                    took_us += seat.cost_us;
+                    core.executed(frame.turn, seat.digest, if seat.honest { seat.cost_us } else { 0 });
                 }
                 Effect::RollBack { to } => {
                     let seat = &mut self.seats[i];
@@ -265,7 +360,7 @@ impl Table {
                     seat.digest = seat.history.last().copied().unwrap_or(0);
                 }
                 Effect::Confirm { turn, chain } => {
-                    let known = *self.chains.entry(turn.0).or_insert(chain);
+                    let known = *self.chains.entry((self.seats[i].session, turn.0)).or_insert(chain);
                     assert_eq!(known, chain, "seat {i} confirms another {turn}");
                 }
                 Effect::SnapshotWanted { turn } => {
@@ -294,7 +389,7 @@ impl Table {
                 Effect::Connect { .. } | Effect::Disconnect { .. } => {}
             }
         }
-        self.seats[i].core = Some(core);
+        took_us
     }
 
     pub fn report(&mut self) -> Report {
@@ -316,6 +411,18 @@ impl Table {
 
 impl Seat {
     fn new(i: usize, core: Option<Core<Input>>) -> Self {
-        Self { config: config(i), core, digest: 0, history: Vec::new(), lives: 0 }
+        let (history, inbox) = (Vec::new(), Vec::new());
+        Self {
+            config: config(i),
+            core,
+            digest: 0,
+            history,
+            lives: 0,
+            cost_us: 100,
+            honest: true,
+            busy_until: 0,
+            inbox,
+            session: 0,
+        }
     }
 }
