@@ -1,28 +1,26 @@
 //! What is below our core: nothing but the network, or the transport with its encryption over real UDP sockets.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use netcode::protocol::{Hash, PeerKey, SessionId, Time};
-use netcode::transport::{Endpoint, Hello, Identity, Incoming, Limits, OVERHEAD_BYTES, Policy, UdpWire, Wire};
+use netcode::transport::{Endpoint, Hello, Identity, Incoming, OVERHEAD_BYTES, Policy};
 
-use crate::link::Network;
-
-/// The network, for all peers of a session.
-pub type Shared = Rc<RefCell<Network>>;
+use crate::relay::{Relay, Shared};
 
 /// Carries one peer's datagrams.
 pub trait Carrier {
-    /// Whether there is something to receive.
+    /// Whether there is something to receive. Not timed.
     fn is_due(&self, now_us: u64) -> bool;
     /// Takes what has come: from whom, what.
     fn receive(&mut self, now_us: u64, into: &mut Vec<(PeerKey, Vec<u8>)>);
     fn send(&mut self, now_us: u64, to: PeerKey, bytes: Vec<u8>);
     /// Nothing more is sent now.
     fn flush(&mut self);
+    /// Gives what was sent to the network. Not timed.
+    fn collect(&mut self, now_us: u64);
 }
 
 /// The keys of a session's peers, the same each time.
@@ -63,64 +61,15 @@ impl Carrier for Bare {
     }
 
     fn flush(&mut self) {}
-}
 
-/// What all wires of a session share.
-struct Air {
-    network: Shared,
-    now_us: u64,
-    peers: BTreeMap<SocketAddr, usize>,
-    /// What waits in each peer's socket, in order: from whom, and when it arrives, if it does.
-    in_sockets: Vec<VecDeque<(usize, Option<u64>)>>,
-}
-
-/// A real UDP socket on loopback. What comes out of it is kept until the network would have delivered it.
-struct DelayedUdp {
-    own: usize,
-    socket: UdpWire,
-    addresses: Vec<SocketAddr>,
-    air: Rc<RefCell<Air>>,
-}
-
-impl std::fmt::Debug for DelayedUdp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DelayedUdp {}", self.own)
-    }
-}
-
-impl Wire for DelayedUdp {
-    fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        let air = &mut *self.air.borrow_mut();
-        let fate = air.network.borrow_mut().fate(air.now_us, bytes.len());
-        air.in_sockets[air.peers[&to]].push_back((self.own, fate));
-        self.socket.send(to, bytes)
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let air = &mut *self.air.borrow_mut();
-        let mut network = air.network.borrow_mut();
-        // Loopback neither loses nor overtakes; what the network loses has to be read away here.
-        while let Ok((length, _)) = self.socket.receive(buffer) {
-            let (from, fate) = air.in_sockets[self.own].pop_front().expect("every datagram was noted");
-            if let Some(at_us) = fate {
-                network.put(at_us, from, self.own, buffer[..length].to_vec());
-            }
-        }
-        let (from, bytes) = network.arrived(air.now_us, self.own).ok_or(io::ErrorKind::WouldBlock)?;
-        buffer[..bytes.len()].copy_from_slice(&bytes);
-        Ok((bytes.len(), self.addresses[from]))
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
+    fn collect(&mut self, _now_us: u64) {}
 }
 
 /// The whole way: laminar, Noise, UDP.
 pub struct Sealed {
     own: usize,
-    endpoint: Endpoint<DelayedUdp>,
-    air: Rc<RefCell<Air>>,
+    endpoint: Endpoint,
+    relay: Rc<RefCell<Relay>>,
     /// Time of the endpoint when the session begins: the handshakes are over by then.
     began_us: u64,
 }
@@ -128,37 +77,29 @@ pub struct Sealed {
 impl Sealed {
     /// All peers, connected with each other.
     pub fn all(peers: usize, network: &Shared) -> Vec<Self> {
+        let relay = Rc::new(RefCell::new(Relay::new(peers, network)));
         let identities = identities(peers);
-        let sockets: Vec<UdpWire> =
-            (0..peers).map(|_| UdpWire::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a socket on loopback")).collect();
-        let addresses: Vec<SocketAddr> =
-            sockets.iter().map(|socket| socket.local_addr().expect("it is bound")).collect();
-        let numbers = addresses.iter().enumerate().map(|(at, address)| (*address, at)).collect();
-        let in_sockets = vec![VecDeque::new(); peers];
-        let air = Air { network: Rc::clone(network), now_us: 0, peers: numbers, in_sockets };
-        let air = Rc::new(RefCell::new(air));
         let hello = Hello { session: SessionId([1; 16]), scenario: Hash::default(), revision: 0 };
         let members: BTreeMap<PeerKey, u8> = identities.iter().map(|identity| (identity.key(), 0)).collect();
         let mut all = Vec::new();
-        for (own, socket) in sockets.into_iter().enumerate() {
-            let wire = DelayedUdp { own, socket, addresses: addresses.clone(), air: Rc::clone(&air) };
+        for own in 0..peers {
             let policy = Policy { members: members.clone(), ..Policy::default() };
             let identity = Identity::from_seed(&[own as u8 + 1; 32]);
-            let mut endpoint =
-                Endpoint::over(wire, identity, hello, policy, Limits::default()).expect("random numbers");
+            let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+            let mut endpoint = Endpoint::bind(anywhere, identity, hello, policy).expect("a socket on loopback");
+            relay.borrow_mut().add(own, endpoint.local_addr().expect("it is bound"));
             for other in 0..own {
-                endpoint.connect(Time(0), identities[other].key(), addresses[other], None).expect("there is room");
+                let address = relay.borrow().address(own, other);
+                endpoint.connect(Time(0), identities[other].key(), address, None).expect("there is room");
             }
-            all.push(Self { own, endpoint, air: Rc::clone(&air), began_us: 0 });
+            all.push(Self { own, endpoint, relay: Rc::clone(&relay), began_us: 0 });
         }
         shake_hands(&mut all);
         all
     }
 
     fn poll(&mut self, now_us: u64) -> Vec<Incoming> {
-        let time_us = self.began_us + now_us;
-        self.air.borrow_mut().now_us = time_us;
-        self.endpoint.poll(Time(time_us))
+        self.endpoint.poll(Time(self.began_us + now_us))
     }
 }
 
@@ -168,17 +109,18 @@ fn shake_hands(all: &mut [Sealed]) {
     while all.iter().any(|peer| peer.endpoint.peers().count() + 1 < all.len()) {
         now_us += 1000;
         assert!(now_us < 60_000_000, "the peers find each other");
-        all.iter_mut().for_each(|peer| drop(peer.poll(now_us)));
+        for peer in &mut *all {
+            peer.relay.borrow_mut().deliver(now_us, peer.own);
+            drop(peer.poll(now_us));
+            peer.relay.borrow_mut().collect(now_us, peer.own);
+        }
     }
     all.iter_mut().for_each(|peer| peer.began_us = now_us);
 }
 
 impl Carrier for Sealed {
     fn is_due(&self, now_us: u64) -> bool {
-        let now_us = self.began_us + now_us;
-        let air = self.air.borrow();
-        let in_socket = air.in_sockets[self.own].iter().any(|(_, fate)| fate.is_some_and(|at_us| at_us <= now_us));
-        in_socket || air.network.borrow().has_arrived(now_us, self.own)
+        self.relay.borrow_mut().deliver(self.began_us + now_us, self.own)
     }
 
     fn receive(&mut self, now_us: u64, into: &mut Vec<(PeerKey, Vec<u8>)>) {
@@ -188,12 +130,15 @@ impl Carrier for Sealed {
         }));
     }
 
-    fn send(&mut self, now_us: u64, to: PeerKey, bytes: Vec<u8>) {
-        self.air.borrow_mut().now_us = self.began_us + now_us;
+    fn send(&mut self, _now_us: u64, to: PeerKey, bytes: Vec<u8>) {
         self.endpoint.send(to, &bytes);
     }
 
     fn flush(&mut self) {
         self.endpoint.flush();
+    }
+
+    fn collect(&mut self, now_us: u64) {
+        self.relay.borrow_mut().collect(self.began_us + now_us, self.own);
     }
 }

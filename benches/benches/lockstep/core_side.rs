@@ -12,9 +12,10 @@ use netcode::{Config, Core, Effect};
 use serde_json::{Value, json};
 
 use crate::Session;
-use crate::carriers::{Bare, Carrier, Sealed, Shared, identities};
+use crate::carriers::{Bare, Carrier, Sealed, identities};
 use crate::link::Network;
 use crate::measure::{DELAY_FRAMES, FRAME_US, FRAMES_PER_S, InputBytes, Tally};
+use crate::relay::Shared;
 
 /// How far apart the peers' clocks are.
 const CLOCKS_APART_US: u64 = 1_000_000_000;
@@ -98,8 +99,8 @@ impl<C: Carrier> Ours<C> {
     }
 
     /// One peer's work, as a driver would do it.
-    fn run(&mut self, now_us: u64, own: usize) {
-        if self.peers[own].carrier.is_due(now_us) {
+    fn run(&mut self, now_us: u64, own: usize, has_arrived: bool) {
+        if has_arrived {
             let carrier = &mut self.peers[own].carrier;
             self.tally.timed(|| carrier.receive(now_us, &mut self.incoming));
             self.note_arrivals(now_us, own);
@@ -129,6 +130,7 @@ impl<C: Carrier> Ours<C> {
             carrier.flush();
             executed
         });
+        carrier.collect(now_us);
         for effect in executed {
             match effect {
                 Effect::Execute(frame) => {
@@ -166,8 +168,9 @@ impl<C: Carrier> Session for Ours<C> {
     fn step(&mut self, now_us: u64) {
         for own in 0..self.peers.len() {
             let peer = &self.peers[own];
-            if peer.carrier.is_due(now_us) || peer.core.wake_at() <= clock(now_us, own) {
-                self.run(now_us, own);
+            let has_arrived = peer.carrier.is_due(now_us);
+            if has_arrived || peer.core.wake_at() <= clock(now_us, own) {
+                self.run(now_us, own, has_arrived);
             }
         }
     }

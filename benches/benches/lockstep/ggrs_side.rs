@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 
 use ggrs::{
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::Session;
 use crate::link::Network;
 use crate::measure::{DELAY_FRAMES, FRAME_US, FRAMES_PER_S, InputBytes, Tally};
+use crate::relay::{Relay, Shared};
 
 /// The types of the game.
 pub struct Game;
@@ -35,9 +37,33 @@ struct Boxes {
 }
 
 /// As `UdpNonBlockingSocket`, without the system calls.
-struct Socket(Rc<RefCell<Boxes>>);
+struct Memory(Rc<RefCell<Boxes>>);
 
-impl NonBlockingSocket<usize> for Socket {
+/// As `UdpNonBlockingSocket`, which does not tell its port.
+struct Udp {
+    socket: UdpSocket,
+    /// Where this peer finds each of the others.
+    addresses: Vec<SocketAddr>,
+    buffer: [u8; 4096],
+}
+
+impl NonBlockingSocket<usize> for Udp {
+    fn send_to(&mut self, message: &Message, to: &usize) {
+        let bytes = bincode::serialize(message).expect("messages of ggrs can be written");
+        self.socket.send_to(&bytes, self.addresses[*to]).expect("loopback takes it");
+    }
+
+    fn receive_all_messages(&mut self) -> Vec<(usize, Message)> {
+        let mut received = Vec::new();
+        while let Ok((length, from)) = self.socket.recv_from(&mut self.buffer) {
+            let from = self.addresses.iter().position(|address| *address == from).expect("a peer of the session");
+            received.extend(bincode::deserialize(&self.buffer[..length]).ok().map(|message| (from, message)));
+        }
+        received
+    }
+}
+
+impl NonBlockingSocket<usize> for Memory {
     fn send_to(&mut self, message: &Message, to: &usize) {
         let bytes = bincode::serialize(message).expect("messages of ggrs can be written");
         self.0.borrow_mut().leaving.push((*to, bytes));
@@ -52,6 +78,8 @@ impl NonBlockingSocket<usize> for Socket {
 struct Peer {
     session: P2PSession<Game>,
     boxes: Rc<RefCell<Boxes>>,
+    /// Something has arrived in its socket.
+    has_arrived: bool,
     random: Random,
     /// Time that is not yet made into frames, and when the loop ran last.
     saved_us: f64,
@@ -65,14 +93,18 @@ struct Peer {
 /// A session of ggrs.
 pub struct Ggrs {
     peers: Vec<Peer>,
-    network: Network,
+    network: Shared,
+    /// With real sockets.
+    relay: Option<Relay>,
     tally: Tally,
     lockstep: bool,
 }
 
 impl Ggrs {
-    /// `prediction`: 0 for lockstep.
-    pub fn new(peers: usize, prediction: usize, delay_frames: usize, seed: u64) -> Self {
+    /// `prediction`: 0 for lockstep. `udp`: with sockets and their system calls, as we have them.
+    pub fn new(peers: usize, prediction: usize, delay_frames: usize, seed: u64, udp: bool) -> Self {
+        let network = Rc::new(RefCell::new(Network::new(seed, peers)));
+        let mut relay = udp.then(|| Relay::new(peers, &network));
         let peer = |own: usize| {
             let mut builder = SessionBuilder::<Game>::new()
                 .with_num_players(peers)
@@ -85,18 +117,28 @@ impl Ggrs {
                 builder = builder.add_player(kind, player).expect("every player once");
             }
             let boxes = Rc::new(RefCell::new(Boxes::default()));
-            let session = builder.start_p2p_session(Socket(boxes.clone())).expect("all players are there");
+            let session = match &mut relay {
+                None => builder.start_p2p_session(Memory(boxes.clone())),
+                Some(relay) => {
+                    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket on loopback");
+                    socket.set_nonblocking(true).expect("sockets can do that");
+                    relay.add(own, socket.local_addr().expect("it is bound"));
+                    let addresses = (0..peers).map(|other| relay.address(own, other)).collect();
+                    builder.start_p2p_session(Udp { socket, addresses, buffer: [0; 4096] })
+                }
+            };
+            let session = session.expect("all players are there");
             let random = Random::new(seed, own as u64 + 1);
-            Peer { session, boxes, random, saved_us: 0.0, last_us: 0, input: None, refused: false, frame: 0 }
+            let (saved_us, last_us, frame) = (0.0, 0, 0);
+            Peer { session, boxes, has_arrived: false, random, saved_us, last_us, input: None, refused: false, frame }
         };
-        let count = peers;
         let peers = (0..peers).map(peer).collect();
-        Self { peers, network: Network::new(seed, count), tally: Tally::default(), lockstep: prediction == 0 }
+        Self { peers, network, relay, tally: Tally::default(), lockstep: prediction == 0 }
     }
 
     /// Lockstep at the input delay that everyone here has.
-    pub fn lockstep(peers: usize, seed: u64) -> Self {
-        Self::new(peers, 0, DELAY_FRAMES as usize, seed)
+    pub fn lockstep(peers: usize, seed: u64, udp: bool) -> Self {
+        Self::new(peers, 0, DELAY_FRAMES as usize, seed, udp)
     }
 
     /// Frames that are due, as in the example's loop. A frame that is refused is tried again at the next round.
@@ -163,13 +205,20 @@ impl Ggrs {
 impl Session for Ggrs {
     fn step(&mut self, now_us: u64) {
         for own in 0..self.peers.len() {
-            while let Some(arrived) = self.network.arrived(now_us, own) {
-                self.peers[own].boxes.borrow_mut().arrived.push_back(arrived);
-            }
             let peer = &mut self.peers[own];
+            match &mut self.relay {
+                Some(relay) => peer.has_arrived = relay.deliver(now_us, own),
+                None => {
+                    let mut boxes = peer.boxes.borrow_mut();
+                    while let Some(arrived) = self.network.borrow_mut().arrived(now_us, own) {
+                        boxes.arrived.push_back(arrived);
+                    }
+                    peer.has_arrived = !boxes.arrived.is_empty();
+                }
+            }
             // Between frames only if there is something to receive, which is kinder than the example's loop.
             let running = peer.session.current_state() == SessionState::Running;
-            if !running || !peer.boxes.borrow().arrived.is_empty() {
+            if !running || peer.has_arrived {
                 let session = &mut peer.session;
                 self.tally.timed(|| session.poll_remote_clients());
                 peer.session.events().for_each(drop);
@@ -177,7 +226,10 @@ impl Session for Ggrs {
             self.frames(now_us, own);
             let leaving = std::mem::take(&mut self.peers[own].boxes.borrow_mut().leaving);
             for (to, bytes) in leaving {
-                self.network.send(now_us, own, to, bytes);
+                self.network.borrow_mut().send(now_us, own, to, bytes);
+            }
+            if let Some(relay) = &mut self.relay {
+                relay.collect(now_us, own);
             }
         }
     }
@@ -185,10 +237,10 @@ impl Session for Ggrs {
     fn measure_from(&mut self, now_us: u64) {
         let running = self.peers.iter().all(|peer| peer.session.current_state() == SessionState::Running);
         assert!(running, "the peers of ggrs have found each other");
-        self.tally.restart(now_us, &self.network);
+        self.tally.restart(now_us, &self.network.borrow());
     }
 
     fn figures(&mut self, span_us: u64) -> Value {
-        self.tally.figures(self.peers.len(), &self.network, span_us)
+        self.tally.figures(self.peers.len(), &self.network.borrow(), span_us)
     }
 }

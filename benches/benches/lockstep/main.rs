@@ -9,6 +9,7 @@ mod core_side;
 mod ggrs_side;
 mod link;
 mod measure;
+mod relay;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -30,23 +31,40 @@ trait Session {
     fn figures(&mut self, span_us: u64) -> Value;
 }
 
-fn sessions() -> Vec<(&'static str, Box<dyn Session>)> {
-    vec![
-        ("ours_2", Box::new(Ours::sealed(2, 5))),
-        ("ours_4", Box::new(Ours::sealed(4, 6))),
-        ("ours_protocol_2", Box::new(Ours::bare(2, 7))),
-        ("ours_protocol_4", Box::new(Ours::bare(4, 8))),
-        ("ggrs_lockstep_2", Box::new(Ggrs::lockstep(2, 1))),
-        ("ggrs_lockstep_4", Box::new(Ggrs::lockstep(4, 2))),
-        // Its usual mode: predicted frames, rolled back; the input delay of its example.
-        ("ggrs_rollback_2", Box::new(Ggrs::new(2, 8, 2, 3))),
-        ("ggrs_rollback_4", Box::new(Ggrs::new(4, 8, 2, 4))),
-    ]
-}
+/// A session, as it is made.
+type Make = fn() -> Box<dyn Session>;
+
+/// All sessions. Those of ggrs with its usual mode have predicted frames, rolled back, and the input delay of its example.
+const SESSIONS: &[(&str, Make)] = &[
+    ("ours_2", || Box::new(Ours::sealed(2, 5))),
+    ("ours_4", || Box::new(Ours::sealed(4, 6))),
+    ("ggrs_udp_lockstep_2", || Box::new(Ggrs::lockstep(2, 1, true))),
+    ("ggrs_udp_lockstep_4", || Box::new(Ggrs::lockstep(4, 2, true))),
+    ("ggrs_udp_rollback_2", || Box::new(Ggrs::new(2, 8, 2, 3, true))),
+    ("ggrs_udp_rollback_4", || Box::new(Ggrs::new(4, 8, 2, 4, true))),
+    ("ours_protocol_2", || Box::new(Ours::bare(2, 7))),
+    ("ours_protocol_4", || Box::new(Ours::bare(4, 8))),
+    ("ggrs_lockstep_2", || Box::new(Ggrs::lockstep(2, 1, false))),
+    ("ggrs_lockstep_4", || Box::new(Ggrs::lockstep(4, 2, false))),
+    ("ggrs_rollback_2", || Box::new(Ggrs::new(2, 8, 2, 3, false))),
+    ("ggrs_rollback_4", || Box::new(Ggrs::new(4, 8, 2, 4, false))),
+];
+
+/// Those that take the time as an argument.
+const VIRTUAL_SESSIONS: &[(&str, Make)] = &[
+    ("ours_virtual_2", || Box::new(Ours::bare(2, 9))),
+    ("ours_virtual_4", || Box::new(Ours::bare(4, 9))),
+    ("ours_udp_virtual_2", || Box::new(Ours::sealed(2, 9))),
+    ("ours_udp_virtual_4", || Box::new(Ours::sealed(4, 9))),
+];
 
 /// Runs all sessions side by side.
-fn run(settle_us: u64, span_us: u64) -> Value {
-    let mut sessions = sessions();
+fn run(settle_us: u64, span_us: u64, only: &dyn Fn(&str) -> bool) -> Value {
+    let chosen = SESSIONS.iter().filter(|(name, _)| only(name));
+    let mut sessions: Vec<(&str, Box<dyn Session>)> = chosen.map(|(name, make)| (*name, make())).collect();
+    if sessions.is_empty() {
+        return Value::Object(Map::new());
+    }
     let began = Instant::now();
     let mut measuring = false;
     let mut round = 0;
@@ -70,16 +88,16 @@ fn run(settle_us: u64, span_us: u64) -> Value {
     Value::Object(figures.collect::<Map<_, _>>())
 }
 
-/// Runs our core alone in virtual time, for what is too rare to be seen in half a minute.
-fn run_virtual(settle_us: u64, span_us: u64) -> Vec<(String, Value)> {
-    let one = |peers: usize| {
-        let mut session = Ours::bare(peers, 9);
+/// Runs our sessions alone in virtual time: for what is too rare to be seen in half a minute, and for a profiler.
+fn run_virtual(settle_us: u64, span_us: u64, only: &dyn Fn(&str) -> bool) -> Vec<(String, Value)> {
+    let one = |(name, make): &(&str, Make)| {
+        let mut session = make();
         (0..settle_us).step_by(ROUND_US as usize).for_each(|now_us| session.step(now_us));
         session.measure_from(settle_us);
         (settle_us..settle_us + span_us).step_by(ROUND_US as usize).for_each(|now_us| session.step(now_us));
-        (format!("ours_virtual_{peers}"), session.figures(span_us))
+        ((*name).to_owned(), session.figures(span_us))
     };
-    [2, 4].map(one).to_vec()
+    VIRTUAL_SESSIONS.iter().filter(|(name, _)| only(name)).map(one).collect()
 }
 
 /// `bench/lockstep.json` in the target folder that this program was built in.
@@ -97,17 +115,22 @@ fn main() {
         return;
     }
     if !arguments.iter().any(|argument| argument == "--bench") {
-        run(2_500_000, 1_000_000);
-        run_virtual(5_000_000, 10_000_000);
+        run(2_500_000, 1_000_000, &|_| true);
+        run_virtual(5_000_000, 10_000_000, &|_| true);
         return;
     }
-    let mut figures = if std::env::var("VIRT").is_ok() { serde_json::json!({}) } else { run(5_000_000, 30_000_000) };
-    for (name, value) in run_virtual(5_000_000, 600_000_000) {
+    // For a profiler: `--only=ours_2,ours_virtual_2` runs those and writes no file; `--virtual-s=60` runs so long.
+    let option = |name| arguments.iter().find_map(|argument| argument.strip_prefix(name));
+    let only = option("--only=");
+    let virtual_us = option("--virtual-s=").and_then(|s| s.parse::<u64>().ok()).unwrap_or(600) * 1_000_000;
+    let is_wanted = |name: &str| only.is_none_or(|names| names.split(',').any(|wanted| wanted == name));
+    let mut figures = run(5_000_000, 30_000_000, &is_wanted);
+    for (name, value) in run_virtual(5_000_000, virtual_us, &is_wanted) {
         figures[name] = value;
     }
     let text = serde_json::to_string_pretty(&figures).expect("numbers and names");
     println!("{text}");
-    let Some(file) = results_file() else { return };
+    let Some(file) = results_file().filter(|_| only.is_none()) else { return };
     let written =
         file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text + "\n"));
     if let Err(error) = written {

@@ -174,7 +174,7 @@ impl<I: Input> Ledger<I> {
     pub fn prune(&mut self, turn: Turn, is_over: impl Fn(Life) -> bool) {
         self.authors.retain(|life, author| {
             author.prune(turn);
-            !(is_over(*life) && author.end() <= turn)
+            !(author.end() <= turn && is_over(*life))
         });
     }
 

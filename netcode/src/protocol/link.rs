@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::ids::{Player, Time, Turn};
 use super::loss::{Arrival, Arrivals, Redundancy, Rtt};
+use super::series::Series;
 use super::turn_part::{HELD_UNIT_US, TurnPart};
 use super::wire::Message;
 
@@ -62,7 +63,7 @@ pub struct Link {
     /// Entries that it wants passed on.
     pub needs: Vec<(Player, Turn)>,
     /// Digests that it told of our common log, by turn.
-    pub digests: BTreeMap<Turn, u64>,
+    pub digests: Series,
     /// Up to which turn its digests are compared with ours.
     pub compared: Turn,
     /// Round-trip times.
@@ -73,8 +74,8 @@ pub struct Link {
     pub arrivals: Arrivals,
     /// First of our entries that it lacks, and which later ones it has.
     acked: Option<(Turn, u32)>,
-    /// Our entries on the way: how often sent, when last.
-    sent: BTreeMap<Turn, (u32, Time)>,
+    /// Our entries on the way, in order: how often sent, when last.
+    sent: VecDeque<(Turn, u32, Time)>,
     /// Others' entries on the way.
     relayed: BTreeMap<Player, Relayed>,
     number: u16,
@@ -106,13 +107,13 @@ impl Link {
             agreed: Turn(0),
             claims: VecDeque::new(),
             needs: Vec::new(),
-            digests: BTreeMap::new(),
+            digests: Series::default(),
             compared: Turn(0),
             rtt: Rtt::default(),
             redundancy: Redundancy::default(),
             arrivals: Arrivals::default(),
             acked: None,
-            sent: BTreeMap::new(),
+            sent: VecDeque::new(),
             relayed: BTreeMap::new(),
             number: 0,
             sent_at: VecDeque::new(),
@@ -134,8 +135,8 @@ impl Link {
     pub fn on_turn(&mut self, now: Time, part: &TurnPart) -> (bool, Option<u64>) {
         let newest = self.is_newest(part.number);
         let rtt_us = part.echo.and_then(|(number, held)| {
-            let (_, sent) = self.sent_at.iter().find(|(n, _)| *n == number)?;
-            Some(now.since(*sent).saturating_sub(u64::from(held) * HELD_UNIT_US))
+            let sent = self.sent_at(number)?;
+            Some(now.since(sent).saturating_sub(u64::from(held) * HELD_UNIT_US))
         });
         if let Some(sample) = rtt_us {
             self.rtt.observe(sample);
@@ -150,9 +151,17 @@ impl Link {
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
             self.acked = Some((Turn(first), part.ack.1));
-            self.sent.retain(|turn, _| turn.0 >= first);
+            while self.sent.pop_front_if(|(turn, ..)| turn.0 < first).is_some() {}
         }
         (true, rtt_us)
+    }
+
+    /// When the datagram with this number was sent, if it is one of the last. They are numbered without a gap.
+    fn sent_at(&self, number: u16) -> Option<Time> {
+        let (last, _) = self.sent_at.back()?;
+        let back = usize::from(last.wrapping_sub(number));
+        let at = self.sent_at.len().checked_sub(back + 1)?;
+        self.sent_at.get(at).map(|(_, sent)| *sent)
     }
 
     /// Whether a datagram is the newest so far. A peer that forgot the link counts from 0 again: several that are all
@@ -215,9 +224,12 @@ impl Link {
         (from..end.0)
             .filter(|turn| !has(*turn))
             .map(Turn)
-            .filter(|turn| match self.sent.get(turn) {
-                Some((times, last)) => u64::from(*times) < count || now.since(*last) >= patience_us,
-                None => true,
+            .filter(|turn| match self.place_of(*turn) {
+                Ok(at) => {
+                    let (_, times, last) = self.sent[at];
+                    u64::from(times) < count || now.since(last) >= patience_us
+                }
+                Err(_) => true,
             })
             .collect()
     }
@@ -225,10 +237,16 @@ impl Link {
     /// Notes that these entries of ours are in a datagram sent now.
     pub fn note_sent(&mut self, now: Time, turns: &[Turn]) {
         for turn in turns {
-            let (times, last) = self.sent.entry(*turn).or_insert((0, now));
-            *times += 1;
-            *last = now;
+            match self.place_of(*turn) {
+                Ok(at) => (self.sent[at].1, self.sent[at].2) = (self.sent[at].1 + 1, now),
+                Err(at) => self.sent.insert(at, (*turn, 1, now)),
+            }
         }
+    }
+
+    /// Where an entry of ours is among those on the way, or would be.
+    fn place_of(&self, turn: Turn) -> Result<usize, usize> {
+        self.sent.binary_search_by_key(&turn, |(turn, ..)| *turn)
     }
 
     /// From which turn on a relayed author's entries shall be in the datagram that is sent now, when `from` is needed
@@ -260,7 +278,7 @@ impl Link {
     /// What was agreed beyond `next` is not any more: the log was rolled back to there.
     pub fn roll_back(&mut self, next: Turn) {
         self.agreed = self.agreed.min(next);
-        self.digests.split_off(&next);
+        self.digests.drop_from(next);
     }
 }
 

@@ -16,6 +16,7 @@ mod link;
 mod loss;
 mod pace;
 mod roster;
+mod series;
 pub mod signed;
 pub mod transfer;
 mod turn_part;

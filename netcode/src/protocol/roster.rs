@@ -158,7 +158,8 @@ impl Roster {
 
     /// The member with this number.
     pub fn member(&self, player: Player) -> Option<&Member> {
-        self.members.iter().find(|m| m.player == player)
+        let at = self.members.binary_search_by_key(&player, |m| m.player).ok()?;
+        self.members.get(at)
     }
 
     /// The member with this key.

@@ -205,6 +205,8 @@ const HAS_DIGEST: u8 = 2;
 const HAS_DIGEST_AGE: u8 = 4;
 const HAS_NEEDS: u8 = 8;
 const HAS_MASK: u8 = 16;
+/// The incarnation that is not written: a founder's, and that of whoever joined for the first time.
+const FIRST_INCARNATION: u32 = 1;
 
 impl TurnPart {
     /// Appends the part.
@@ -290,7 +292,7 @@ impl TurnPart {
 
 impl Run {
     fn write(&self, next: Turn, out: &mut Vec<u8>) {
-        let again = self.incarnation != 0;
+        let again = self.incarnation != FIRST_INCARNATION;
         write_varint(out, u64::from(self.player.0) << 1 | u64::from(again));
         if again {
             write_varint(out, u64::from(self.incarnation));
@@ -313,7 +315,7 @@ impl Run {
     fn read(next: Turn, at: &mut Cursor<'_>) -> Option<Self> {
         let author = at.varint()?;
         let player = Player(u32::try_from(author >> 1).ok()?);
-        let incarnation = if author & 1 == 1 { at.short()? } else { 0 };
+        let incarnation = if author & 1 == 1 { at.short()? } else { FIRST_INCARNATION };
         let first = at.turn_from(next)?;
         let form = at.count(2 * RUN_ENTRIES_MAX + 1)?;
         let count = form >> 1;
@@ -471,7 +473,7 @@ pub(super) mod tests {
             ack: (3, 0),
             digest: Some((1, u64::MAX)),
             needs: Vec::new(),
-            runs: vec![Run { player: Player(3), incarnation: 0, first: Turn(20_008), entries }],
+            runs: vec![Run { player: Player(3), incarnation: 1, first: Turn(20_008), entries }],
         }
     }
 
@@ -515,7 +517,7 @@ pub(super) mod tests {
             ack: (-1, 0x81),
             digest: Some((2, 0)),
             needs: vec![(Player(4), Turn(99))],
-            runs: vec![run(1, 5), run(2, 0), run(3, 0)],
+            runs: vec![run(1, 5), run(2, 1), run(3, 1)],
             ..TurnPart::default()
         };
         let mut bytes = Vec::new();

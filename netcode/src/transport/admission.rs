@@ -26,6 +26,7 @@ struct Admitted {
 
 impl<W: Wire> Gate<W> {
     pub(super) fn on_handshake(&mut self, from: SocketAddr, datagram: &[u8]) -> Result<(), Reject> {
+        self.tick_at = self.now;
         match Packet::parse(datagram).ok_or(Reject::Malformed)? {
             Packet::Hello { index, echo, mark } => {
                 if !is_same(&mark, &handshake::mark(&self.mark_key, index, &echo)) {

@@ -73,6 +73,8 @@ pub(super) struct Gate<W> {
     pub datagrams_left: u32,
     /// Noise computations left in this poll.
     pub handshakes_left: u32,
+    /// When links and sessions are looked after next.
+    pub tick_at: Time,
     draw: Draw,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
@@ -109,6 +111,7 @@ impl<W: Wire> Gate<W> {
             stats: Stats::default(),
             datagrams_left: 0,
             handshakes_left: 0,
+            tick_at: Time(0),
             draw,
             incoming: vec![0; DATAGRAM_BYTES_MAX],
             outgoing: Vec::with_capacity(DATAGRAM_BYTES_MAX),

@@ -34,6 +34,9 @@ const CONFIRM_US: u64 = 200_000;
 /// A farewell may be lost; so many are sent.
 const BYES: usize = 3;
 
+/// Time between two looks at what is due, microseconds.
+const TICK_US: u64 = 10_000;
+
 /// What a session is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -126,6 +129,7 @@ impl<W: Wire> Gate<W> {
             return Err(ConnectError::BadKey);
         }
         let now = self.now;
+        self.tick_at = now;
         let link = self.link(key).ok_or(ConnectError::Full)?;
         let attempt = link.wish.take().filter(|wish| wish.address == address).and_then(|wish| wish.attempt);
         link.wish = Some(Wish {
@@ -287,9 +291,13 @@ impl<W: Wire> Gate<W> {
         }
     }
 
-    /// Does what is due.
+    /// Does what is due, now and then: all that it does is due after a tenth of a second or more.
     pub fn tick(&mut self) {
         let now = self.now;
+        if now < self.tick_at {
+            return;
+        }
+        self.tick_at = now.plus(TICK_US);
         self.sessions.retain(|_, session| match session.standing {
             Standing::HalfOpen { until } | Standing::Replaced { until } => now < until,
             Standing::Current { .. } => true,

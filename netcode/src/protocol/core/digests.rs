@@ -1,7 +1,6 @@
 //! Digests of confirmed turns, compared between peers: where logs agree and states do not, somebody's simulation has
 //! gone wrong. What follows is in `states`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::protocol::effect::{Effect, Event};
@@ -9,6 +8,7 @@ use crate::protocol::ids::{PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
+use crate::protocol::series::Series;
 
 use super::Core;
 use super::states::Desync;
@@ -19,7 +19,7 @@ const KEPT: usize = 512;
 /// Our own digests.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
-    pub(super) ours: BTreeMap<Turn, u64>,
+    pub(super) ours: Series,
     /// The desync that was reported and is not mended.
     pub(super) desync: Option<Desync>,
     /// How often this peer has taken the others' state.
@@ -29,12 +29,12 @@ pub(super) struct Digests {
 impl Digests {
     /// The newest digest.
     pub fn newest(&self) -> Option<(Turn, u64)> {
-        self.ours.last_key_value().map(|(turn, digest)| (*turn, *digest))
+        self.ours.newest()
     }
 
     /// Takes back what was executed from a turn on.
     pub fn roll_back(&mut self, next: Turn) {
-        self.ours.split_off(&next);
+        self.ours.drop_from(next);
     }
 
     /// Whether the log has to wait: states differ and nobody can say whose is right.
@@ -49,9 +49,7 @@ impl Digests {
 
     fn note(&mut self, turn: Turn, digest: u64) {
         self.ours.insert(turn, digest);
-        while self.ours.len() > KEPT {
-            self.ours.pop_first();
-        }
+        self.ours.keep(KEPT);
     }
 }
 
@@ -102,33 +100,30 @@ impl<I: Input> Core<I> {
         // A turn can be confirmed before the world has told its digest.
         let known = session.digests.newest().map_or(Turn(0), |(turn, _)| turn.plus(1));
         let confirmed = session.confirmed.min(known);
-        let roster = Arc::clone(&session.front.roster);
         let mut first = None;
         let mut differing = Vec::new();
         let behind = |link: &Link| link.compared < confirmed;
-        let members = |key: &PeerKey| roster.member_by_key(key).is_some();
-        for (key, link) in self.links.iter_mut().filter(|(key, link)| behind(link) && members(key)) {
+        for (key, link) in self.links.iter_mut().filter(|(key, link)| behind(link) && session.seats.has(key)) {
             let told = link.digests.range(link.compared.min(confirmed)..confirmed);
-            let mut pairs = told.filter_map(|(turn, theirs)| Some((*turn, *theirs, *session.digests.ours.get(turn)?)));
-            match pairs.find(|(_, theirs, ours)| theirs != ours) {
-                Some((turn, ..)) => {
+            let pairs = told.filter_map(|(turn, theirs)| Some((turn, theirs, session.digests.ours.get(turn)?)));
+            let differs = pairs.filter(|(_, theirs, ours)| theirs != ours).map(|(turn, ..)| turn).next();
+            match differs {
+                Some(turn) => {
                     first = Some(first.unwrap_or(turn).min(turn));
                     differing.push(*key);
                 }
                 None => link.compared = link.compared.max(confirmed),
             }
-            while link.digests.len() > KEPT {
-                link.digests.pop_first();
-            }
+            link.digests.keep(KEPT);
         }
         let Some(first) = first else { return };
+        let roster = Arc::clone(&session.front.roster);
         // The first turn at or after it that a majority has told of decides who is right.
-        let candidates: Vec<(Turn, u64)> =
-            session.digests.ours.range(first..confirmed).map(|(t, d)| (*t, *d)).collect();
+        let candidates: Vec<(Turn, u64)> = session.digests.ours.range(first..confirmed).collect();
         for (turn, ours) in candidates {
             let told = |key: &PeerKey| match self.links.get(key) {
                 _ if *key == self.key => Some(ours),
-                link => link?.digests.get(&turn).copied(),
+                link => link?.digests.get(turn),
             };
             let digests: Vec<(Player, u64)> =
                 roster.members.iter().filter_map(|m| Some((m.player, told(&m.key)?))).collect();

@@ -95,6 +95,11 @@ impl Divergence {
         self.apart
     }
 
+    /// Whether no log differs and nothing is repaired.
+    pub fn is_calm(&self) -> bool {
+        self.conflicts.is_empty() && self.findings.is_empty() && self.repair.is_none() && !self.apart
+    }
+
     /// Notes that a peer is asked to pass on entries.
     pub fn note_asked(&mut self, now: Time, relay: PeerKey) {
         self.asked.insert(relay, now);

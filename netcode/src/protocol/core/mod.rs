@@ -10,6 +10,7 @@ mod following;
 mod heads;
 mod newcomers;
 mod receive;
+mod seats;
 mod send;
 mod signed;
 mod sponsors;
@@ -42,6 +43,7 @@ use divergence::Divergence;
 use following::Following;
 pub use newcomers::Admission;
 use newcomers::Newcomers;
+use seats::Seats;
 use status::Counters;
 pub use status::{LinkStatus, Status};
 
@@ -97,10 +99,16 @@ struct Session<I: Input> {
     /// Membership that was settled before the oldest record.
     base: Arc<Roster>,
     front: Front,
+    /// The members in force in the next turn, by key.
+    seats: Seats,
     /// Executed turns, the last one before `front.next`; the confirmed ones among them are kept for a while.
     records: VecDeque<Record>,
     /// First turn that is not confirmed.
     confirmed: Turn,
+    /// How many members at least have yet to acknowledge that turn, when they were counted last, less those that have.
+    lacking: usize,
+    /// Up to where it was when old turns were forgotten last.
+    pruned: Turn,
     ledger: Ledger<I>,
     /// Frames as executed and not yet old.
     frames: VecDeque<Arc<Frame<I>>>,
@@ -157,6 +165,12 @@ pub struct Core<I: Input> {
     left_at: Option<Turn>,
     stopped: bool,
     polled: Time,
+    /// Something came that may need more than an acknowledgement to be taken.
+    stirred: bool,
+    /// An acknowledgement was taken.
+    acknowledged: bool,
+    /// When everything is looked at again at the latest.
+    look_at: Time,
 }
 
 impl<I: Input> Core<I> {
@@ -209,11 +223,15 @@ impl<I: Input> Core<I> {
             left_at: None,
             stopped: false,
             polled: Time(0),
+            stirred: true,
+            acknowledged: false,
+            look_at: Time(0),
         }
     }
 
     /// The transport has a link to this peer now: what was said in vain is said again at once.
     pub fn connected(&mut self, now: Time, key: PeerKey) {
+        self.stirred = true;
         if let Some(link) = self.links.get_mut(&key) {
             link.send_at = now;
         }
@@ -230,6 +248,36 @@ impl<I: Input> Core<I> {
     /// Does what is due and appends what is to be done, in order.
     pub fn poll(&mut self, now: Time, effects: &mut Vec<Effect<I>>) {
         self.polled = now;
+        if self.acknowledged && self.is_quiet(now) {
+            self.confirm_acknowledged(now);
+        }
+        if !self.is_quiet(now) {
+            self.look_at_everything(now);
+        }
+        effects.append(&mut self.effects);
+    }
+
+    /// Whether acknowledgements are all that there is to do now: the log moves, and nobody wants anything else. Most
+    /// datagrams come between two turns, when it is so.
+    fn is_quiet(&self, now: Time) -> bool {
+        let calm = |s: &Session<I>| {
+            let moves = s.waiting.is_none() && s.pace.due(now) < s.front.next;
+            moves
+                && s.instance.is_none()
+                && s.digests.desync.is_none()
+                && s.convicted.is_empty()
+                && s.divergence.is_calm()
+        };
+        now < self.look_at
+            && !self.stirred
+            && self.following.is_none()
+            && self.leaving.is_none()
+            && self.repeated.is_empty()
+            && self.newcomers.is_idle()
+            && self.session.as_ref().is_some_and(calm)
+    }
+
+    fn look_at_everything(&mut self, now: Time) {
         if !self.stopped {
             self.watch_step(now);
             self.follow(now);
@@ -242,7 +290,8 @@ impl<I: Input> Core<I> {
         }
         self.repeat(now);
         self.send(now);
-        effects.append(&mut self.effects);
+        self.stirred = false;
+        self.look_at = self.rest_wakes_at(now);
     }
 
     /// When to poll next at the latest.
@@ -250,16 +299,22 @@ impl<I: Input> Core<I> {
     pub fn wake_at(&self) -> Time {
         let now = self.polled;
         let turn = self.session.as_ref().map_or(Time(u64::MAX), |s| s.pace.next_turn_at(now));
+        turn.min(self.look_at).max(now)
+    }
+
+    /// When anything but the next turn is due.
+    fn rest_wakes_at(&self, now: Time) -> Time {
         let transfers =
             self.newcomers.wake_at().min(self.following.as_ref().map_or(Time(u64::MAX), Following::wake_at));
         let links = self.links.values().map(|link| link.send_at).min().unwrap_or(Time(u64::MAX));
         // Time-outs need no exact time.
         let states = self.session.as_ref().map_or(Time(u64::MAX), |s| s.digests.wake_at());
-        turn.min(transfers).min(states).min(links).min(now.plus(20_000)).max(now)
+        transfers.min(states).min(links).min(now.plus(20_000)).max(now)
     }
 
     /// Asks to leave in good order; [`super::Event::Gone`] says when it is done.
     pub fn leave(&mut self, now: Time) {
+        self.stirred = true;
         if self.leaving.is_none() {
             self.leaving = Some(now);
             self.proposals.push(Proposal::Leave);
@@ -268,6 +323,7 @@ impl<I: Input> Core<I> {
 
     /// Votes to remove a player for good.
     pub fn kick(&mut self, player: Player) {
+        self.stirred = true;
         self.proposals.push(Proposal::Kick { player });
     }
 
@@ -275,6 +331,7 @@ impl<I: Input> Core<I> {
     /// its only member. What is to be done for that comes first, and leaves the world as it was confirmed. `None`, and
     /// nothing has changed, while no session is known or this key never was a player of it.
     pub fn fork(&mut self, now: Time, session: SessionId) -> Option<Vec<Effect<I>>> {
+        self.stirred = true;
         let old = self.session.as_mut()?;
         let me = old.front.settled.player_of(&self.key)?;
         let mut effects = std::mem::take(&mut self.effects);

@@ -124,6 +124,11 @@ impl Newcomers {
         self.guests.get(key).map(|guest| guest.life)
     }
 
+    /// Whether nobody wants to come in.
+    pub fn is_idle(&self) -> bool {
+        self.guests.is_empty() && self.blob.is_none() && self.wanted.is_empty()
+    }
+
     pub fn wake_at(&self) -> Time {
         let senders = self.guests.values().filter_map(|g| g.serving.as_ref()).map(|s| s.sender.wake_at());
         senders.min().unwrap_or(Time(u64::MAX))
@@ -232,6 +237,7 @@ impl<I: Input> Core<I> {
     /// Answers [`Effect::SnapshotWanted`].
     pub fn snapshot(&mut self, turn: Turn, bytes: Arc<Vec<u8>>) {
         let now = self.polled;
+        self.stirred = true;
         if self.snapshot_for_comparison(turn, &bytes) {
             return;
         }

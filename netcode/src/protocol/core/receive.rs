@@ -27,13 +27,15 @@ impl<I: Input> Core<I> {
             self.counters.garbage += 1;
             return;
         };
+        self.stirred |= !datagram.messages.is_empty();
         for message in datagram.messages.iter().filter(|m| matches!(m, Message::Ask { .. })) {
             self.on_ask(now, from, message);
         }
         // A player that was cut off for long may not know yet that the session went on without it.
-        let known = self.session.as_ref().is_some_and(|s| s.front.roster.player_of(&from).is_some());
-        if known && datagram.turn.is_some() && !self.links.contains_key(&from) {
+        let known = || self.session.as_ref().is_some_and(|s| s.front.roster.player_of(&from).is_some());
+        if datagram.turn.is_some() && !self.links.contains_key(&from) && known() {
             self.links.insert(from, Link::new(now));
+            self.stirred = true;
         }
         let Some(link) = self.links.get_mut(&from) else { return };
         link.heard = now;
@@ -108,12 +110,16 @@ impl<I: Input> Core<I> {
             return self.following.iter_mut().for_each(|following| following.keep(&from, &part.runs));
         };
         let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
-        let member = session.front.roster.member_by_key(&from).is_some();
-        let own = session.life_of_key(&self.key, self.life);
+        let member = session.seats.has(&from);
         let follows = sponsor == Some(&from);
-        for run in part.runs.iter().filter(|run| own != Some((run.player, run.incarnation))) {
+        for run in &part.runs {
             let life = (run.player, run.incarnation);
-            let author = session.front.roster.known().find(|(_, player)| *player == run.player).map(|(key, _)| key);
+            if session.is_life_of(life, &self.key, self.life) {
+                continue;
+            }
+            let roster = &session.front.roster;
+            let known = || roster.known().find(|(_, player)| *player == run.player).map(|(key, _)| key);
+            let author = roster.member(run.player).map(|m| m.key).or_else(known);
             if follows || session.divergence.admits(now, from, author, life, run.first) {
                 take_run(now, session, run);
             }
@@ -122,6 +128,14 @@ impl<I: Input> Core<I> {
             return;
         }
         link.claim(part.claim());
+        let before = link.agreed;
+        judge(now, session, &from, link);
+        // Whoever was behind acknowledges the first unconfirmed turn: it is counted when enough may have done so.
+        if before <= session.confirmed && link.agreed > session.confirmed {
+            session.lacking = session.lacking.saturating_sub(1);
+            self.acknowledged |= session.lacking == 0;
+        }
+        self.acknowledged |= link.confirmed > session.confirmed;
         // What it says of turns to come tells a peer that is far behind nothing about where it is now.
         let common = part.next.min(session.confirmed);
         let behind = part.next.plus(MARK_TURNS) < session.confirmed;
@@ -132,6 +146,7 @@ impl<I: Input> Core<I> {
             && let (Some(epoch), Some(chain)) = (session.epoch_of(common), session.chain_before(common))
         {
             post(link, Message::Mark { next: common, epoch, chain: chain.short() });
+            self.stirred = true;
         }
         if member || sponsor == Some(&from) {
             let rtt_us = rtt_us.unwrap_or_else(|| link.rtt.smooth_us());
@@ -148,6 +163,7 @@ impl<I: Input> Core<I> {
             for (epoch, cut) in missed.into_iter().take(CUTS_TOLD) {
                 post(link, Message::Decided { epoch, cut });
             }
+            self.stirred = true;
         }
     }
 
@@ -164,24 +180,28 @@ impl<I: Input> Core<I> {
     pub(super) fn judge_claims(&mut self, now: Time) {
         let Some(session) = &mut self.session else { return };
         for (key, link) in &mut self.links {
-            while let Some(claim) = link.claims.front().copied().filter(|claim| claim.next <= session.front.next) {
-                link.claims.pop_front();
-                if session.epoch_of(claim.next) != Some(claim.epoch) {
-                    continue;
-                }
-                match session.chain_before(claim.next) {
-                    Some(chain) if chain.short() == claim.chain => {
-                        link.agree(claim.next, claim.confirmed);
-                        if let Some((turn, digest)) = claim.digest {
-                            // Others may have had the turn confirmed before this one told its digest.
-                            link.digests.insert(turn, digest);
-                            link.compared = link.compared.min(turn);
-                        }
-                    }
-                    Some(_) => session.divergence.note(now, *key, claim.next, claim.chain),
-                    None => {}
+            judge(now, session, key, link);
+        }
+    }
+}
+
+/// Compares what a peer said of its log with ours, as far as ours goes by now.
+fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, link: &mut Link) {
+    while let Some(claim) = link.claims.pop_front_if(|claim| claim.next <= session.front.next) {
+        if session.epoch_of(claim.next) != Some(claim.epoch) {
+            continue;
+        }
+        match session.chain_before(claim.next) {
+            Some(chain) if chain.short() == claim.chain => {
+                link.agree(claim.next, claim.confirmed);
+                if let Some((turn, digest)) = claim.digest {
+                    // Others may have had the turn confirmed before this one told its digest.
+                    link.digests.insert(turn, digest);
+                    link.compared = link.compared.min(turn);
                 }
             }
+            Some(_) => session.divergence.note(now, *key, claim.next, claim.chain),
+            None => {}
         }
     }
 }
@@ -205,6 +225,6 @@ pub(super) fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run
 /// Whether a link is still needed: to members, to those who will be, and to those who have just ceased to be.
 pub(super) fn is_needed<I: Input>(session: &super::Session<I>, key: &PeerKey, link: &Link, now: Time) -> bool {
     let roster = &session.front.roster;
-    let member = roster.member_by_key(key).is_some() || roster.joining().any(|(m, _)| m.key == *key);
+    let member = session.seats.has(key) || roster.joining().any(|(m, _)| m.key == *key);
     member || session.deciding_roster().member_by_key(key).is_some() || now.since(link.heard) < 5_000_000
 }

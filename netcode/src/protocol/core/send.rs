@@ -140,7 +140,7 @@ impl<I: Input> Core<I> {
 fn needs_turns<I: Input>(session: &Option<Session<I>>, key: &PeerKey) -> bool {
     let Some(session) = session else { return false };
     let roster = &session.front.roster;
-    roster.member_by_key(key).is_some() || roster.joining().any(|(m, _)| m.key == *key)
+    session.seats.has(key) || roster.joining().any(|(m, _)| m.key == *key)
 }
 
 /// Sends a turn part, if there is a session, and the messages that wait, in as few datagrams as they need.

@@ -237,7 +237,7 @@ impl<I: Input> Core<I> {
         session.digests.desync = None;
         let confirmed = session.confirmed;
         for link in self.links.values_mut() {
-            link.digests = link.digests.split_off(&confirmed);
+            link.digests.drop_before(confirmed);
             link.compared = link.compared.max(confirmed);
         }
     }

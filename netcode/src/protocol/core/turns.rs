@@ -18,12 +18,15 @@ use crate::protocol::roster::{Member, Rejected, Roster};
 use super::digests::Digests;
 use super::divergence::Divergence;
 use super::following::Following;
+use super::seats::Seats;
 use super::{Core, Front, Record, Session, Waiting};
 
 /// Confirmed turns whose chain hashes are kept, for acknowledgements that come late.
 const RECORDS_KEPT: usize = 1024;
 /// How long entries are kept for peers that come back, microseconds.
 const RETENTION_US: u64 = 30_000_000;
+/// Turns that are forgotten together.
+const PRUNED_TURNS: u64 = 32;
 /// Turns executed in one poll at most, so that a peer that catches up still answers.
 const BURST_TURNS: usize = 32;
 
@@ -38,9 +41,12 @@ impl<I: Input> Session<I> {
         let delay = DelayWish::new(rules.delay_turns_min, rules.delay_turns_max);
         let mut session = Self {
             base: Arc::clone(&roster),
+            seats: Seats::new(&roster),
             front: Front { next, chain, settled: Arc::clone(&roster), roster, changes: Vec::new() },
             records: VecDeque::new(),
             confirmed: next,
+            lacking: 0,
+            pruned: next,
             ledger: Ledger::default(),
             frames: VecDeque::new(),
             cuts: BTreeMap::new(),
@@ -65,6 +71,9 @@ impl<I: Input> Session<I> {
         while let Some((roster, changes)) = front.roster.start_turn(front.next, self.cuts.get(&front.roster.epoch)) {
             front.roster = Arc::new(roster);
             front.changes.extend(changes);
+        }
+        if !self.seats.are_of(&front.roster) {
+            self.seats = Seats::new(&front.roster);
         }
         for member in &front.roster.members {
             self.ledger.open((member.player, member.incarnation), member.first, Hash::default());
@@ -102,14 +111,21 @@ impl<I: Input> Session<I> {
     /// The life in which a peer writes or will write.
     pub(super) fn life_of(&self, key: &PeerKey) -> Option<Life> {
         let roster = &self.front.roster;
-        let joining = roster.joining().map(|(m, _)| m);
-        roster.members.iter().chain(joining).filter(|m| m.key == *key).map(|m| (m.player, m.incarnation)).last()
+        let joining = roster.joining().map(|(m, _)| m).filter(|m| m.key == *key).last();
+        joining.or_else(|| self.seats.member(key)).map(|m| (m.player, m.incarnation))
     }
 
     /// Whether the log can be continued from here for a peer whose next turn this is.
     pub(super) fn keeps_entries_of(&self, turn: Turn) -> bool {
         let kept = |m: &Member| self.ledger.get((m.player, m.incarnation), turn).is_some();
         turn == self.front.next || self.record(turn).is_some_and(|record| record.during.members.iter().all(kept))
+    }
+
+    /// Whether this is the life in which a run of a peer's process writes or will write.
+    pub(super) fn is_life_of(&self, life: Life, key: &PeerKey, run: u64) -> bool {
+        let roster = &self.front.roster;
+        let is = |m: &Member| m.incarnation == life.1 && m.key == *key && m.life == run;
+        roster.member(life.0).is_some_and(is) || roster.joining().any(|(m, _)| m.player == life.0 && is(m))
     }
 
     /// The life in which a run of a peer's process writes or will write.
@@ -140,7 +156,6 @@ impl<I: Input> Session<I> {
             && !sealed
             && !waits
             && !self.divergence.holds()
-            && !self.digests.holds()
             && !self.digests.holds()
             && !self.contradicts_cut()
     }
@@ -204,11 +219,11 @@ impl<I: Input> Session<I> {
         let before = self.confirmed;
         // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum. It may be one who has joined
         // since, where those of the epoch to be confirmed are gone.
-        let rosters = [self.deciding_roster(), &self.front.roster];
-        let member = |peer: &PeerKey| rosters.iter().any(|roster| roster.member_by_key(peer).is_some());
-        let told = links.iter().filter(|(peer, _)| sponsor == Some(peer) || member(peer));
-        let told = told.map(|(_, link)| link.confirmed).max().unwrap_or(Turn(0)).min(self.front.next);
-        self.confirmed = self.confirmed.max(told);
+        let told = |roster| self.links_of(roster, links).map(|(_, link)| link.confirmed).max();
+        let deciding = Some(self.deciding_roster()).filter(|roster| !Arc::ptr_eq(roster, &self.front.roster));
+        let sponsor = sponsor.and_then(|sponsor| links.get(sponsor)).map(|link| link.confirmed);
+        let told = told(&self.front.roster).max(deciding.and_then(told)).max(sponsor);
+        self.confirmed = self.confirmed.max(told.unwrap_or(Turn(0)).min(self.front.next));
         // A decided cut is held by a quorum: it confirms what is executed up to it.
         if let Some(cut) = self.cuts.get(&self.deciding_roster().epoch)
             && self.chain_before(cut.next) == Some(cut.chain)
@@ -216,17 +231,42 @@ impl<I: Input> Session<I> {
             self.confirmed = self.confirmed.max(cut.next);
         }
         while self.confirmed < self.front.next {
-            let roster = self.deciding_roster();
-            let acked = |player: Player| {
-                let Some(member) = roster.member(player) else { return false };
-                member.key == *key || links.get(&member.key).is_some_and(|link| link.agreed > self.confirmed)
-            };
-            if !roster.is_quorum(acked) {
+            let roster = Arc::clone(self.deciding_roster());
+            let agreed = self.agreed(&roster, key, links);
+            let end = quorum_of(&agreed).min(self.front.next);
+            if end <= self.confirmed {
+                let have = agreed.iter().filter(|turn| **turn > self.confirmed).count();
+                self.lacking = agreed.len().div_ceil(2).saturating_sub(have);
                 break;
             }
-            self.confirmed = self.confirmed.plus(1);
+            // As far as this membership decides.
+            while self.confirmed < end && Arc::ptr_eq(self.deciding_roster(), &roster) {
+                self.confirmed = self.confirmed.plus(1);
+            }
         }
         self.confirmed > before
+    }
+
+    /// First turn that each of these members has not acknowledged.
+    fn agreed(&self, roster: &Arc<Roster>, key: &PeerKey, links: &BTreeMap<PeerKey, Link>) -> Vec<Turn> {
+        let mut agreed: Vec<Turn> =
+            roster.members.iter().map(|m| if m.key == *key { self.front.next } else { Turn(0) }).collect();
+        for (at, link) in self.links_of(roster, links) {
+            agreed[at] = agreed[at].max(link.agreed);
+        }
+        agreed
+    }
+
+    /// The links to members of a roster.
+    fn links_of<'a>(
+        &'a self,
+        roster: &'a Arc<Roster>,
+        links: &'a BTreeMap<PeerKey, Link>,
+    ) -> impl Iterator<Item = (usize, &'a Link)> {
+        let known = self.seats.are_of(roster);
+        let fast = known.then(|| self.seats.links(links)).into_iter().flatten();
+        let others = roster.members.iter().enumerate().filter(move |_| !known);
+        fast.chain(others.filter_map(|(at, member)| Some((at, links.get(&member.key)?))))
     }
 
     /// Takes back every executed turn from `next` on.
@@ -265,11 +305,17 @@ impl<I: Input> Session<I> {
     /// Forgets what nobody can ask for any more.
     fn prune(&mut self, keep_from: Turn) {
         let old = |turn: Turn, confirmed: Turn| turn.0 + (RECORDS_KEPT as u64) < confirmed.0;
-        while self.records.front().is_some_and(|r| old(r.turn, self.confirmed)) {
-            self.base = self.records.pop_front().map_or_else(|| Arc::clone(&self.base), |r| r.after);
-        }
         while self.frames.front().is_some_and(|f| f.turn < self.confirmed) {
             self.frames.pop_front();
+        }
+        // Many at a time: what is old lies in memory that nothing else touches, and what is old together lies together.
+        let due = self.pruned.plus(PRUNED_TURNS) <= self.confirmed;
+        if !due {
+            return;
+        }
+        self.pruned = self.confirmed;
+        while self.records.front().is_some_and(|r| old(r.turn, self.confirmed)) {
+            self.base = self.records.pop_front().map_or_else(|| Arc::clone(&self.base), |r| r.after);
         }
         let turns = RETENTION_US / self.genesis.rules.turn_us();
         let from = Turn(self.confirmed.0.saturating_sub(turns)).min(keep_from);
@@ -283,6 +329,17 @@ impl<I: Input> Session<I> {
             self.cuts.pop_first();
         }
     }
+}
+
+/// First turn that no quorum has acknowledged, where these are the members' first ones, by player.
+fn quorum_of(agreed: &[Turn]) -> Turn {
+    let Some(lowest) = agreed.first().copied() else { return Turn(0) };
+    let mut sorted = agreed.to_vec();
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    let half = sorted.len() / 2;
+    // One more than half; or half of them, with the lowest player.
+    let even = sorted.len().is_multiple_of(2);
+    if even { sorted[half].max(lowest.min(sorted[half - 1])) } else { sorted[half] }
 }
 
 /// What the execution of a turn has brought.
@@ -471,6 +528,12 @@ impl<I: Input> Core<I> {
     /// Judges acknowledgements, confirms and forgets.
     pub(super) fn confirm_turns(&mut self, now: Time) {
         self.judge_claims(now);
+        self.confirm_acknowledged(now);
+    }
+
+    /// Confirms what has been acknowledged, and forgets.
+    pub(super) fn confirm_acknowledged(&mut self, now: Time) {
+        self.acknowledged = false;
         let sponsor = self.following.as_ref().map(Following::sponsor);
         let keep_from = self.newcomers.keep_from();
         let Some(session) = &mut self.session else { return };
@@ -509,4 +572,26 @@ pub(super) fn chain_frame<I>(
         hasher.update(&(entry.bytes.len() as u32).to_le_bytes()).update(&entry.bytes);
     }
     Hash(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::config::{Founder, Rules};
+    use crate::protocol::ids::SessionId;
+
+    proptest! {
+        #[test]
+        fn what_a_quorum_has_is_what_the_roster_calls_one(turns in prop::collection::vec(0u64..6, 1..8)) {
+            let founder = |at| Founder { player: Player(at), key: PeerKey([at as u8; 32]), role: 0, address: Vec::new() };
+            let founders = (1..=turns.len() as u32).map(founder).collect();
+            let rules = Rules::usual(SessionId::default(), 60, 1);
+            let roster = Roster::new(&Genesis { rules, founders, known: Vec::new(), scenario: Vec::new(), start: None });
+            let agreed: Vec<Turn> = turns.iter().copied().map(Turn).collect();
+            let has = |turn: u64| roster.is_quorum(|player| agreed[player.0 as usize - 1] > Turn(turn));
+            prop_assert_eq!(quorum_of(&agreed), Turn((0..8).take_while(|turn| has(*turn)).count() as u64));
+        }
+    }
 }
