@@ -161,6 +161,7 @@ impl Peer {
                 Incoming::Data { key, bytes } => core.handle(now, key, &bytes),
                 Incoming::Up { key, address, role, invite, .. } => {
                     link.note(key, address);
+                    core.connected(now, key);
                     core.admit(key, Admission { role, invite, address: write_address(address) });
                     self.report.note("link", json!({ "key": key.to_string(), "address": address, "up": true }))?;
                 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use netcode::protocol::{Change, Departure, Event};
+use netcode::protocol::{Change, Coming, Departure, Event};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -177,6 +177,7 @@ impl Report {
                 let value = json!({ "player": player.0, "turn": from.0 });
                 self.say(&format!("you are {player}, from {from} on"), "active", value)
             }
+            Event::Coming(coming) => self.coming(coming),
             Event::Changed { change, turn } => self.change(change, turn.0),
             Event::Removed { why } => {
                 let (name, clause) = departure(*why);
@@ -215,6 +216,17 @@ impl Report {
             Event::Gone => self.note("gone", json!({})),
             // The recording has them.
             Event::Signed(_) => Ok(()),
+        }
+    }
+
+    fn coming(&self, coming: &Coming) -> Result<(), Failure> {
+        match *coming {
+            Coming::Loading { turn, bytes } => {
+                let sentence = format!("loading the world, {:.1} MB", bytes as f64 / 1e6);
+                self.say(&sentence, "loading", json!({ "turn": turn.0, "bytes": bytes }))
+            }
+            Coming::Installed { turn } => self.note("installed", json!({ "turn": turn.0 })),
+            Coming::Ready { turns } => self.note("ready", json!({ "turns": turns })),
         }
     }
 

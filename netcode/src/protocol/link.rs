@@ -121,6 +121,14 @@ impl Link {
         }
     }
 
+    /// The peer, which has not said anything of its log yet, is told everybody's entries from this turn on.
+    pub fn tell_log(&mut self, first: Turn, players: impl Iterator<Item = Player>) {
+        if self.said.is_none() {
+            self.acked = Some((first, 0));
+            self.needs = players.map(|player| (player, first)).collect();
+        }
+    }
+
     /// Takes the head of a turn part: numbers, times, acknowledgements. Returns whether it is the newest so far, and the
     /// round-trip time that it shows.
     pub fn on_turn(&mut self, now: Time, part: &TurnPart) -> (bool, Option<u64>) {
@@ -253,5 +261,26 @@ impl Link {
     pub fn roll_back(&mut self, next: Turn) {
         self.agreed = self.agreed.min(next);
         self.digests.split_off(&next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long entries fill a datagram each: repeating them with the next one would keep all that follow them back.
+    #[test]
+    fn entries_that_had_no_room_are_passed_on_before_any_is_repeated() {
+        let (now, player) = (Time(1_000_000), Player(1));
+        let mut link = Link::new(now);
+        link.needs = vec![(player, Turn(10))];
+        let due = |link: &mut Link| link.due_relay(now, player, Turn(10), Turn(20), 33_333);
+        for turn in 10..20 {
+            assert_eq!(due(&mut link), Some(Turn(turn)));
+            link.note_relayed(now, player, Turn(turn), Turn(turn + 1), turn == 19);
+        }
+        let overlap = u64::from(link.redundancy.count()) - 1;
+        assert!(overlap > 0);
+        assert_eq!(due(&mut link), Some(Turn(20 - overlap)), "all is on its way, the last of it is repeated");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::protocol::effect::{Effect, Event};
 use crate::protocol::ids::{PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
+use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
 
 use super::Core;
@@ -104,7 +105,9 @@ impl<I: Input> Core<I> {
         let roster = Arc::clone(&session.front.roster);
         let mut first = None;
         let mut differing = Vec::new();
-        for (key, link) in self.links.iter_mut().filter(|(key, _)| roster.member_by_key(key).is_some()) {
+        let behind = |link: &Link| link.compared < confirmed;
+        let members = |key: &PeerKey| roster.member_by_key(key).is_some();
+        for (key, link) in self.links.iter_mut().filter(|(key, link)| behind(link) && members(key)) {
             let told = link.digests.range(link.compared.min(confirmed)..confirmed);
             let mut pairs = told.filter_map(|(turn, theirs)| Some((*turn, *theirs, *session.digests.ours.get(turn)?)));
             match pairs.find(|(_, theirs, ours)| theirs != ours) {

@@ -42,7 +42,8 @@ impl<I: Input> Core<I> {
             let sponsor = self.following.as_ref().is_some_and(|f| f.sponsor() == key);
             // Whoever only follows writes to nobody but its sponsor: others must not take it for the member it was.
             let follows = self.following.is_some() && me.is_none();
-            let member = link.said.is_some() || needs_turns(&self.session, key);
+            let told = link.said.is_some() || !link.needs.is_empty();
+            let member = told || needs_turns(&self.session, key);
             let wants_turns = self.session.is_some() && (sponsor || (member && !follows));
             let due = now >= link.send_at;
             let quiet = now.since(link.heard) > QUIET_US;

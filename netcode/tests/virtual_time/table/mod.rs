@@ -236,7 +236,19 @@ impl Table {
         i
     }
 
+    /// A new peer that only watches; returns its seat.
+    pub fn watch(&mut self, sponsor: usize) -> usize {
+        let i = self.seats.len();
+        self.seats.push(Seat::new(i, None));
+        self.start(i, sponsor, true);
+        i
+    }
+
     pub fn restart(&mut self, i: usize, sponsor: usize) {
+        self.start(i, sponsor, false);
+    }
+
+    fn start(&mut self, i: usize, sponsor: usize, spectator: bool) {
         for seat in self.seats.iter_mut().filter_map(|s| s.core.as_mut()) {
             seat.admit(key(i), Admission { role: 1, invite: None, address: vec![i as u8] });
         }
@@ -245,7 +257,7 @@ impl Table {
         seat.session = session;
         seat.lives += 1;
         let life = seat.lives * 1000 + i as u64;
-        let wish = Wish { sponsor: key(sponsor), spectator: false, life, simulation_revision: 0 };
+        let wish = Wish { sponsor: key(sponsor), spectator, life, simulation_revision: 0 };
         seat.core = Some(Core::join(Time(self.now), seat.config.clone(), wish));
     }
 

@@ -1,8 +1,6 @@
 //! `spacetime bodies`: dates in any order, before and after the epoch, for scenarios of one's own too.
 
-mod common;
-
-use common::{Folder, assert_misused, code, json, run, stderr, stdout};
+use crate::common::{Folder, assert_misused, code, json, run, stderr, stdout};
 use serde_json::Value;
 
 /// Two bodies that circle one another in 100 hours; the text of a scenario file.
@@ -123,12 +121,15 @@ fn scenarios_of_ones_own_have_their_own_epoch() {
 #[test]
 fn dates_that_are_none_are_refused() {
     for list in ["nan", "inf", "-inf", "1e999", "x", "", "2451545,", "2451545,x", "0x10"] {
-        let out = common::spacetime(["bodies", "demo", "--json", "--at", list]);
+        let out = crate::common::spacetime(["bodies", "demo", "--json", "--at", list]);
         assert_eq!(code(&out), 2, "{list}");
         assert!(stderr(&out).contains("Julian date") || list.is_empty(), "{list}: {}", stderr(&out));
     }
     for far in ["1e300", "-1e300", "9e9", "-5"] {
-        assert_misused(&common::spacetime(["bodies", "demo", "--json", "--at", far]), "days from the scenario's epoch");
+        assert_misused(
+            &crate::common::spacetime(["bodies", "demo", "--json", "--at", far]),
+            "days from the scenario's epoch",
+        );
     }
     assert_eq!(code(&run("bodies demo", &[])), 2);
     assert_misused(&run("bodies nowhere --at 2451545", &[]), "there is no scenario");

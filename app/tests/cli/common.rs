@@ -1,7 +1,5 @@
 //! Runs the real binary for the command line's tests.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 

@@ -1,8 +1,6 @@
 //! `spacetime run` and `spacetime demo`.
 
-mod common;
-
-use common::{Folder, assert_misused, code, json, run, stderr, stdout};
+use crate::common::{Folder, assert_misused, code, json, run, stderr, stdout};
 
 #[test]
 fn json_has_what_scripts_need() {
@@ -149,7 +147,7 @@ fn the_demo_leaves_no_process_behind() {
         let out = folder.file("out");
         std::fs::create_dir(&out).expect("a folder");
         let out = out.canonicalize().expect("it is there");
-        let mut demo = common::command()
+        let mut demo = crate::common::command()
             .args(["demo", "--seconds", "600", "--out"])
             .arg(&out)
             .stdout(std::process::Stdio::null())

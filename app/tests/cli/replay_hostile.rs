@@ -1,13 +1,11 @@
 //! Recordings that are whole, with every checksum right, and yet lie: about their ticks, their states, their
 //! scenario. No reader may panic or call one exact.
 
-mod common;
-
 use std::fs::File;
 use std::path::PathBuf;
 
+use crate::common::{Folder, code, run, stderr};
 use app::scenario_cmd;
-use common::{Folder, code, run, stderr};
 use sim::input::{PlayerId, SentCommand};
 use sim::recording::{Fork, Header, Writer};
 use sim::{InputFrame, Scenario, Simulation};

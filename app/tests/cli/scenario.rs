@@ -1,8 +1,6 @@
 //! `spacetime scenario`: list, show, check, and what happens to a reader that goes away.
 
-mod common;
-
-use common::{Folder, assert_misused, code, command, json, run, stdout};
+use crate::common::{Folder, assert_misused, code, command, json, run, stdout};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 

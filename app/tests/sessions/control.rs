@@ -1,12 +1,9 @@
 //! What a person says to a running peer, a line each on its standard input: real processes over UDP on this machine.
 
-mod common;
-mod session;
-
 use std::path::Path;
 
-use common::{Folder, json, run};
-use session::{Peer, agree, verified};
+use crate::common::{Folder, json, run};
+use crate::peers::{Peer, agree, verified};
 
 const CONTROL: &str = "--control";
 
@@ -121,7 +118,9 @@ fn whoever_is_left_alone_forks_and_goes_on_with_those_who_come() {
     assert_eq!(verified(&after, true).start, tick);
     assert!(agree(&[&before, &old]) > 200);
     assert!(agree(&[&after, &recordings[0], &recordings[1]]) > 100);
-    recordings.iter().for_each(|path| drop(verified(path, true)));
+    for path in &recordings {
+        verified(path, true);
+    }
     let info = json(&run("replay info {} --json", &[&after]));
     assert_eq!(info["forked_from"]["tick"], tick, "{info}");
     assert_eq!(info["forked_from"]["identity"], json(&run("replay info {} --json", &[&before]))["identity"]);

@@ -1,8 +1,6 @@
 //! `spacetime replay` on whole recordings: every subcommand, its output, and its exit code.
 
-mod common;
-
-use common::{Folder, assert_misused, code, json, run, stderr, stdout};
+use crate::common::{Folder, assert_misused, code, json, run, stderr, stdout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;

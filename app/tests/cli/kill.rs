@@ -1,9 +1,7 @@
 //! A recording process that is killed at any moment loses the open segment at most. SPACETIME_SCALE multiplies
 //! the number of trials.
 
-mod common;
-
-use common::{Folder, code, command, json, run, stderr};
+use crate::common::{Folder, code, command, json, run, stderr};
 use std::process::Stdio;
 
 #[test]

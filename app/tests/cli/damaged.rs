@@ -1,8 +1,6 @@
 //! What `spacetime replay` says of files that are no recordings, or no longer whole.
 
-mod common;
-
-use common::{Folder, assert_misused, code, json, run, stderr};
+use crate::common::{Folder, assert_misused, code, json, run, stderr};
 
 const READERS: [&str; 8] = [
     "replay info {}",

@@ -1,16 +1,14 @@
 //! A deliberately broken system is caught by `verify` and named by `diff`.
 
-mod common;
-
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::common::{Folder, code, json, run as spacetime};
 use app::progress::Progress;
 use app::record::{Options, Recorder};
 use app::replay::diff::{Report, diff};
 use app::replay::{Recording, verify};
 use app::{run, scenario_cmd};
-use common::{Folder, code, json, run as spacetime};
 use sim::fault::Fault;
 use sim::{InputFrame, Simulation, System};
 

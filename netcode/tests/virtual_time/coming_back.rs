@@ -1,0 +1,146 @@
+//! What once kept a session or one of its peers standing still for good after a failure: each test is named for it.
+
+use netcode::protocol::wire::Message;
+use netcode::protocol::{Change, Event, Player};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::table::{Link, Table};
+
+const GOOD: Link = Link { delay_us: 30_000, jitter_us: 5_000, loss: 0.0 };
+const NONE: Link = Link { loss: 1.0, ..GOOD };
+
+fn members(table: &Table, seat: usize) -> Vec<u32> {
+    table.status(seat).members.iter().map(|player| player.0).collect()
+}
+
+/// How often a seat saw a player go.
+fn departures(table: &Table, seat: usize, gone: u32) -> usize {
+    let leaves = |event: &&Event| matches!(event, Event::Changed { change: Change::Leave { player, .. }, .. } if *player == Player(gone));
+    table.events(seat).filter(leaves).count()
+}
+
+/// Runs until a condition holds, for so long at most.
+fn run_until(table: &mut Table, us_max: u64, holds: impl Fn(&Table) -> bool) {
+    for _ in 0..us_max / 1000 {
+        if holds(table) {
+            return;
+        }
+        table.run(1000);
+    }
+    panic!("it has not come to that");
+}
+
+fn assert_moves(table: &mut Table, seat: usize) {
+    let before = table.status(seat).unconfirmed;
+    table.run(2_000_000);
+    assert!(table.status(seat).unconfirmed.0 > before.0 + 90, "seat {seat}: {:#?}", table.status(seat));
+}
+
+/// The entries of the life that never began were taken for the next one's, which so lacked its first ones.
+#[test]
+fn a_joiner_that_was_cut_at_its_first_turn_is_in_with_its_next_life() {
+    let mut table = Table::founded(3, GOOD, 21);
+    table.run(2_000_000);
+    let newcomer = table.join(0);
+    run_until(&mut table, 5_000_000, |table| table.status(newcomer).entered.0 > 0);
+    table.network_of(newcomer, Some(NONE));
+    table.run(5_000_000);
+    assert_eq!(departures(&table, 0, 4), 1, "it was cut");
+    table.network_of(newcomer, None);
+    table.run(4_000_000);
+    assert_eq!((members(&table, 0), departures(&table, 0, 4)), (vec![1, 2, 3, 4], 1));
+    assert_moves(&mut table, newcomer);
+}
+
+/// Five seconds after it was asked it was gone, although its leave had been held up, and the last that remained needed
+/// its acknowledgement.
+#[test]
+fn a_leaver_stays_until_its_last_turns_are_confirmed() {
+    let mut table = Table::founded(3, GOOD, 22);
+    table.run(2_000_000);
+    table.kill(2);
+    table.network_of(0, Some(NONE));
+    table.leave(0);
+    table.run(4_700_000);
+    table.network_of(0, None);
+    table.run(4_000_000);
+    assert!(table.events(0).any(|event| matches!(event, Event::Gone)));
+    assert_eq!(members(&table, 1), [2]);
+    assert_moves(&mut table, 1);
+}
+
+/// One that leaves alone, with nobody to hear it, goes after five seconds.
+#[test]
+fn a_leaver_that_nobody_hears_goes_all_the_same() {
+    let mut table = Table::founded(2, GOOD, 23);
+    table.run(2_000_000);
+    table.kill(0);
+    table.leave(1);
+    table.run(7_000_000);
+    assert!(table.events(1).any(|event| matches!(event, Event::Gone)));
+}
+
+/// Where the log ended an epoch at the turn at which a cut ended the next one, nobody could tell how the first had ended.
+#[test]
+fn whoever_was_cut_at_the_turn_of_a_leave_comes_back() {
+    let begun = || {
+        let mut table = Table::founded(4, GOOD, 24);
+        table.run(2_000_000);
+        table.leave(3);
+        table
+    };
+    let mut rehearsal = begun();
+    rehearsal.run(3_000_000);
+    let leaves = |event: &Event| match event {
+        Event::Changed { change: Change::Leave { .. }, turn } => Some(turn.0),
+        _ => None,
+    };
+    let turn = rehearsal.events(0).find_map(leaves).expect("the leave takes effect");
+    let mut table = begun();
+    run_until(&mut table, 3_000_000, |table| table.status(1).entered.0 == turn);
+    // What is sent from here on would be for that turn.
+    table.network_of(1, Some(NONE));
+    table.run(4_000_000);
+    assert_eq!(members(&table, 0), [1, 3]);
+    assert_eq!(table.events(0).filter_map(leaves).collect::<Vec<_>>(), [turn, turn], "one turn ended both epochs");
+    table.network_of(1, None);
+    table.run(5_000_000);
+    assert_eq!(members(&table, 0), [1, 2, 3]);
+    assert_moves(&mut table, 1);
+}
+
+/// The sponsor had forgotten its guest, who did not ask again.
+#[test]
+fn a_download_that_the_sponsor_has_forgotten_is_asked_for_again() {
+    let mut table = Table::founded(2, GOOD, 25);
+    let holds = Rc::new(Cell::new(true));
+    let held = Rc::clone(&holds);
+    table.tamper(move |_, _, mut datagram| {
+        datagram.messages.retain(|message| !held.get() || !matches!(message, Message::Chunk(_)));
+        Some(datagram)
+    });
+    table.run(2_000_000);
+    let newcomer = table.join(1);
+    table.run(1_000_000);
+    table.network_of(newcomer, Some(NONE));
+    table.run(6_000_000);
+    table.network_of(newcomer, None);
+    holds.set(false);
+    table.run(4_000_000);
+    assert_eq!(members(&table, 0), [1, 2, 3]);
+}
+
+/// A sponsor that was voted out still answered, with marks and cuts, and passed on nothing.
+#[test]
+fn a_spectator_whose_sponsor_was_kicked_follows_another() {
+    let mut table = Table::founded(4, GOOD, 26);
+    table.run(2_000_000);
+    let spectator = table.watch(1);
+    table.run(2_000_000);
+    assert_moves(&mut table, spectator);
+    [0, 2, 3].into_iter().for_each(|seat| table.kick(seat, 2));
+    table.run(6_000_000);
+    assert_eq!(members(&table, 0), [1, 3, 4]);
+    assert_moves(&mut table, spectator);
+}
