@@ -390,7 +390,9 @@ impl<I: Input> Core<I> {
         let Some(mut entered) = session.ledger.author(life).map(Author::end) else { return };
         // A turn's entry is made when the playhead is the input delay away from it, whether or not the log waits.
         let due = session.pace.due(now);
-        let head = if self.following.is_some() { due } else { due.min(session.front.next) };
+        // Whoever comes in and is not as far yet holds nobody up, but does not run away from a log that stands either.
+        let slack = if self.following.is_some() { session.genesis.rules.window_turns } else { 0 };
+        let head = due.min(session.front.next.max(writer.first).plus(u64::from(slack)));
         let end = head.plus(u64::from(session.front.roster.delay) + 1);
         if member.is_some()
             && entered < end
