@@ -104,7 +104,7 @@ impl<I: Input> Core<I> {
 
     fn on_turn(&mut self, now: Time, from: PeerKey, part: &TurnPart) {
         let Some(link) = self.links.get_mut(&from) else { return };
-        let before = link.said.map(|said| said.next);
+        let said_next = link.said.map(|said| said.next);
         let (newest, rtt_us) = link.on_turn(now, part);
         let Some(session) = &mut self.session else {
             return self.following.iter_mut().for_each(|following| following.keep(&from, &part.runs));
@@ -128,10 +128,10 @@ impl<I: Input> Core<I> {
             return;
         }
         link.claim(part.claim());
-        let before = link.agreed;
+        let agreed = link.agreed;
         judge(now, session, &from, link);
         // Whoever was behind acknowledges the first unconfirmed turn: it is counted when enough may have done so.
-        if before <= session.confirmed && link.agreed > session.confirmed {
+        if agreed <= session.confirmed && link.agreed > session.confirmed {
             session.lacking = session.lacking.saturating_sub(1);
             self.acknowledged |= session.lacking == 0;
         }
@@ -140,7 +140,7 @@ impl<I: Input> Core<I> {
         let common = part.next.min(session.confirmed);
         let behind = part.next.plus(MARK_TURNS) < session.confirmed;
         // Where the log stands, at this end or at that one, acknowledgements may be missing that nobody says again.
-        let stands = session.waiting.is_some() || (before == Some(part.next) && part.next <= session.confirmed);
+        let stands = session.waiting.is_some() || (said_next == Some(part.next) && part.next <= session.confirmed);
         let waits = stands && part.claim().confirmed < common;
         if (behind || waits)
             && let (Some(epoch), Some(chain)) = (session.epoch_of(common), session.chain_before(common))
