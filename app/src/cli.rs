@@ -105,7 +105,8 @@ pub struct PeerArgs {
     /// What flies your ship.
     #[arg(long, value_name = "SCRIPT", value_enum)]
     pub pilot: Option<crate::pilot::Script>,
-    /// Open no window. There is none yet, so this changes nothing.
+    /// Open no window. No build has one yet, so every peer is headless and this changes nothing; scripts that mean it
+    /// can say so already.
     #[arg(long)]
     pub headless: bool,
     /// Leave so many seconds after coming in; at Ctrl-C unless given.
@@ -117,6 +118,10 @@ pub struct PeerArgs {
     /// Leave when standard input ends: for programs that start peers.
     #[arg(long)]
     pub leave_at_eof: bool,
+    /// Take commands from standard input, a line each (status, kick PLAYER, fork, invite, leave, help), also where it is
+    /// no terminal; at a terminal it is so anyway.
+    #[arg(long)]
+    pub control: bool,
     /// Print what happens as JSON, one object per line.
     #[arg(long)]
     pub json: bool,

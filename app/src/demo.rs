@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::replay::signed::SignedVerdict;
 use crate::replay::{Recording, plot};
 use crate::session_cmd::report::{Spread, Summary as PeerSummary};
-use crate::session_cmd::stop::{Stop, Wanted};
+use crate::session_cmd::stop::{Input, Stop, Wanted};
 
 use check::Agreement;
 use children::Children;
@@ -89,7 +89,7 @@ struct Flown {
 pub fn command(args: &DemoArgs, progress: Progress) -> Result<Outcome, Failure> {
     let began = Instant::now();
     std::fs::create_dir_all(&args.out).map_err(|e| Failure::unwritable(&args.out, output::plain(&e)))?;
-    let mut stop = Stop::listen(false)?;
+    let mut stop = Stop::listen(Input { commands: false, leave_at_eof: false })?;
     let Some(told) = fly(args, &mut stop, progress)? else {
         return Ok(Outcome::Different("the demo was interrupted; its peers have left".to_owned()));
     };

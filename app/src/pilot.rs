@@ -13,7 +13,7 @@ const PERIOD_S: u64 = 20;
 /// What a scripted pilot does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Script {
-    /// One of the four others, by the player's number.
+    /// Climb, shoot, dance or brake, by the player's number.
     Auto,
     /// Goes up, then full thrust along its path, which raises the other side of its orbit.
     Climb,

@@ -1,12 +1,14 @@
 //! Forged, mutated, truncated and replayed datagrams against a live link: none reaches the upper side, nothing grows,
 //! nothing panics, and the honest ones still arrive.
 
+mod forge;
 mod transport_support;
 
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
+use forge::hostile;
 use netcode::netsim::Random;
 use netcode::protocol::Time;
 use netcode::transport::Reject;
@@ -19,48 +21,6 @@ const GROWTH_MAX: u64 = 10 << 20;
 
 fn some_address(random: &mut Random) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::from_bits(random.bits() as u32), random.bits() as u16))
-}
-
-/// One hostile datagram, from what was seen on the wire.
-fn hostile(random: &mut Random, seen: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = seen[random.index(seen.len())].clone();
-    match random.index(8) {
-        0 => {
-            let length = random.index(1400);
-            return random.bytes(length);
-        }
-        1 => bytes.truncate(random.index(bytes.len())),
-        2 => {
-            let more = random.index(64) + 1;
-            bytes.extend(random.bytes(more));
-        }
-        3 => {
-            let bit = random.index(bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-        }
-        4 => {
-            for _ in 0..=random.index(8) {
-                let at = random.index(bytes.len());
-                // Never 0: a change that changes nothing would be a replay, which has its own case.
-                bytes[at] = bytes[at].wrapping_add(random.index(255) as u8 + 1);
-            }
-        }
-        5 => {
-            // The right session, everything else made up.
-            let length = bytes.len();
-            let made_up = random.bytes(length - 4);
-            bytes[4..].copy_from_slice(&made_up);
-        }
-        6 => {
-            // The end of one datagram behind the beginning of another.
-            let other = &seen[random.index(seen.len())];
-            let cut = random.index(bytes.len().min(other.len()));
-            bytes.truncate(cut);
-            bytes.extend_from_slice(&other[cut..]);
-        }
-        _ => {}
-    }
-    bytes
 }
 
 /// Resident memory of this process, bytes; `None` where the system does not tell.

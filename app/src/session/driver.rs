@@ -3,15 +3,16 @@
 //! the rayon pool that the simulation is to use.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use netcode::protocol::{Event, Frame, PeerKey, Player, Status, Time, Turn};
+use netcode::protocol::{Event, Frame, PeerKey, Player, SessionId, Status, Time, Turn};
 use netcode::replica::{Comparison, Host, Replica, ReplicaError};
 use netcode::speculation::Speculation;
 use netcode::{Core, world::World as _};
 use sim::Simulation;
+use sim::recording::Fork;
 
 use super::desync::{self, Circumstances, Tail};
 use super::input::SessionInput;
@@ -21,6 +22,7 @@ use super::signed::Origin;
 use super::world::SimWorld;
 use crate::exit::Failure;
 use crate::record;
+use crate::replay::Recording;
 
 /// Most turns that presentation runs ahead.
 const AHEAD_TURNS_MAX: u64 = 64;
@@ -159,6 +161,22 @@ impl<L: Link> Driver<L> {
         result
     }
 
+    /// Goes on alone in a new session, from the last confirmed state, and with a recording of its own that says what it
+    /// goes on from. Gives the tick of that state; `None`, and nothing has changed, for who never was a player.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]: this peer cannot go on.
+    pub fn fork(&mut self, now: Time, session: SessionId) -> Result<Option<u64>, ReplicaError> {
+        let Some(effects) = self.core.fork(now, session) else { return Ok(None) };
+        for effect in effects {
+            self.replica.apply(effect, &mut self.side)?;
+        }
+        self.side.speculation = None;
+        let world = self.replica.world();
+        self.side.fork_recording(self.replica.executed(), world);
+        Ok(Some(world.simulation().tick().0))
+    }
+
     /// What happened since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.side.events)
@@ -198,6 +216,12 @@ impl<L: Link> Driver<L> {
     /// What the last turns have cost to step and keep, microseconds; in no order, and not all of a long session.
     pub fn costs_us(&self) -> impl Iterator<Item = u32> {
         self.side.costs_us.iter().copied()
+    }
+
+    /// Where the recording that is written now goes.
+    #[must_use]
+    pub fn recording_path(&self) -> Option<&Path> {
+        self.side.recorder.as_ref().and(self.side.recorded.last()).map(PathBuf::as_path)
     }
 
     /// How the recording is doing, if there is one now.
@@ -276,6 +300,27 @@ impl<L: Link> Side<L> {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
                 self.recorded.push(path);
+            }
+            Err(failure) => self.note_failure(&failure.to_string()),
+        }
+    }
+
+    /// Ends the recording at the state that is confirmed, which the world is in, and begins one that goes on from it.
+    fn fork_recording(&mut self, turn: Option<Turn>, world: &SimWorld) {
+        let snapshot = world.snapshot();
+        let simulation = world.simulation();
+        let (tick, digest) = (simulation.tick().0, simulation.digest().total);
+        self.tail = Some(Tail::new(simulation.scenario(), tick, snapshot.clone()));
+        let Some(mut recorder) = self.recorder.take() else { return };
+        let path = recorder.status().path;
+        recorder.keyframe(snapshot.clone());
+        let finished = recorder.finish().map(drop);
+        let original = finished.and_then(|()| Recording::open(&path));
+        match original {
+            Ok(original) => {
+                let identity = original.reader.identity();
+                self.options.recording.fork = Some(Fork { identity, tick, digest });
+                self.begin_recording(turn, world, &snapshot);
             }
             Err(failure) => self.note_failure(&failure.to_string()),
         }

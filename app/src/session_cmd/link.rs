@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use netcode::Core;
-use netcode::protocol::{PeerKey, Time};
+use netcode::protocol::{PeerKey, SessionId, Time};
 use netcode::transport::{Endpoint, Hello, Identity, Invite, Policy};
 
 use crate::exit::Failure;
@@ -29,6 +29,7 @@ pub struct UdpLink {
     allowed: BTreeMap<PeerKey, u8>,
     known: Option<(u32, usize, usize)>,
     searched: Time,
+    hello: Hello,
 }
 
 impl UdpLink {
@@ -52,6 +53,7 @@ impl UdpLink {
             allowed,
             known: None,
             searched: Time(0),
+            hello,
         })
     }
 
@@ -75,6 +77,15 @@ impl UdpLink {
     pub fn go_to(&mut self, key: PeerKey, address: SocketAddr) -> Result<(), String> {
         self.addresses.insert(key, address);
         self.endpoint.connect(self.now, key, address, self.invite.clone()).map_err(|e| e.to_string())
+    }
+
+    /// A new session begins, with this peer alone: all links end, and who comes must come to this one.
+    pub fn found(&mut self, session: SessionId) {
+        let all: Vec<PeerKey> = self.endpoint.peers().map(|(key, _)| key).collect();
+        all.into_iter().chain(self.addresses.keys().copied()).for_each(|key| self.endpoint.disconnect(key));
+        self.hello.session = session;
+        self.endpoint.set_hello(self.hello);
+        (self.invite, self.known) = (None, None);
     }
 
     /// Lets in whom the log knows, and looks for members that are not connected.

@@ -1,8 +1,10 @@
 //! `spacetime key`, `host`, `join` and `spectate`: one peer of a session on the network. The peer itself is in `peer`; what
 //! the commands share is here. Must never know the protocol.
 
+pub mod control;
 pub mod key;
 pub mod link;
+mod orders;
 pub mod peer;
 pub mod report;
 mod roll;
@@ -30,7 +32,7 @@ use crate::{run, scenario_cmd};
 use link::UdpLink;
 use peer::{Peer, Plan};
 use report::Report;
-use stop::Stop;
+use stop::{Input, Stop};
 
 /// The scenario that is hosted unless another is named.
 const SCENARIO: &str = "demo";
@@ -74,10 +76,10 @@ pub fn host(args: &HostArgs, progress: Progress) -> Result<Outcome, Failure> {
     let core = Core::found(Time(0), config, Arc::new(genesis), world.snapshot.map(Arc::new));
     let options = options(&args.peer, world.fork);
     let plan = plan(&args.peer, None, false);
-    let stop = Stop::listen(args.peer.leave_at_eof)?;
-    let report = Report::new(args.peer.json, progress.is_quiet());
-    print_invites(&report, &args.peer, args.peer.invites.unwrap_or(1), session, &identity, &place)?;
-    go(&args.peer, || Peer::new(core, link, options, plan, stop, report))
+    let (stop, report) = voice(&args.peer, progress)?;
+    let inviter = Inviter::new(&args.peer, identity, place);
+    inviter.print(&report, args.peer.invites.unwrap_or(1), session)?;
+    go(&args.peer, || Peer::new(core, link, options, plan, stop, report, inviter))
 }
 
 /// Runs `spacetime join`, and `spacetime spectate`.
@@ -109,13 +111,10 @@ pub fn join(args: &JoinArgs, spectator: bool, progress: Progress) -> Result<Outc
     let core = Core::join(Time(0), config, Wish { sponsor, spectator, life, simulation_revision: revision });
     let options = options(&args.peer, None);
     let plan = plan(&args.peer, Some(sponsor), spectator);
-    let stop = Stop::listen(args.peer.leave_at_eof)?;
-    let report = Report::new(args.peer.json, progress.is_quiet());
-    if let Some(count) = args.peer.invites {
-        let place = place(&args.peer, link.local()?)?;
-        print_invites(&report, &args.peer, count, session, &identity, &place)?;
-    }
-    go(&args.peer, || Peer::new(core, link, options, plan, stop, report))
+    let (stop, report) = voice(&args.peer, progress)?;
+    let inviter = Inviter::new(&args.peer, identity, place(&args.peer, link.local()?)?);
+    inviter.print(&report, args.peer.invites.unwrap_or(0), session)?;
+    go(&args.peer, || Peer::new(core, link, options, plan, stop, report, inviter))
 }
 
 /// Runs the peer in a pool of its own: the simulation's thread is the one that also serves the network.
@@ -207,26 +206,48 @@ fn place(args: &PeerArgs, local: SocketAddr) -> Result<Place, Failure> {
     Ok(Place { host, address })
 }
 
-fn print_invites(
-    report: &Report,
-    args: &PeerArgs,
-    count: u32,
-    session: SessionId,
-    identity: &Identity,
-    place: &Place,
-) -> Result<(), Failure> {
-    for _ in 0..count {
-        let terms = Terms {
-            session,
-            id: random()?,
-            role: number_of(Role::Pilot),
-            expires_unix_s: args.expires.map_or(0, |seconds| link::unix_s() + u64::from(seconds)),
-            one_time: args.one_time,
-        };
-        let invite = Invite::issue(terms, identity.signing());
-        report.invite(&InviteLink { host: place.host.clone(), port: place.address.port(), invite }.to_string())?;
+/// How a person and this peer talk to each other.
+fn voice(args: &PeerArgs, progress: Progress) -> Result<(Stop, Report), Failure> {
+    let input = Input::new(args.control, args.leave_at_eof);
+    let report = Report::new(args.json, progress.is_quiet());
+    if input.commands && stop::is_person() {
+        report.say("type help for what you can say here", "listening", serde_json::json!({}))?;
     }
-    Ok(())
+    Ok((Stop::listen(input)?, report))
+}
+
+/// Makes invites.
+pub struct Inviter {
+    identity: Identity,
+    place: Place,
+    one_time: bool,
+    lasts_s: Option<u32>,
+}
+
+impl Inviter {
+    fn new(args: &PeerArgs, identity: Identity, place: Place) -> Self {
+        Self { identity, place, one_time: args.one_time, lasts_s: args.expires }
+    }
+
+    /// Prints so many.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`], or [`Failure::Machine`] without random numbers.
+    pub fn print(&self, report: &Report, count: u32, session: SessionId) -> Result<(), Failure> {
+        for _ in 0..count {
+            let terms = Terms {
+                session,
+                id: random()?,
+                role: number_of(Role::Pilot),
+                expires_unix_s: self.lasts_s.map_or(0, |seconds| link::unix_s() + u64::from(seconds)),
+                one_time: self.one_time,
+            };
+            let invite = Invite::issue(terms, self.identity.signing());
+            let link = InviteLink { host: self.place.host.clone(), port: self.place.address.port(), invite };
+            report.invite(&link.to_string())?;
+        }
+        Ok(())
+    }
 }
 
 fn options(args: &PeerArgs, fork: Option<Fork>) -> Options {
@@ -235,13 +256,7 @@ fn options(args: &PeerArgs, fork: Option<Fork>) -> Options {
 }
 
 fn plan(args: &PeerArgs, sponsor: Option<PeerKey>, spectator: bool) -> Plan {
-    Plan {
-        pilot: args.pilot.filter(|_| !spectator),
-        seconds: args.seconds,
-        sponsor,
-        spectator,
-        roll: args.record.as_deref().map(roll::path_of),
-    }
+    Plan { pilot: args.pilot.filter(|_| !spectator), seconds: args.seconds, sponsor, spectator }
 }
 
 /// Random bytes from the system.

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use netcode::Core;
-use netcode::protocol::{Admission, Event, PeerKey, Status, Time, Turn};
+use netcode::protocol::{Admission, Departure, Event, PeerKey, Status, Time, Turn};
 use netcode::transport::{Down, Incoming};
 use serde_json::json;
 use sim::PlayerId;
 
+use super::Inviter;
 use super::link::{UdpLink, write_address};
 use super::report::{Report, Samples, Spread, Summary, cpu_s};
 use super::roll;
@@ -42,28 +43,31 @@ pub struct Plan {
     pub sponsor: Option<PeerKey>,
     /// Only watches.
     pub spectator: bool,
-    /// Where to keep who is who, for a session that goes on from the recording.
-    pub roll: Option<PathBuf>,
 }
 
 /// A running peer.
 pub struct Peer {
-    driver: Driver<UdpLink>,
-    plan: Plan,
-    stop: Stop,
-    report: Report,
+    pub(super) driver: Driver<UdpLink>,
+    pub(super) plan: Plan,
+    pub(super) stop: Stop,
+    pub(super) report: Report,
+    pub(super) inviter: Inviter,
     started: Instant,
     /// When it came in: as a member, or for who only watches with the first state.
     inside: Option<Time>,
-    leaving: Option<Time>,
+    pub(super) leaving: Option<Time>,
     /// Why it ends before it wanted to.
     refusal: Option<String>,
+    /// The others have removed it for good.
+    dismissed: bool,
+    /// The first turn that is not confirmed, and since when it is.
+    pub(super) moved: Option<(Turn, Time)>,
     /// Somebody has ended the link to this peer.
-    farewell: bool,
+    pub(super) farewell: bool,
     /// Everybody has left whom this peer watched.
     is_empty: bool,
     /// Since when it has left.
-    gone: Option<Time>,
+    pub(super) gone: Option<Time>,
     told: Time,
     /// First tick that the pilot has not flown, and its first one at all, counted from turn 0.
     flown: Option<(u64, u64)>,
@@ -71,7 +75,8 @@ pub struct Peer {
     delays_ms: Samples,
     desyncs: u64,
     player: Option<u32>,
-    written: Option<(u32, usize, usize)>,
+    /// What was written of who is who, and where.
+    written: Option<((u32, usize, usize), PathBuf)>,
 }
 
 impl Peer {
@@ -84,16 +89,20 @@ impl Peer {
         plan: Plan,
         stop: Stop,
         report: Report,
+        inviter: Inviter,
     ) -> Self {
         Self {
             driver: Driver::new(core, link, options),
             plan,
             stop,
             report,
+            inviter,
             started: Instant::now(),
             inside: None,
             leaving: None,
             refusal: None,
+            dismissed: false,
+            moved: None,
             farewell: false,
             is_empty: false,
             gone: None,
@@ -127,6 +136,7 @@ impl Peer {
             let driven = self.driver.drive(now);
             self.driver.link().endpoint.flush();
             self.tell(now)?;
+            self.obey(now)?;
             driven.map_err(|e| Failure::Machine(format!("this peer cannot go on: {e}")))?;
             if self.refusal.is_some() || self.is_over(now) {
                 return Ok(());
@@ -151,6 +161,7 @@ impl Peer {
                 Incoming::Data { key, bytes } => core.handle(now, key, &bytes),
                 Incoming::Up { key, address, role, invite, .. } => {
                     link.note(key, address);
+                    core.connected(now, key);
                     core.admit(key, Admission { role, invite, address: write_address(address) });
                     self.report.note("link", json!({ "key": key.to_string(), "address": address, "up": true }))?;
                 }
@@ -216,6 +227,13 @@ impl Peer {
                 Event::Stopped { .. } => {
                     let why = "the members' states differ and no majority agrees: the session is over";
                     self.refusal = Some(why.to_owned());
+                }
+                Event::Removed { why: why @ (Departure::Kicked | Departure::Exposed) } => {
+                    self.dismissed = true;
+                    self.refusal = Some(match why {
+                        Departure::Kicked => "the members voted this player out of the session for good".to_owned(),
+                        _ => "this player sent two different inputs for one turn and was removed for good".to_owned(),
+                    });
                 }
                 Event::Desync { .. } => self.desyncs += 1,
                 Event::Gone => self.gone = Some(now),
@@ -310,18 +328,19 @@ impl Peer {
         self.leaving.is_some_and(|since| now.since(since) > LEAVE_US)
     }
 
-    /// Keeps who is who, where it has changed.
+    /// Keeps who is who beside the recording, where it has changed.
     fn write_roll(&mut self) -> Result<(), Failure> {
-        let Some(path) = &self.plan.roll else { return Ok(()) };
-        let core = self.driver.core();
-        let version = core.access_version();
-        if self.written != Some(version) {
-            let known = core.known_peers();
-            self.written = Some(version);
-            if !known.is_empty() {
-                roll::write(path, &known)?;
-            }
+        let version = self.driver.core().access_version();
+        let Some(recording) = self.driver.recording_path() else { return Ok(()) };
+        if self.written.as_ref().is_some_and(|(at, to)| *at == version && to == recording) {
+            return Ok(());
         }
+        let recording = recording.to_owned();
+        let known = self.driver.core().known_peers();
+        if !known.is_empty() {
+            roll::write(&roll::path_of(&recording), &known)?;
+        }
+        self.written = Some((version, recording));
         Ok(())
     }
 
@@ -381,7 +400,7 @@ impl Peer {
             stalled_share: status.stalled_turns as f64 / (turns.max(1)) as f64,
             stall_ms_max: status.stall_us_max as f64 / 1e3,
             roll_backs: status.roll_backs,
-            left: self.gone.is_some() || self.is_empty,
+            left: self.gone.is_some() || self.is_empty || self.dismissed,
             bytes_out_per_s: per_s(stats.bytes_sent),
             bytes_in_per_s: per_s(stats.bytes_received),
             datagrams_out_per_s: per_s(stats.datagrams_sent),

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use netcode::protocol::{Change, Departure, Event};
+use netcode::protocol::{Change, Coming, Departure, Event};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ pub struct Summary {
     pub stall_ms_max: f64,
     /// Roll-backs of executed turns.
     pub roll_backs: u64,
-    /// It left in good order, or was the last one there; not so where it ended at once, or where the others could not be
+    /// It left in good order, was the last one there, or was removed; not so where it ended at once, or where the others could not be
     /// reached.
     pub left: bool,
     /// UDP payload sent per second, seal included.
@@ -157,6 +157,16 @@ impl Report {
         loud.say(&format!("invite: {invite}"), "invite", json!({ "invite": invite }))
     }
 
+    /// The answer to what somebody said, also where little else is told.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn answer(&self, line: &str, answer: &Result<String, String>) -> Result<(), Failure> {
+        let loud = Self { quiet: false, ..*self };
+        let text = answer.as_ref().unwrap_or_else(|wrong| wrong);
+        loud.say(text, "answer", json!({ "line": line, "ok": answer.is_ok(), "text": text }))
+    }
+
     /// What the session says of itself.
     ///
     /// # Errors
@@ -167,10 +177,15 @@ impl Report {
                 let value = json!({ "player": player.0, "turn": from.0 });
                 self.say(&format!("you are {player}, from {from} on"), "active", value)
             }
+            Event::Coming(coming) => self.coming(coming),
             Event::Changed { change, turn } => self.change(change, turn.0),
             Event::Removed { why } => {
                 let (name, clause) = departure(*why);
                 self.say(&format!("you are no member any more: {clause}"), "removed", json!({ "why": name }))
+            }
+            Event::Voted { by, about } => {
+                let sentence = format!("{by} votes to remove {about} for good");
+                self.say(&sentence, "vote", json!({ "by": by.0, "about": about.0 }))
             }
             // Said with the end that it means.
             Event::Refused(_) => Ok(()),
@@ -201,6 +216,17 @@ impl Report {
             Event::Gone => self.note("gone", json!({})),
             // The recording has them.
             Event::Signed(_) => Ok(()),
+        }
+    }
+
+    fn coming(&self, coming: &Coming) -> Result<(), Failure> {
+        match *coming {
+            Coming::Loading { turn, bytes } => {
+                let sentence = format!("loading the world, {:.1} MB", bytes as f64 / 1e6);
+                self.say(&sentence, "loading", json!({ "turn": turn.0, "bytes": bytes }))
+            }
+            Coming::Installed { turn } => self.note("installed", json!({ "turn": turn.0 })),
+            Coming::Ready { turns } => self.note("ready", json!({ "turns": turns })),
         }
     }
 
@@ -274,9 +300,10 @@ fn departure(why: Departure) -> (&'static str, &'static str) {
         Departure::Left => ("left", "left"),
         Departure::Silent => ("silent", "fell silent"),
         Departure::Kicked => ("kicked", "voted out"),
-        Departure::Demoted => ("demoted", "cannot keep step, watches from now on"),
+        Departure::Demoted => ("demoted", "cannot keep step, and watches until it can"),
         Departure::Exposed => ("exposed", "sent two different inputs for one turn"),
         Departure::Replaced => ("replaced", "came back in a new process"),
+        Departure::Forked => ("forked", "is not of this session"),
     }
 }
 

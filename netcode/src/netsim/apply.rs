@@ -207,6 +207,7 @@ impl<P: Peer> Simulation<'_, P> {
                     node.want = Want::Out;
                 }
             }
+            Event::Coming(_) => self.tally.event("coming in"),
             Event::Changed { .. } => self.tally.event("membership changed"),
             Event::Voted { .. } => self.tally.event("vote"),
             Event::Waiting { .. } => self.tally.event("waiting"),

@@ -248,6 +248,7 @@ impl Peer for Naive {
             ballots: 0,
             garbage: 0,
             entries_held: if self.wrong(Defect::Hoards) { usize::MAX } else { 0 },
+            cost_us: 0,
             links: Vec::new(),
         }
     }

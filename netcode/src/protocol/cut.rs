@@ -112,6 +112,8 @@ impl Instance {
         }
         self.active_at = now;
         self.promised = ballot;
+        // What a lower ballot wanted and could not be accepted yet must not be accepted any more.
+        self.wanted.take_if(|(wanted, _)| *wanted < ballot);
         Answer::Yes
     }
 
@@ -268,6 +270,20 @@ mod tests {
         instance.on_promise(Player(2), ballot, promise(9));
         instance.on_promise(Player(3), ballot, Promise { accepted: Some((1, old.clone())), ..promise(7) });
         assert_eq!(chosen(&mut instance, &roster), Some(old));
+    }
+
+    #[test]
+    fn what_waits_to_be_accepted_is_void_once_a_higher_ballot_is_promised() {
+        let cut = Cut { next: Turn(7), chain: Hash([1; 32]), removed: vec![], proofs: vec![] };
+        let mut instance = Instance::new(0, Time(0));
+        assert_eq!(instance.promise(Time(0), 3), Answer::Yes);
+        instance.wanted = Some((3, cut));
+        assert_eq!(instance.promise(Time(1), 3), Answer::Yes);
+        assert!(instance.wanted.is_some(), "the same ballot again changes nothing");
+        assert_eq!(instance.promise(Time(2), 2), Answer::Overtaken(3));
+        assert!(instance.wanted.is_some());
+        assert_eq!(instance.promise(Time(3), 4), Answer::Yes);
+        assert_eq!(instance.wanted, None);
     }
 
     #[test]

@@ -132,6 +132,8 @@ pub enum Event {
         /// First turn with an entry of it.
         from: Turn,
     },
+    /// This peer, which wants to come in, has come so far.
+    Coming(Coming),
     /// The membership changed at this turn.
     Changed {
         /// The change.
@@ -195,6 +197,28 @@ pub enum Event {
     Signed(Box<SignedEntries>),
     /// A leave that was asked for is complete: the peer can go.
     Gone,
+}
+
+/// How far a peer has come that wants to come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coming {
+    /// The world's state is on its way.
+    Loading {
+        /// After which turn.
+        turn: Turn,
+        /// How much there is to load, packed, in bytes.
+        bytes: u64,
+    },
+    /// It is here, and signed by a quorum; the turns since then are made up for.
+    Installed {
+        /// After which turn.
+        turn: Turn,
+    },
+    /// It has told its sponsor that it keeps step: the next thing is [`Event::Active`].
+    Ready {
+        /// How many turns were made up for.
+        turns: u64,
+    },
 }
 
 /// Why a wish to join is refused.

@@ -121,6 +121,14 @@ impl Link {
         }
     }
 
+    /// The peer, which has not said anything of its log yet, is told everybody's entries from this turn on.
+    pub fn tell_log(&mut self, first: Turn, players: impl Iterator<Item = Player>) {
+        if self.said.is_none() {
+            self.acked = Some((first, 0));
+            self.needs = players.map(|player| (player, first)).collect();
+        }
+    }
+
     /// Takes the head of a turn part: numbers, times, acknowledgements. Returns whether it is the newest so far, and the
     /// round-trip time that it shows.
     pub fn on_turn(&mut self, now: Time, part: &TurnPart) -> (bool, Option<u64>) {

@@ -25,6 +25,10 @@ const IDLE: Duration = Duration::from_millis(200);
 const BATCH: usize = 64;
 /// Most peers, those included that were not announced.
 const PEERS_MAX: usize = 256;
+/// Longest queue before a narrow line; what comes then is dropped.
+const QUEUE_MAX: Duration = Duration::from_millis(200);
+/// What IP and UDP add to a payload.
+const HEADERS_BYTES: usize = 28;
 /// Most datagrams under way.
 const UNDER_WAY_MAX: usize = 100_000;
 
@@ -39,13 +43,15 @@ pub struct RelayConfig {
     pub loss: f64,
     /// Probability of arriving twice, 0 to 1.
     pub twice: f64,
+    /// What each peer's line to the network carries in each direction, bits per second; 0: no limit.
+    pub bits_per_s: u64,
     /// Decides each link's losses and delays: datagram by datagram the same for the same seed.
     pub seed: u64,
 }
 
 impl Default for RelayConfig {
     fn default() -> Self {
-        Self { delay: Duration::ZERO, jitter: Duration::ZERO, loss: 0.0, twice: 0.0, seed: 0 }
+        Self { delay: Duration::ZERO, jitter: Duration::ZERO, loss: 0.0, twice: 0.0, bits_per_s: 0, seed: 0 }
     }
 }
 
@@ -68,7 +74,12 @@ pub struct RelayStats {
     pub late_max: Duration,
 }
 
+/// A datagram as it was seen on its way: number of the sender, number of the receiver, payload.
+pub type Seen = (usize, usize, Vec<u8>);
+
 enum Command {
+    Watch(usize),
+    Seen(Sender<Vec<Seen>>),
     Config(RelayConfig),
     Pause(bool),
     Cut { from: usize, to: usize, cut: bool },
@@ -80,6 +91,7 @@ enum Command {
 #[derive(Debug)]
 pub struct Relay {
     fronts: Vec<SocketAddr>,
+    sockets: Vec<UdpSocket>,
     commands: Sender<Command>,
     thread: Option<JoinHandle<()>>,
 }
@@ -105,9 +117,10 @@ impl Relay {
             engine.add(*front, *real)?;
         }
         let fronts = engine.peers.iter().map(|peer| peer.front.local_addr()).collect::<io::Result<_>>()?;
+        let sockets = engine.peers.iter().map(|peer| peer.front.try_clone()).collect::<io::Result<_>>()?;
         let (commands, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new().name("relay".into()).spawn(move || engine.run(&inbox))?;
-        Ok(Self { fronts, commands, thread: Some(thread) })
+        Ok(Self { fronts, sockets, commands, thread: Some(thread) })
     }
 
     /// The address by which the others know peer `j`.
@@ -118,6 +131,24 @@ impl Relay {
     /// All fronts, in the order of the real addresses.
     pub fn fronts(&self) -> &[SocketAddr] {
         &self.fronts
+    }
+
+    /// The socket that the others' datagrams for peer `j` come to, and that its own come out of: who sends with it is taken
+    /// for peer `j`.
+    pub fn socket(&self, j: usize) -> &UdpSocket {
+        &self.sockets[j]
+    }
+
+    /// Keeps copies of the next `count` datagrams that are passed on.
+    pub fn watch(&self, count: usize) {
+        self.command(Command::Watch(count));
+    }
+
+    /// What was kept since [`Relay::watch`].
+    pub fn seen(&self) -> Vec<Seen> {
+        let (answer, seen) = mpsc::channel();
+        self.commands.send(Command::Seen(answer)).expect("the relay's thread lives as long as its owner");
+        seen.recv().expect("the relay's thread lives as long as its owner")
     }
 
     /// Other delays and losses from now on; the seed starts anew.
@@ -166,6 +197,8 @@ impl Drop for Relay {
 struct Peer {
     front: UdpSocket,
     real: SocketAddr,
+    /// Until when its line is busy, from it and to it.
+    busy: [Instant; 2],
 }
 
 /// One direction between two peers.
@@ -178,6 +211,8 @@ struct Line {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Datagram {
     due: Instant,
+    /// Whether it has passed the receiver's own line.
+    passed: bool,
     number: u64,
     from: usize,
     to: usize,
@@ -191,6 +226,8 @@ struct Engine {
     lines: BTreeMap<(usize, usize), Line>,
     under_way: BinaryHeap<Reverse<Datagram>>,
     paused: bool,
+    watched: usize,
+    seen: Vec<Seen>,
     stats: RelayStats,
 }
 
@@ -203,6 +240,8 @@ impl Engine {
             lines: BTreeMap::new(),
             under_way: BinaryHeap::new(),
             paused: false,
+            watched: 0,
+            seen: Vec::new(),
             stats: RelayStats::default(),
         }
     }
@@ -210,7 +249,7 @@ impl Engine {
     fn add(&mut self, front: SocketAddr, real: SocketAddr) -> io::Result<usize> {
         let front = UdpSocket::bind(front)?;
         front.set_nonblocking(true)?;
-        self.peers.push(Peer { front, real });
+        self.peers.push(Peer { front, real, busy: [Instant::now(); 2] });
         self.by_real.insert(real, self.peers.len() - 1);
         Ok(self.peers.len() - 1)
     }
@@ -240,6 +279,8 @@ impl Engine {
 
     fn obey(&mut self, command: Command) {
         match command {
+            Command::Watch(count) => (self.watched, self.seen) = (count, Vec::new()),
+            Command::Seen(answer) => drop(answer.send(self.seen.clone())),
             Command::Config(config) => {
                 self.config = config;
                 let seed = config.seed;
@@ -297,7 +338,7 @@ impl Engine {
             self.stats.lost += 1;
             return;
         }
-        let now = Instant::now();
+        let Some(sent) = self.occupy(from, 0, Instant::now(), bytes.len()) else { return };
         for share in &shares[..copies] {
             if self.under_way.len() >= UNDER_WAY_MAX {
                 self.stats.dropped += 1;
@@ -305,18 +346,43 @@ impl Engine {
             }
             let delay = (config.delay + config.jitter.mul_f64(2.0 * share)).saturating_sub(config.jitter);
             let number = self.stats.received;
-            self.under_way.push(Reverse(Datagram { due: now + delay, number, from, to, bytes: bytes.to_vec() }));
+            let (due, passed, bytes) = (sent + delay, config.bits_per_s == 0, bytes.to_vec());
+            self.under_way.push(Reverse(Datagram { due, passed, number, from, to, bytes }));
         }
+    }
+
+    /// Until when a peer's line is busy with a datagram that comes to it at this time; none if too many wait there.
+    fn occupy(&mut self, peer: usize, direction: usize, at: Instant, bytes: usize) -> Option<Instant> {
+        if self.config.bits_per_s == 0 {
+            return Some(at);
+        }
+        let busy = &mut self.peers[peer].busy[direction];
+        if *busy > at + QUEUE_MAX {
+            self.stats.dropped += 1;
+            return None;
+        }
+        let bits = (bytes + HEADERS_BYTES) as f64 * 8.0;
+        *busy = at.max(*busy) + Duration::from_secs_f64(bits / self.config.bits_per_s as f64);
+        Some(*busy)
     }
 
     /// Sends what is due.
     fn pass_on(&mut self, now: Instant) {
         while self.under_way.peek().is_some_and(|Reverse(next)| next.due <= now) {
-            let Some(Reverse(datagram)) = self.under_way.pop() else { return };
+            let Some(Reverse(mut datagram)) = self.under_way.pop() else { return };
+            if !datagram.passed {
+                let Some(due) = self.occupy(datagram.to, 1, datagram.due, datagram.bytes.len()) else { continue };
+                (datagram.due, datagram.passed) = (due, true);
+                self.under_way.push(Reverse(datagram));
+                continue;
+            }
             self.stats.late_max = self.stats.late_max.max(now - datagram.due);
             let sent = self.peers[datagram.from].front.send_to(&datagram.bytes, self.peers[datagram.to].real);
             if sent.is_ok() {
                 self.stats.forwarded += 1;
+                if self.seen.len() < self.watched {
+                    self.seen.push((datagram.from, datagram.to, datagram.bytes));
+                }
             } else {
                 self.stats.dropped += 1;
             }

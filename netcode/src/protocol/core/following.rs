@@ -7,15 +7,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::config::Genesis;
-use crate::protocol::effect::{Effect, Event, Refusal};
+use crate::protocol::effect::{Coming, Effect, Event, Refusal};
 use crate::protocol::evidence::verify;
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
 use crate::protocol::roster::Roster;
 use crate::protocol::transfer::{Ack, Chunk, Offer, Receiver};
-use crate::protocol::wire::{Attestation, Message};
+use crate::protocol::wire::{Attestation, Message, Run};
 
+use super::receive::take_run;
 use super::{Core, Session, Wish};
 
 /// Time between repetitions of what was not answered, microseconds.
@@ -28,6 +29,12 @@ const DOWNLOAD_SILENCE_US: u64 = 1_000_000;
 const STANDSTILL_US: u64 = 2_000_000;
 /// Most bytes of a snapshot that is taken.
 const BLOB_BYTES_MAX: u64 = 512 << 20;
+/// Most bytes of entries that are kept until their state is here, and what each counts for at least.
+const EARLY_BYTES_MAX: usize = 1 << 20;
+const ENTRY_BYTES: usize = 32;
+/// Turns are made up for in lots of so many microseconds, between which datagrams are read and sent.
+const LOT_US: u64 = 15_000;
+const LOT_TURNS: u64 = 32;
 /// Turns that a newcomer executes before it says that it keeps step, and before it says that it never will.
 const READY_TURNS: u64 = 8;
 const COST_TURNS: u64 = 60;
@@ -76,6 +83,8 @@ struct Download {
     turn: Turn,
     receiver: Receiver,
     attestations: BTreeMap<Player, Attestation>,
+    /// Entries for the turns behind the state, and their bytes.
+    early: (Vec<Run>, usize),
     /// When a piece of it came last.
     heard: Time,
 }
@@ -126,6 +135,12 @@ pub(super) struct Following {
     progress: Option<(Turn, Time)>,
     /// What is known here leads nowhere: a snapshot is wanted.
     starts_over: bool,
+    /// The present lot: when it began, and how many turns had been executed by then.
+    lot: (Time, u64),
+    /// More turns may be there than the lot had room for.
+    more: bool,
+    /// First turn that had to be made up for, until that is done.
+    behind_from: Option<Turn>,
     /// For who was a member before.
     returns: Option<Probation>,
     /// Since when the world costs too much here.
@@ -143,6 +158,9 @@ impl Following {
             busy: false,
             progress: None,
             starts_over: false,
+            lot: (Time(0), 0),
+            more: false,
+            behind_from: None,
             returns: None,
             costly: None,
         }
@@ -156,7 +174,40 @@ impl Following {
     pub fn wake_at(&self) -> Time {
         match &self.stage {
             Stage::Downloading(download) => download.receiver.wake_at(),
+            _ if self.more => self.lot.0.plus(1),
             _ => Time(u64::MAX),
+        }
+    }
+
+    /// How many turns may be executed now, in all polls of this moment together; `turns` were executed ever, and one costs
+    /// so much on average.
+    pub fn lot(&mut self, now: Time, turns: u64, cost_us: u64) -> usize {
+        if now != self.lot.0 {
+            self.lot = (now, turns);
+        }
+        let most = (LOT_US / cost_us.max(1)).clamp(1, LOT_TURNS);
+        most.saturating_sub(turns - self.lot.1) as usize
+    }
+
+    /// Whether the last lot was used up.
+    pub fn note_more(&mut self, more: bool) {
+        self.more = more;
+    }
+
+    /// What was said last has not arrived.
+    pub fn ask_again(&mut self) {
+        self.asked = None;
+    }
+
+    /// Keeps entries that come before the state that they follow.
+    pub fn keep(&mut self, from: &PeerKey, runs: &[Run]) {
+        let Stage::Downloading(download) = &mut self.stage else { return };
+        let (early, bytes) = &mut download.early;
+        for run in runs.iter().filter(|_| self.wish.sponsor == *from) {
+            *bytes += run.entries.iter().map(|entry| entry.len() + ENTRY_BYTES).sum::<usize>();
+            if *bytes <= EARLY_BYTES_MAX {
+                early.push(run.clone());
+            }
         }
     }
 
@@ -263,9 +314,11 @@ impl<I: Input> Core<I> {
             Stage::Downloading(download) if download.turn == turn => download.receiver.resume(transfer, &offer).ok(),
             Stage::Asking | Stage::Downloading(_) => {
                 Receiver::new(transfer, offer, BLOB_BYTES_MAX).ok().map(|receiver| {
+                    let loading = Coming::Loading { turn, bytes: offer.packed_size };
+                    self.effects.push(Effect::Event(Event::Coming(loading)));
                     let ack = receiver.resume_state();
-                    let attestations = BTreeMap::new();
-                    let download = Download { turn, receiver, attestations, heard: now };
+                    let (attestations, early) = (BTreeMap::new(), (Vec::new(), 0));
+                    let download = Download { turn, receiver, attestations, early, heard: now };
                     following.stage = Stage::Downloading(Box::new(download));
                     ack
                 })
@@ -347,11 +400,11 @@ impl<I: Input> Core<I> {
             self.stopped = true;
             return;
         }
-        let world = Arc::new(world.to_vec());
-        self.install_parts(now, head, world);
+        let (world, early) = (Arc::new(world.to_vec()), std::mem::take(&mut download.early.0));
+        self.install_parts(now, head, world, &early);
     }
 
-    fn install_parts(&mut self, now: Time, head: BlobHead, world: Arc<Vec<u8>>) {
+    fn install_parts(&mut self, now: Time, head: BlobHead, world: Arc<Vec<u8>>, early: &[Run]) {
         let scenario = Arc::new(head.genesis.scenario.clone());
         let next = head.turn.plus(1);
         let roster = Arc::new(head.roster);
@@ -359,13 +412,16 @@ impl<I: Input> Core<I> {
         for (player, incarnation, chain) in head.authors {
             session.ledger.reopen((player, incarnation), next, chain);
         }
+        early.iter().for_each(|run| take_run(now, &mut session, run));
         let spectator = self.following.as_ref().is_some_and(|f| f.wish.spectator);
         for member in roster.members.iter().filter(|_| !spectator) {
             self.connect(now, member.key, &member.address);
         }
         self.session = Some(session);
         self.effects.push(Effect::Install { turn: Some(head.turn), scenario, snapshot: world });
+        self.effects.push(Effect::Event(Event::Coming(Coming::Installed { turn: head.turn })));
         if let Some(following) = &mut self.following {
+            following.behind_from = Some(next);
             (following.stage, following.asked, following.starts_over) = (Stage::Tail(now), None, false);
         }
     }
@@ -416,9 +472,18 @@ impl<I: Input> Core<I> {
         let in_time = !link.rtt.is_known() || link.rtt.smooth_us() / 2 + turn_us <= delay_us_max;
         let keeps = affords && in_time && reach.plus(HICCUP_US / turn_us) >= said.next;
         let steady = following.returns.as_mut().is_none_or(|returns| returns.is_over(now, keeps));
-        let near = affords && steady && turns >= READY_TURNS && reach >= said.next;
+        // The join takes effect a window after it is in the log: who will have caught up long before that asks now.
+        let lag = said.next.0.saturating_sub(session.front.next.0);
+        let catches_up_us = lag * cost_us * turn_us / turn_us.saturating_sub(cost_us).max(1);
+        let soon =
+            cost_us * 2 <= turn_us && catches_up_us <= u64::from(session.genesis.rules.window_turns) * turn_us / 2;
+        let near = affords && steady && turns >= READY_TURNS && (reach >= said.next || soon);
         if near && !joined && self.leaving.is_none() && following.is_due(now) {
             let (sponsor, life) = (following.wish.sponsor, following.wish.life);
+            if let Some(from) = following.behind_from.take() {
+                let turns = session.front.next.0.saturating_sub(from.0);
+                self.effects.push(Effect::Event(Event::Coming(Coming::Ready { turns })));
+            }
             self.post_to(sponsor, Message::Ready { life });
         }
     }

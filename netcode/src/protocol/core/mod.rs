@@ -211,6 +211,16 @@ impl<I: Input> Core<I> {
         }
     }
 
+    /// The transport has a link to this peer now: what was said in vain is said again at once.
+    pub fn connected(&mut self, now: Time, key: PeerKey) {
+        if let Some(link) = self.links.get_mut(&key) {
+            link.send_at = now;
+        }
+        if let Some(following) = self.following.as_mut().filter(|following| *following.sponsor() == key) {
+            following.ask_again();
+        }
+    }
+
     /// Takes an input for the next turn that is entered; more than one are merged.
     pub fn submit(&mut self, _now: Time, input: I) {
         self.inputs.push_back(input);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::protocol::effect::{Effect, Refusal};
 use crate::protocol::entry::{ADDRESS_BYTES_MAX, Proposal};
 use crate::protocol::evidence::{halves, verify};
-use crate::protocol::ids::{PeerKey, Player, Time, Turn};
+use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
 use crate::protocol::roster::{Rejected, Roster};
@@ -23,6 +23,8 @@ const GUESTS_MAX: usize = 64;
 const ADMITTED_MAX: usize = 4096;
 /// Time between repetitions, microseconds.
 const REPEAT_US: u64 = 150_000;
+/// The same for an offer that was said once: what is sent behind it is lost without it, microseconds.
+const OFFER_AGAIN_US: u64 = 15_000;
 /// Most signatures that wait for their state.
 const EARLY_MAX: usize = 128;
 /// How long a guest may be silent, microseconds.
@@ -67,19 +69,30 @@ impl Guest {
 #[derive(Debug)]
 struct Serving {
     turn: Turn,
+    /// Chain hash after it.
+    chain: Hash,
+    made: Time,
     transfer: u32,
     offer: Offer,
-    attestations: Vec<Attestation>,
+    attestations: BTreeMap<Player, Attestation>,
     sender: Sender,
     offered: Option<Time>,
-    /// The guest knows the offer: what it is sent is not thrown away.
+    /// How often.
+    offers: u32,
+    /// The guest knows the offer.
     accepted: bool,
+    /// How many of the signatures it was told.
+    told: usize,
+    /// The log behind the state is sent too.
+    tells_log: bool,
 }
 
 /// The state after a turn, ready to be sent.
 #[derive(Debug)]
 struct Blob {
     turn: Turn,
+    /// Chain hash after it.
+    chain: Hash,
     packed: Packed,
     attestations: BTreeMap<Player, Attestation>,
     made: Time,
@@ -239,7 +252,7 @@ impl<I: Input> Core<I> {
             authors: authors.collect(),
         };
         let blob = head.with_world(&bytes);
-        let hash = crate::protocol::ids::Hash(blake3::hash(&blob).into());
+        let hash = Hash(blake3::hash(&blob).into());
         let message = Attestation::message(session.genesis.rules.session, turn, &hash);
         let (r, s) = halves(&ed25519_dalek::Signer::sign(&self.config.identity, &message));
         let attestation = Attestation { player: me, turn, blob: hash, r, s };
@@ -252,7 +265,7 @@ impl<I: Input> Core<I> {
             && let Ok(packed) = Packed::new(&blob, CHUNK_BYTES)
         {
             let attestations = BTreeMap::from([(me, attestation)]);
-            self.newcomers.blob = Some(Blob { turn, packed, attestations, made: now });
+            self.newcomers.blob = Some(Blob { turn, chain, packed, attestations, made: now });
             for attestation in std::mem::take(&mut self.newcomers.early) {
                 self.on_attest(attestation);
             }
@@ -275,9 +288,14 @@ impl<I: Input> Core<I> {
         let Some(member) = record.after.member(attestation.player) else { return };
         let same = attestation.turn == blob.turn && attestation.blob == blob.packed.offer.id;
         let message = Attestation::message(session.genesis.rules.session, blob.turn, &attestation.blob);
-        if same && verify(&member.key, &message, &attestation.r, &attestation.s) {
-            blob.attestations.insert(attestation.player, attestation);
+        if !same || !verify(&member.key, &message, &attestation.r, &attestation.s) {
+            return;
         }
+        let served = self.newcomers.guests.values_mut().filter_map(|guest| guest.serving.as_mut());
+        for serving in served.filter(|serving| serving.turn == blob.turn) {
+            serving.attestations.insert(attestation.player, attestation.clone());
+        }
+        blob.attestations.insert(attestation.player, attestation);
     }
 
     /// Serves everybody who asked, as far as it is time.
@@ -295,9 +313,32 @@ impl<I: Input> Core<I> {
             let asks = now.since(guest.asked) < SILENCE_US;
             if guest.resyncs { member && asks } else { !member && now.since(heard) < SILENCE_US }
         });
+        self.drop_what_fell(now);
         self.request_blob(now);
         self.start_serving(now);
         self.send_chunks(now);
+    }
+
+    /// Forgets states of turns that were rolled back, and those that no quorum has signed in good time.
+    fn drop_what_fell(&mut self, now: Time) {
+        let Some(session) = &self.session else { return };
+        let fell = |turn: Turn, chain: Hash| {
+            turn >= session.front.next || session.chain_before(turn.plus(1)).is_some_and(|now| now != chain)
+        };
+        if self.newcomers.blob.as_ref().is_some_and(|blob| fell(blob.turn, blob.chain)) {
+            self.newcomers.blob = None;
+        }
+        for guest in self.newcomers.guests.values_mut() {
+            let useless = |serving: &mut Serving| {
+                let signed = |player| serving.attestations.contains_key(&player);
+                let late = now.since(serving.made) > BLOB_AGE_US;
+                let unsigned = || session.record(serving.turn).is_some_and(|record| !record.after.is_quorum(signed));
+                fell(serving.turn, serving.chain) || (late && unsigned())
+            };
+            if guest.serving.as_mut().is_some_and(useless) {
+                guest.serving = None;
+            }
+        }
     }
 
     /// Proposes a snapshot if somebody waits for one and the last is too old.
@@ -313,14 +354,12 @@ impl<I: Input> Core<I> {
         }
     }
 
-    /// Begins to serve those who wait, once the blob is signed by a quorum and its turn is confirmed.
+    /// Begins to serve those who wait. They themselves wait for the signatures of a quorum, which are told once the turn
+    /// is confirmed: nobody takes a state that may still be rolled back.
     fn start_serving(&mut self, now: Time) {
         let Some(session) = &self.session else { return };
         let Some(blob) = &self.newcomers.blob else { return };
-        let Some(record) = session.record(blob.turn) else { return };
-        let signed = record.after.is_quorum(|player| blob.attestations.contains_key(&player));
-        let fresh = now.since(blob.made) < BLOB_AGE_US;
-        if !signed || blob.turn >= session.confirmed || !fresh {
+        if session.record(blob.turn).is_none() || now.since(blob.made) >= BLOB_AGE_US {
             return;
         }
         for guest in self.newcomers.guests.values_mut().filter(|g| g.serving.is_none() && !g.follows) {
@@ -329,41 +368,54 @@ impl<I: Input> Core<I> {
             let Packed { offer, bytes } = &blob.packed;
             guest.serving = Some(Serving {
                 turn: blob.turn,
+                chain: blob.chain,
+                made: blob.made,
                 transfer,
                 offer: *offer,
-                attestations: blob.attestations.values().cloned().collect(),
+                attestations: blob.attestations.clone(),
                 sender: Sender::new(transfer, Arc::clone(bytes), offer.chunk_bytes),
                 offered: None,
+                offers: 0,
                 accepted: false,
+                told: 0,
+                tells_log: false,
             });
         }
     }
 
     /// Sends offers with their signatures until they are acknowledged, and chunks as fast as the way to the guest allows.
     fn send_chunks(&mut self, now: Time) {
+        let Some(session) = &self.session else { return };
+        let members = &session.front.roster.members;
         for (key, guest) in &mut self.newcomers.guests {
             let Some(serving) = &mut guest.serving else { continue };
             let Some(link) = self.links.get_mut(key) else { continue };
-            if serving.offered.is_none_or(|at| now.since(at) >= REPEAT_US) && !guest.follows {
-                serving.offered = Some(now);
+            let again_us = if serving.offers == 1 { OFFER_AGAIN_US } else { REPEAT_US };
+            if serving.offered.is_none_or(|at| now.since(at) >= again_us) && !guest.follows {
+                (serving.offered, serving.offers) = (Some(now), serving.offers.saturating_add(1));
                 let (transfer, turn, offer) = (serving.transfer, serving.turn, serving.offer);
                 if !serving.accepted {
-                    link.outbox.push(Message::Offer { transfer, turn, offer });
+                    // In a datagram of its own, ahead of the chunks that follow.
+                    self.effects.push(alone(*key, &Message::Offer { transfer, turn, offer }));
                 }
                 // Signatures may have got lost on their own.
                 if !serving.accepted || serving.sender.is_done() {
-                    link.outbox.extend(serving.attestations.iter().cloned().map(Message::Attest));
+                    serving.told = 0;
                 }
             }
+            if serving.turn < session.confirmed && serving.told < serving.attestations.len() {
+                serving.told = serving.attestations.len();
+                link.outbox.extend(serving.attestations.values().cloned().map(Message::Attest));
+            }
+            // The first chunks follow the offer at once: a round trip is saved, and if they are lost, so is not much.
             let mut chunks = Vec::new();
-            if serving.accepted {
-                serving.sender.poll(now, &mut chunks);
+            serving.sender.poll(now, &mut chunks);
+            if serving.sender.has_sent_all() && !serving.tells_log {
+                // What comes after the state is there with it, and not a round trip later.
+                serving.tells_log = true;
+                link.tell_log(serving.turn.plus(1), members.iter().map(|m| m.player));
             }
-            for chunk in chunks {
-                let mut bytes = vec![0];
-                bytes.extend(encode_message(&Message::Chunk(chunk)));
-                self.effects.push(Effect::Send { to: *key, bytes });
-            }
+            self.effects.extend(chunks.into_iter().map(|chunk| alone(*key, &Message::Chunk(chunk))));
         }
     }
 
@@ -425,4 +477,11 @@ impl<I: Input> Core<I> {
             }
         }
     }
+}
+
+/// A datagram with one message and nothing else.
+fn alone<I>(to: PeerKey, message: &Message) -> Effect<I> {
+    let mut bytes = vec![0];
+    bytes.extend(encode_message(message));
+    Effect::Send { to, bytes }
 }

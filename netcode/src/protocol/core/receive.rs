@@ -102,7 +102,9 @@ impl<I: Input> Core<I> {
     fn on_turn(&mut self, now: Time, from: PeerKey, part: &TurnPart) {
         let Some(link) = self.links.get_mut(&from) else { return };
         let (newest, rtt_us) = link.on_turn(now, part);
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = &mut self.session else {
+            return self.following.iter_mut().for_each(|following| following.keep(&from, &part.runs));
+        };
         let sponsor = self.following.as_ref().map(super::following::Following::sponsor);
         let member = session.front.roster.member_by_key(&from).is_some();
         let own = session.life_of_key(&self.key, self.life);
@@ -181,7 +183,7 @@ impl<I: Input> Core<I> {
 }
 
 /// Keeps the entries of a run that are expected, and watches how early they come.
-fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run) {
+pub(super) fn take_run<I: Input>(now: Time, session: &mut super::Session<I>, run: &Run) {
     let life = (run.player, run.incarnation);
     let Some(author) = session.ledger.author_mut(life) else { return };
     for (i, bytes) in run.entries.iter().enumerate() {

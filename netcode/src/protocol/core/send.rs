@@ -42,7 +42,8 @@ impl<I: Input> Core<I> {
             let sponsor = self.following.as_ref().is_some_and(|f| f.sponsor() == key);
             // Whoever only follows writes to nobody but its sponsor: others must not take it for the member it was.
             let follows = self.following.is_some() && me.is_none();
-            let member = link.said.is_some() || needs_turns(&self.session, key);
+            let told = link.said.is_some() || !link.needs.is_empty();
+            let member = told || needs_turns(&self.session, key);
             let wants_turns = self.session.is_some() && (sponsor || (member && !follows));
             let due = now >= link.send_at;
             let quiet = now.since(link.heard) > QUIET_US;
@@ -232,7 +233,9 @@ fn runs_for<I: Input>(
     let mut full = None;
     let mut needs = link.needs.clone();
     needs.sort_by_key(|(player, _)| Some(*player) != first);
-    let relays = needs.into_iter().filter(|(player, _)| Some(*player) != me.map(|life| life.0));
+    // What we wrote in an earlier life is passed on like another's.
+    let others = |(player, from): &(Player, Turn)| session.ledger.life_at(*player, *from).map(|(life, _)| life) != me;
+    let relays = needs.into_iter().filter(others);
     if first.is_some_and(|player| Some(player) != me.map(|life| life.0)) {
         for (player, from) in relays {
             let fits = relay(now, link, session, &mut runs, &mut room, (player, from));

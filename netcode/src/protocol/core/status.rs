@@ -54,6 +54,8 @@ pub struct Status {
     pub garbage: u64,
     /// Entries held, of all authors: a measure of memory.
     pub entries_held: usize,
+    /// Average cost of the last turns, microseconds.
+    pub cost_us: u64,
     /// Links.
     pub links: Vec<LinkStatus>,
 }
@@ -113,6 +115,7 @@ impl<I: Input> Core<I> {
             ballots: self.counters.ballots,
             garbage: self.counters.garbage,
             entries_held: session.map_or(0, |s| s.ledger.lives().map(|(_, author)| author.len()).sum()),
+            cost_us: self.keeping.cost_us(),
             links: links.collect(),
         }
     }

@@ -300,14 +300,22 @@ impl<I: Input> Core<I> {
     /// Submits, executes and confirms what is due.
     pub(super) fn advance(&mut self, now: Time) {
         self.enter(now);
-        for _ in 0..self.burst_turns(BURST_TURNS) {
+        let burst = self.burst_turns(BURST_TURNS);
+        let (turns, cost_us) = (self.keeping.turns(), self.keeping.cost_us());
+        let lot = self.following.as_mut().map_or(burst, |following| following.lot(now, turns, cost_us));
+        let mut executed = 0;
+        while executed < lot {
             let Some(session) = &mut self.session else { return };
             // Whoever only follows takes each turn as it comes; the playhead is for those who write.
             let due = self.following.is_some() || session.pace.due(now) >= session.front.next;
             if !due || !session.is_open() || !self.execute_one(now) {
                 break;
             }
+            executed += 1;
             self.enter(now);
+        }
+        if let Some(following) = &mut self.following {
+            following.note_more(executed == lot);
         }
         self.note_waiting(now);
         self.confirm_turns(now);

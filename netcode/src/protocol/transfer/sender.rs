@@ -86,6 +86,12 @@ impl Sender {
         self.arrived.is_full()
     }
 
+    /// Whether every chunk was sent at least once.
+    #[must_use]
+    pub fn has_sent_all(&self) -> bool {
+        self.next == self.arrived.len()
+    }
+
     /// Chunks known to have arrived, and chunks in all.
     #[must_use]
     pub fn progress(&self) -> (u32, u32) {

@@ -1,27 +1,32 @@
 //! Peers of a session as real processes, for tests: started, listened to, killed, and their recordings compared. Every
 //! wait has a deadline that is far beyond what a busy machine needs.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use app::progress::Progress;
-use app::replay::{Recording, verify};
+use app::replay::{Recording, signed, verify};
 use serde_json::Value;
 
 /// Longest that anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What runs as a peer.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_spacetime");
+
 /// A running peer.
 pub struct Peer {
     process: Child,
-    lines: Receiver<Value>,
+    lines: Receiver<(Instant, Value)>,
     /// What it has said so far.
     pub said: Vec<Value>,
+    /// When each of that was heard.
+    heard: Vec<Instant>,
+    /// When it was started.
+    pub started: Instant,
     /// Its recording.
     pub recording: PathBuf,
     complaints: Option<std::thread::JoinHandle<String>>,
@@ -40,8 +45,14 @@ pub struct Ended {
 impl Peer {
     /// Starts `spacetime` with these arguments, and an identity and a recording named `name` in the folder.
     pub fn start(folder: &Path, name: &str, line: &str, more: &[&str]) -> Self {
+        Self::start_by(Command::new(PROGRAM), folder, name, line, more)
+    }
+
+    /// The same by another command, which runs [`PROGRAM`] with the arguments that are added.
+    pub fn start_by(mut command: Command, folder: &Path, name: &str, line: &str, more: &[&str]) -> Self {
         let recording = folder.join(format!("{name}.strec"));
-        let mut process = Command::new(env!("CARGO_BIN_EXE_spacetime"))
+        let started = Instant::now();
+        let mut process = command
             .args(line.split_whitespace())
             .args(more)
             .args(["--json", "--leave-at-eof", "--identity"])
@@ -60,7 +71,7 @@ impl Peer {
             for line in output.lines() {
                 let Ok(line) = line else { return };
                 let value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-                if sender.send(value).is_err() {
+                if sender.send((Instant::now(), value)).is_err() {
                     return;
                 }
             }
@@ -71,7 +82,8 @@ impl Peer {
             let _ = errors.read_to_end(&mut text);
             String::from_utf8_lossy(&text).into_owned()
         });
-        Self { process, lines, said: Vec::new(), recording, complaints: Some(complaints) }
+        let (said, heard) = (Vec::new(), Vec::new());
+        Self { process, lines, said, heard, started, recording, complaints: Some(complaints) }
     }
 
     /// A host on a free port.
@@ -97,7 +109,8 @@ impl Peer {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(value) => {
+                Ok((at, value)) => {
+                    self.heard.push(at);
                     self.said.push(value.clone());
                     if fits(&value) {
                         return value;
@@ -125,16 +138,48 @@ impl Peer {
         self.hears("to be a member", |value| value["event"] == "active")["player"].as_u64().expect("a number")
     }
 
-    /// Waits until its confirmed log is so many ticks further than it has said by now.
+    /// Waits until its confirmed log is so many ticks further than it says now.
     pub fn plays(&mut self, ticks: u64) {
-        let tick = |value: &Value| value["tick"].as_u64().filter(|_| value["event"] == "status");
-        let now = self.said.iter().filter_map(tick).max().unwrap_or(0);
-        self.will_hear(&format!("{ticks} ticks more than {now}"), |value| tick(value) >= Some(now + ticks));
+        let now = self.tick();
+        self.reaches(now + ticks);
+    }
+
+    /// The tick that its confirmed log has come to, as far as it has said.
+    pub fn tick(&mut self) -> u64 {
+        while let Ok((at, value)) = self.lines.try_recv() {
+            self.heard.push(at);
+            self.said.push(value);
+        }
+        self.said.iter().filter_map(tick_of).max().unwrap_or(0)
+    }
+
+    /// Waits until its confirmed log has come to this tick.
+    pub fn reaches(&mut self, tick: u64) {
+        self.hears(&format!("tick {tick}"), |value| tick_of(value) >= Some(tick));
+    }
+
+    /// How long after its start it first said this; it must have been waited for.
+    pub fn took(&self, mut fits: impl FnMut(&Value) -> bool) -> Duration {
+        let at = self.said.iter().position(&mut fits).expect("it was waited for");
+        self.heard[at] - self.started
+    }
+
+    /// Its resident memory, bytes; `None` where the system does not tell.
+    pub fn resident(&self) -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
     }
 
     /// Tells it to leave, by the end of its standard input.
     pub fn dismiss(&mut self) {
         drop(self.process.stdin.take());
+    }
+
+    /// Says a line to it, and gives its answer. It must have been started with `--control`.
+    pub fn asked(&mut self, line: &str) -> Value {
+        writeln!(self.process.stdin.as_ref().expect("piped"), "{line}").expect("it listens");
+        self.will_hear(&format!("an answer to {line}"), |value| value["event"] == "answer" && value["line"] == line)
     }
 
     /// Sends it a signal.
@@ -146,7 +191,7 @@ impl Peer {
     /// Waits for its end.
     pub fn ends(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
-        while let Ok(value) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        while let Ok((_, value)) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             self.said.push(value);
         }
         assert!(Instant::now() < deadline, "it does not end: {:?}", self.said.last());
@@ -168,6 +213,10 @@ impl Peer {
         self.dismiss();
         self.ends().fine()
     }
+}
+
+fn tick_of(value: &Value) -> Option<u64> {
+    value["tick"].as_u64().filter(|_| value["event"] == "status")
 }
 
 impl Drop for Peer {
@@ -208,6 +257,9 @@ pub fn verified(path: &Path, whole: bool) -> std::ops::Range<u64> {
     let verdict = verify::verify(&mut recording, None, Progress::new(true)).expect("it can be verified");
     assert_eq!(verdict.verdict, "exact", "{}: {verdict:?}", path.display());
     assert!(verdict.complete || !whole, "{}: {verdict:?}", path.display());
+    if let Some(signed) = signed::check(&mut recording).expect("signatures, if there are any") {
+        assert_eq!(signed.contradiction, None, "{}", path.display());
+    }
     recording.reader.ticks()
 }
 

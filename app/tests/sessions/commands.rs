@@ -1,16 +1,13 @@
 //! `spacetime key`, `host`, `join` and `spectate`, as people use them: real processes over UDP on this machine.
 
-mod common;
-mod session;
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{Folder, assert_misused, code, json, run, stderr, stdout};
+use crate::common::{Folder, assert_misused, code, json, run, stderr, stdout};
+use crate::peers::{PATIENCE, Peer, agree, verified};
 use netcode::protocol::{Hash, SessionId, Time};
 use netcode::transport::{Endpoint, Hello, Identity, Invite, InviteLink, Policy, Terms};
-use session::{PATIENCE, Peer, agree, verified};
 
 #[test]
 fn a_key_is_made_once_and_kept_private() {
@@ -23,8 +20,12 @@ fn a_key_is_made_once_and_kept_private() {
     let shown = run("key --identity {}", &[&file]);
     assert!(stdout(&shown).starts_with(&key) && !stdout(&shown).contains("spacetime-identity-1"));
     assert_eq!(json(&run("key --json --identity {}", &[&file]))["made"], false);
-    let home =
-        common::command().arg("key").arg("--json").env("XDG_DATA_HOME", folder.path()).output().expect("it runs");
+    let home = crate::common::command()
+        .arg("key")
+        .arg("--json")
+        .env("XDG_DATA_HOME", folder.path())
+        .output()
+        .expect("it runs");
     assert_eq!(json(&home)["file"], folder.file("spacetime/identity").to_str().expect("a path"));
     #[cfg(unix)]
     {

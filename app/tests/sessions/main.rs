@@ -1,0 +1,21 @@
+//! Sessions of real processes: as people use the commands, over bad networks, in network namespaces, under attack. One
+//! program for all of them, so that what they share is compiled once and used whole.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../../../netcode/tests/forge/mod.rs"]
+mod forge;
+#[path = "../../../netcode/tests/netns/mod.rs"]
+mod netns;
+#[path = "../../../netcode/tests/relay/mod.rs"]
+mod relay;
+
+mod bad_network;
+mod commands;
+mod control;
+mod hostile;
+mod late_join;
+mod mesh;
+mod namespaces;
+mod peers;
+mod signed;
