@@ -1,23 +1,23 @@
 //! The real core in the fault world: from 2 to 16 peers for each seed, with a network, faults and an intensity that the
-//! seed chooses. SPACETIME_SCALE times 200 seeds run; a seed that breaks a rule prints the command that replays it.
+//! seed chooses. SPACETIME_SCALE times 2,000 seeds run; a seed that breaks a rule prints the command that replays it.
 
 mod bent;
 
 use bent::{BEND, Bend, Bent};
 use netcode::netsim::{self, Fault, Plan, run_seed, run_seed_with};
 
-/// Seeds at full length, over all shards.
+/// Seeds over all shards, at scale 1.
 const SEEDS: u64 = 2000;
 
 /// The seeds are shared among as many tests, which the runner gives to its threads.
-const SHARDS: u64 = 8;
+const SHARDS: u64 = 16;
 
 fn scale() -> u64 {
     std::env::var("SPACETIME_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
 }
 
 fn run_shard(shard: u64) {
-    let seeds = scale() * (SEEDS / 10) / SHARDS;
+    let seeds = scale() * SEEDS / SHARDS;
     let plan = Plan { vary: true, seed: 1 + shard * seeds, seeds, ..Plan::default() };
     let report = netsim::run(&plan, 1, |_| {}).unwrap();
     let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
@@ -36,7 +36,10 @@ macro_rules! shards {
     )*};
 }
 
-shards! { shard_0 0 shard_1 1 shard_2 2 shard_3 3 shard_4 4 shard_5 5 shard_6 6 shard_7 7 }
+shards! {
+    shard_0 0 shard_1 1 shard_2 2 shard_3 3 shard_4 4 shard_5 5 shard_6 6 shard_7 7
+    shard_8 8 shard_9 9 shard_10 10 shard_11 11 shard_12 12 shard_13 13 shard_14 14 shard_15 15
+}
 
 #[test]
 fn one_seed_is_one_run_of_the_real_core() {

@@ -233,7 +233,9 @@ fn runs_for<I: Input>(
     let mut full = None;
     let mut needs = link.needs.clone();
     needs.sort_by_key(|(player, _)| Some(*player) != first);
-    let relays = needs.into_iter().filter(|(player, _)| Some(*player) != me.map(|life| life.0));
+    // What we wrote in an earlier life is passed on like another's.
+    let others = |(player, from): &(Player, Turn)| session.ledger.life_at(*player, *from).map(|(life, _)| life) != me;
+    let relays = needs.into_iter().filter(others);
     if first.is_some_and(|player| Some(player) != me.map(|life| life.0)) {
         for (player, from) in relays {
             let fits = relay(now, link, session, &mut runs, &mut room, (player, from));
