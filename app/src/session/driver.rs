@@ -161,6 +161,17 @@ impl<L: Link> Driver<L> {
         result
     }
 
+    /// After an error of [`Self::drive`]: forgets the world and comes back with the others' state, in a new life. `false`
+    /// where nobody else is there to take it from.
+    pub fn start_over(&mut self, now: Time) -> bool {
+        let others = self.core.start_over(now);
+        if others {
+            self.replica = Replica::new(SimWorld::empty());
+            self.side.speculation = None;
+        }
+        others
+    }
+
     /// Goes on alone in a new session, from the last confirmed state, and with a recording of its own that says what it
     /// goes on from. Gives the tick of that state; `None`, and nothing has changed, for who never was a player.
     ///

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use netcode::Core;
 use netcode::protocol::{Admission, Departure, Event, PeerKey, Status, Time, Turn};
+use netcode::replica::ReplicaError;
 use netcode::transport::{Down, Incoming};
 use serde_json::json;
 use sim::PlayerId;
@@ -24,6 +25,10 @@ use crate::session::{Driver, Options, SessionInput};
 const LEAVE_US: u64 = 10_000_000;
 /// How long the last words are repeated, microseconds.
 const LINGER_US: u64 = 120_000;
+/// How often a peer whose world is lost comes back.
+const RESTARTS_MAX: u32 = 3;
+/// How long a newcomer looks for another sponsor, microseconds.
+const SEARCH_US: u64 = 20_000_000;
 /// Time between two status lines, microseconds.
 const STATUS_US: u64 = 1_000_000;
 /// A socket's time-out is a multiple of the system's clock tick, up to 10 ms: so long before something is due, shorter
@@ -66,6 +71,10 @@ pub struct Peer {
     pub(super) farewell: bool,
     /// Everybody has left whom this peer watched.
     is_empty: bool,
+    /// How often it has lost its world and came back.
+    restarts: u32,
+    /// Since when it looks for another sponsor.
+    searching: Option<Time>,
     /// Since when it has left.
     pub(super) gone: Option<Time>,
     told: Time,
@@ -105,6 +114,8 @@ impl Peer {
             moved: None,
             farewell: false,
             is_empty: false,
+            restarts: 0,
+            searching: None,
             gone: None,
             told: Time(0),
             flown: None,
@@ -137,7 +148,9 @@ impl Peer {
             self.driver.link().endpoint.flush();
             self.tell(now)?;
             self.obey(now)?;
-            driven.map_err(|e| Failure::Machine(format!("this peer cannot go on: {e}")))?;
+            if let Err(error) = driven {
+                self.start_over(now, &error)?;
+            }
             if self.refusal.is_some() || self.is_over(now) {
                 return Ok(());
             }
@@ -146,6 +159,22 @@ impl Peer {
             self.write_roll()?;
             self.wait(now);
         }
+    }
+
+    /// This peer's world is lost: it takes the others', if that may help.
+    fn start_over(&mut self, now: Time, error: &ReplicaError) -> Result<(), Failure> {
+        let why_not = match error {
+            ReplicaError::Install { .. } => "and no other state would help",
+            _ if self.restarts == RESTARTS_MAX => "and that happens again and again",
+            _ if !self.driver.start_over(now) => "and nobody else is there to take the state from",
+            _ => {
+                self.restarts += 1;
+                (self.player, self.flown) = (None, None);
+                let sentence = format!("{error}: this peer comes back with the others' state");
+                return self.report.say(&sentence, "restarted", json!({ "why": error.to_string() }));
+            }
+        };
+        Err(Failure::Machine(format!("this peer cannot go on: {error}, {why_not}")))
     }
 
     fn clock(&self) -> Time {
@@ -167,7 +196,10 @@ impl Peer {
                 }
                 Incoming::Down { key, why } => {
                     self.report.note("link", json!({ "key": key.to_string(), "up": false, "why": why.to_string() }))?;
-                    if self.plan.sponsor == Some(key) && outside {
+                    if self.plan.sponsor == Some(key) && outside && core.knows_others() {
+                        // The core asks one of those whom the sponsor has named.
+                        self.searching.get_or_insert(now);
+                    } else if self.plan.sponsor == Some(key) && outside {
                         self.refusal = Some(match why {
                             Down::NoAnswer => "nobody answers there; is the session still running?".to_owned(),
                             other => format!("the link was lost before the session came: {other}"),
@@ -244,6 +276,11 @@ impl Peer {
         if self.plan.spectator && self.inside.is_none() && self.driver.progress().is_some() {
             self.inside = Some(now);
             self.report.say("you are watching", "watching", json!({}))?;
+        }
+        if self.driver.progress().is_some() {
+            self.searching = None;
+        } else if self.searching.is_some_and(|since| now.since(since) > SEARCH_US) {
+            self.refusal = Some("the sponsor was lost before the session came, and no other member answers".to_owned());
         }
         let status = self.driver.status();
         if self.is_left_alone(&status) {

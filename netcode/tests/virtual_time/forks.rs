@@ -82,3 +82,20 @@ fn a_newcomer_whose_sponsor_dies_before_it_has_a_state_goes_on_with_another() {
     assert_eq!(table.status(newcomer).player, Some(Player(5)));
     assert_eq!(members(&table, 1), [2, 3, 4, 5]);
 }
+
+#[test]
+fn whose_world_is_lost_takes_the_others_and_is_the_same_player() {
+    let mut table = Table::founded(3, GOOD, 34);
+    table.run(3_000_000);
+    assert!(table.start_over(1));
+    table.run(6_000_000);
+    assert_eq!((table.status(1).player, members(&table, 0)), (Some(Player(2)), vec![1, 2, 3]));
+    let actives = table.events(1).filter(|event| matches!(event, Event::Active { .. })).count();
+    assert_eq!(actives, 2, "once as a founder, and once in a new life");
+    let last = table.status(0).unconfirmed.0 - 1;
+    assert_eq!(table.digest(0, last), table.digest(1, last));
+    let mut alone = Table::founded(1, GOOD, 35);
+    alone.run(1_000_000);
+    assert!(!alone.start_over(0), "nobody else has the state");
+    assert!(alone.status(0).unconfirmed.0 > 50);
+}

@@ -169,6 +169,16 @@ impl Following {
         }
     }
 
+    /// Whoever was a member, may be one again at once, and knows others to ask.
+    pub fn returning(now: Time, wish: Wish, others: Vec<(PeerKey, Vec<u8>)>) -> Self {
+        Self { returns: Some(Probation { lasts_us: 0, since: None }), others, ..Self::new(now, wish) }
+    }
+
+    /// Whether it only watches, and never asks to be a member.
+    pub fn is_spectator(&self) -> bool {
+        self.wish.spectator
+    }
+
     /// Asks another one from now on.
     pub fn go_to(&mut self, now: Time, sponsor: PeerKey) {
         self.tried.push(sponsor);

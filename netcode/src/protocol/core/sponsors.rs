@@ -6,7 +6,9 @@ use crate::protocol::ids::{PeerKey, Time};
 use crate::protocol::input::Input;
 use crate::protocol::wire::Message;
 
-use super::Core;
+use super::following::{Following, SPONSOR_SILENCE_US};
+use super::newcomers::Newcomers;
+use super::{Core, Wish};
 
 /// Most members that a newcomer is told: they travel in one datagram.
 const OTHERS_MAX: usize = 10;
@@ -47,16 +49,40 @@ impl<I: Input> Core<I> {
         self.following.as_ref().is_some_and(|following| !following.others.is_empty())
     }
 
+    /// The world here is lost: what is known of the session is forgotten, and this process comes back in a new life, with the
+    /// members' state. `false`, and nothing has changed, where there is no other member to ask.
+    pub fn start_over(&mut self, now: Time) -> bool {
+        let Some(session) = &self.session else { return false };
+        let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
+        let others = session.front.roster.members.iter().filter(|m| m.key != self.key);
+        let mut others: Vec<_> = others.map(|m| (m.key, m.address.clone())).collect();
+        others.sort_by_key(|(key, _)| std::cmp::Reverse(heard(key)));
+        let Some((sponsor, address)) = others.first().cloned() else { return false };
+        let simulation_revision = session.genesis.rules.simulation_revision;
+        let spectator = self.following.as_ref().is_some_and(Following::is_spectator);
+        self.life = self.life.wrapping_add(1);
+        let wish = Wish { sponsor, spectator, life: self.life, simulation_revision };
+        others.truncate(OTHERS_MAX);
+        self.following = Some(Following::returning(now, wish, others));
+        (self.session, self.newcomers) = (None, Newcomers::default());
+        self.links.clear();
+        self.proposals.clear();
+        self.effects.clear();
+        self.keeping.forget();
+        self.connect(now, sponsor, &address);
+        true
+    }
+
     /// Follows another member if the sponsor is not heard any more, or cannot serve.
     pub(super) fn change_sponsor(&mut self, now: Time) {
         let Some(following) = &mut self.following else { return };
         let roster = self.session.as_ref().map(|session| &session.front.roster);
         let heard = |key: &PeerKey| self.links.get(key).map_or(Time(0), |link| link.heard);
-        let silent = |key: &PeerKey| now.since(heard(key)) > super::following::SPONSOR_SILENCE_US;
+        let silent = |key: &PeerKey| now.since(heard(key)) > SPONSOR_SILENCE_US;
         let sponsor = *following.sponsor();
         let member = roster.is_none_or(|roster| roster.member_by_key(&sponsor).is_some());
         let serves = member && !silent(&sponsor) && !following.busy;
-        let recent = following.changed.is_some_and(|at| now.since(at) < super::following::SPONSOR_SILENCE_US);
+        let recent = following.changed.is_some_and(|at| now.since(at) < SPONSOR_SILENCE_US);
         if serves || (recent && !following.busy) {
             return;
         }

@@ -189,6 +189,12 @@ impl Table {
         self.seats[seat].core = Some(core);
     }
 
+    /// A seat's world is lost; whether there is somebody to take it from.
+    pub fn start_over(&mut self, seat: usize) -> bool {
+        let now = Time(self.now);
+        self.seats[seat].core.as_mut().expect("somebody sits there").start_over(now)
+    }
+
     /// A seat votes to remove a player.
     pub fn kick(&mut self, seat: usize, player: u32) {
         self.seats[seat].core.as_mut().expect("somebody sits there").kick(Player(player));
