@@ -1,7 +1,7 @@
 //! What once kept a session or one of its peers standing still for good after a failure: each test is named for it.
 
 use netcode::protocol::wire::Message;
-use netcode::protocol::{Change, Event, Player};
+use netcode::protocol::{Change, Event, Player, Turn};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -159,5 +159,37 @@ fn a_spectator_whose_sponsor_was_demoted_follows_another() {
     table.network_of(spectator, None);
     assert_eq!(members(&table, 0), [1, 3, 4]);
     table.run(4_000_000);
+    assert_moves(&mut table, spectator);
+}
+
+/// The sponsor waited for good for the acknowledgement of a snapshot that its guest had long since left behind.
+#[test]
+fn a_spectator_that_begins_anew_gets_another_snapshot() {
+    let mut table = Table::founded(3, GOOD, 27);
+    let holds = Rc::new(Cell::new(true));
+    let (held, acks) = (Rc::clone(&holds), Cell::new(0));
+    table.tamper(move |from, to, mut datagram| {
+        for part in datagram.turn.iter_mut().filter(|_| (from, to) == (1, 3)) {
+            // One member's entries from turn 240 to 243 never come.
+            let runs = part.runs.iter_mut().filter(|run| run.player == Player(3) && run.first < Turn(244));
+            for run in runs {
+                let kept = 240_u64.saturating_sub(run.first.0) as usize;
+                run.entries = run.entries.iter().take(kept).collect();
+            }
+            part.runs.retain(|run| !run.entries.is_empty());
+        }
+        if held.get() && from == 3 {
+            // The first acknowledgement takes the offer, the others would say that all is there.
+            let ack = |message: &Message| matches!(message, Message::ChunkAck(_));
+            datagram.messages.retain(|message| !ack(message) || acks.replace(acks.get() + 1) == 0);
+        }
+        Some(datagram)
+    });
+    table.run(2_000_000);
+    let spectator = table.watch(1);
+    table.run(2_000_000);
+    holds.set(false);
+    assert!(table.status(spectator).next_turn > Turn(0), "it follows");
+    table.run(6_000_000);
     assert_moves(&mut table, spectator);
 }

@@ -27,6 +27,8 @@ pub(super) const SPONSOR_SILENCE_US: u64 = 2_000_000;
 const DOWNLOAD_SILENCE_US: u64 = 1_000_000;
 /// How long the log may stand still here while it moves at the sponsor, microseconds.
 const STANDSTILL_US: u64 = 2_000_000;
+/// What a follower that begins anew says to have: no log can be continued from there.
+pub(super) const STARTS_OVER: Turn = Turn(u64::MAX);
 /// Most bytes of a snapshot that is taken.
 const BLOB_BYTES_MAX: u64 = 512 << 20;
 /// Most bytes of entries that are kept until their state is here, and what each counts for at least.
@@ -279,8 +281,10 @@ impl<I: Input> Core<I> {
         // The log that stood still moves again: it can be continued after all.
         let moved = |s: &Session<I>| following.progress.is_some_and(|(turn, _)| s.front.next > turn);
         following.starts_over &= !self.session.as_ref().is_some_and(moved);
-        let session = self.session.as_ref().filter(|_| !following.starts_over);
-        let have = session.map(|s| (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()));
+        let have = self.session.as_ref().map(|s| match following.starts_over {
+            true => (STARTS_OVER, 0),
+            false => (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()),
+        });
         let message = Message::Ask {
             life: wish.life,
             spectator: wish.spectator,

@@ -15,7 +15,7 @@ use crate::protocol::transfer::{Ack, CHUNK_BYTES, Offer, Packed, Sender};
 use crate::protocol::wire::{Attestation, Message, encode_message};
 
 use super::Core;
-use super::following::BlobHead;
+use super::following::{BlobHead, STARTS_OVER};
 
 /// Most peers that are served at once.
 const GUESTS_MAX: usize = 64;
@@ -165,6 +165,7 @@ impl<I: Input> Core<I> {
         if let Some(why) = self.refusal(roster, &from, *revision) {
             return self.post_to(from, Message::Refuse(why));
         }
+        let over = have.is_some_and(|(next, _)| next == STARTS_OVER);
         let continues = have.is_some_and(|(next, chain)| {
             let same = session.chain_before(next).is_some_and(|ours| ours.short() == chain);
             same && session.keeps_entries_of(next)
@@ -180,8 +181,8 @@ impl<I: Input> Core<I> {
             (guest.serving, guest.follows) = (None, true);
             return self.post_to(from, Message::Follow);
         }
-        if guest.follows || guest.serving.as_ref().is_some_and(|s| s.accepted && s.sender.is_done()) {
-            // It has lost its way and begins anew.
+        if guest.follows || guest.serving.as_ref().is_some_and(|s| s.accepted && (over || s.sender.is_done())) {
+            // It has lost its way and begins anew. That it has got the state may never have been heard here.
             (guest.serving, guest.follows, guest.proposed) = (None, false, None);
         }
         self.tell_others(from);
