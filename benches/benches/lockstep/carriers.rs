@@ -88,9 +88,9 @@ impl Sealed {
             let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
             let mut endpoint = Endpoint::bind(anywhere, identity, hello, policy).expect("a socket on loopback");
             relay.borrow_mut().add(own, endpoint.local_addr().expect("it is bound"));
-            for other in 0..own {
+            for (other, identity) in identities.iter().enumerate().take(own) {
                 let address = relay.borrow().address(own, other);
-                endpoint.connect(Time(0), identities[other].key(), address, None).expect("there is room");
+                endpoint.connect(Time(0), identity.key(), address, None).expect("there is room");
             }
             all.push(Self { own, endpoint, relay: Rc::clone(&relay), began_us: 0 });
         }
