@@ -95,7 +95,12 @@ impl<'a> Check<'a> {
             } else if signed.entries[0].session() != entries.session() {
                 check.contradict(format!("a signature of {player} is of another session"));
             } else {
-                check.author(PlayerId(player.0)).signed.push(entries);
+                let author = check.author(PlayerId(player.0));
+                if author.signed.first().is_some_and(|first| first.key() != entries.key()) {
+                    check.contradict(format!("two keys signed as {player}"));
+                } else {
+                    author.signed.push(entries);
+                }
             }
         }
         for author in check.authors.values_mut() {

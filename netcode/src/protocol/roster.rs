@@ -211,6 +211,8 @@ impl Roster {
         for pending in due {
             match pending.what {
                 PendingChange::Leave { player, why } => next.remove(player, why, &mut changes),
+                // Who is banned with this very turn does not come in with it.
+                PendingChange::Join(member) if next.is_banned(&member.key) => {}
                 PendingChange::Join(member) => {
                     next.remove(member.player, Departure::Replaced, &mut changes);
                     changes.push(Change::Join { player: member.player, role: member.role });

@@ -11,6 +11,8 @@ use super::turn_part::Entries;
 
 /// Most turns in one of them: more than entries are kept for.
 const TURNS_MAX: usize = 1 << 14;
+/// Most bytes of entries in one of them: a second of the longest ones at 240 turns a second, and some.
+const BYTES_MAX: usize = 1 << 20;
 
 /// Consecutive entries of one life of one player, and the signed head of its author chain behind the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +46,18 @@ impl SignedEntries {
     /// Whether the owner of [`Self::key`] signed exactly these entries for these turns.
     #[must_use]
     pub fn holds(&self) -> bool {
-        let turns = (self.first.0..).map(Turn).zip(self.entries.iter());
+        if self.last() != Some(self.signed.head.turn) {
+            return false;
+        }
+        let turns = self.entries.iter().zip(0..).map(|(entry, after)| (self.first.plus(after), entry));
         let chain = turns.fold(self.before, |chain, (turn, entry)| chain_entry(&chain, turn, entry));
-        self.last() == Some(self.signed.head.turn) && chain == self.signed.head.chain && self.signed.is_by(&self.key)
+        chain == self.signed.head.chain && self.signed.is_by(&self.key)
     }
 
     /// About what it takes in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.entries.iter().map(|entry| entry.len() + size_of::<u32>()).sum::<usize>()
+        size_of::<Self>() + self.entries.bytes()
     }
 
     /// Whose.
@@ -119,7 +124,7 @@ impl SignedEntries {
         let mut rest = &stored.entries[..];
         let mut entries = Entries::default();
         for _ in 0..count {
-            rest = entries.read_delta(rest)?;
+            rest = entries.read_delta(rest).filter(|_| entries.bytes() <= BYTES_MAX)?;
         }
         let all = rest.is_empty();
         all.then(|| Self::new(stored.key, Turn(stored.first), stored.before, entries, stored.signed))
@@ -164,7 +169,17 @@ mod tests {
             !SignedEntries { entries: good.entries.iter().take(2).collect(), ..good.clone() }.holds(),
             "one left out"
         );
+        assert!(!SignedEntries { first: Turn(u64::MAX - 1), ..good.clone() }.holds(), "turns beyond the last one");
         assert!(!SignedEntries { entries: Entries::default(), ..good }.holds(), "none");
+    }
+
+    #[test]
+    fn a_few_bytes_do_not_become_many() {
+        // A thousand bytes, and a byte each time to say them again.
+        let many: Vec<Vec<u8>> = vec![vec![7; 1_000]; 1_100];
+        let bytes = signed(&many, 0).encode();
+        assert!(bytes.len() < 3_000 && SignedEntries::decode(&bytes).is_none());
+        assert!(SignedEntries::decode(&signed(&many[..1_000], 0).encode()).is_some_and(|read| read.holds()));
     }
 
     proptest! {

@@ -28,7 +28,7 @@ pub struct TurnPart {
     pub playhead: i64,
     /// Loss of the other direction as the sender sees it, in 1/255.
     pub loss: u8,
-    /// Newest datagram seen from the receiver, and how long ago it came, in [`HELD_UNIT_US`].
+    /// Newest datagram seen from the receiver, and how long ago it came, in units of 128 us.
     pub echo: Option<(u16, u16)>,
     /// First entry of the receiver that is missing here, relative to `next`; later ones that are here, by bit.
     pub ack: (i64, u32),
@@ -72,6 +72,12 @@ impl Entries {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// How much memory they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + size_of_val(&self.ends[..])
     }
 
     /// Adds one.

@@ -3,7 +3,8 @@
 
 use crate::protocol::cut::{Answer, Cut, Instance, Promise};
 use crate::protocol::effect::{Effect, Event};
-use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
+use crate::protocol::evidence::Proof;
+use crate::protocol::ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::roster::Member;
 use crate::protocol::wire::Message;
@@ -277,8 +278,9 @@ impl<I: Input> Core<I> {
             return self.tell_outcome(from, epoch);
         }
         let roster = std::sync::Arc::clone(session.deciding_roster());
+        let of = session.genesis.rules.session;
         let Some(instance) = session.instance_for(now, epoch) else { return self.tell_outcome(from, epoch) };
-        if !proofs_hold(&cut, &roster) {
+        if !proofs_hold(&cut, of, &roster) {
             return;
         }
         match instance.promise(now, ballot) {
@@ -409,10 +411,12 @@ impl<I: Input> Core<I> {
 }
 
 /// Whether every member that a cut removes as exposed is convicted by a proof in it.
-fn proofs_hold(cut: &Cut, roster: &crate::protocol::roster::Roster) -> bool {
+fn proofs_hold(cut: &Cut, session: SessionId, roster: &crate::protocol::roster::Roster) -> bool {
     let exposed = cut.removed.iter().filter(|(_, why)| *why == crate::protocol::effect::Departure::Exposed);
     exposed.clone().all(|(player, _)| {
         let Some(member) = roster.member(*player) else { return false };
-        cut.proofs.iter().any(|proof| proof.a.head.player == *player && proof.convicts(&member.key))
+        let of = |proof: &Proof| (proof.a.head.session, proof.a.head.player, proof.a.head.incarnation);
+        let expected = (session, *player, member.incarnation);
+        cut.proofs.iter().any(|proof| of(proof) == expected && proof.convicts(&member.key))
     })
 }

@@ -14,7 +14,7 @@ use super::Core;
 use super::states::Desync;
 
 /// Digests that are kept.
-const KEPT: usize = 512;
+pub(super) const KEPT: usize = 512;
 
 /// Our own digests.
 #[derive(Debug, Default)]

@@ -498,7 +498,8 @@ impl<I: Input> Core<I> {
         let steady = following.returns.as_mut().is_none_or(|returns| returns.is_over(now, keeps));
         // The join takes effect a window after it is in the log: who will have caught up long before that asks now.
         let lag = said.next.0.saturating_sub(session.front.next.0);
-        let catches_up_us = lag * cost_us * turn_us / turn_us.saturating_sub(cost_us).max(1);
+        let catches_up_us =
+            lag.saturating_mul(cost_us).saturating_mul(turn_us) / turn_us.saturating_sub(cost_us).max(1);
         let soon =
             cost_us * 2 <= turn_us && catches_up_us <= u64::from(session.genesis.rules.window_turns) * turn_us / 2;
         let near = affords && steady && turns >= READY_TURNS && (reach >= said.next || soon);

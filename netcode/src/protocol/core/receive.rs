@@ -197,6 +197,8 @@ fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, li
                 if let Some((turn, digest)) = claim.digest {
                     // Others may have had the turn confirmed before this one told its digest.
                     link.digests.insert(turn, digest);
+                    // Also of those who only follow, whose digests nobody compares.
+                    link.digests.keep(super::digests::KEPT);
                     link.compared = link.compared.min(turn);
                 }
             }

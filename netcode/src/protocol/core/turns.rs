@@ -108,11 +108,17 @@ impl<I: Input> Session<I> {
         self.record(self.confirmed).map_or(&self.front.roster, |record| &record.during)
     }
 
-    /// The life in which a peer writes or will write.
+    /// The life in which a peer writes or will write. Where a new one is settled, the present one still has to come to its
+    /// end: the join may have been that of a process which is gone, and the member lives.
     pub(super) fn life_of(&self, key: &PeerKey) -> Option<Life> {
-        let roster = &self.front.roster;
-        let joining = roster.joining().map(|(m, _)| m).filter(|m| m.key == *key).last();
-        joining.or_else(|| self.seats.member(key)).map(|m| (m.player, m.incarnation))
+        let life = |m: &Member| (m.player, m.incarnation);
+        let present = self.seats.member(key).map(life);
+        let joining = self.front.roster.joining().filter(|(m, _)| m.key == *key).last();
+        match (present, joining) {
+            (Some(present), Some((_, at))) if self.ledger.missing(present) < at => Some(present),
+            (_, Some((member, _))) => Some(life(member)),
+            (present, None) => present,
+        }
     }
 
     /// Whether the log can be continued from here for a peer whose next turn this is.
