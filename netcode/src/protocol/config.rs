@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Hash, PeerKey, Player, SessionId};
 
 /// Version of the protocol on the wire. Peers of different versions refuse each other in the handshake.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Most members a session can have.
 pub const MEMBERS_MAX: usize = 64;

@@ -27,6 +27,8 @@ pub struct Claim {
     pub chain: u64,
     /// First turn that it has not confirmed of that log.
     pub confirmed: Turn,
+    /// Whether it is a member in its present life, in that epoch.
+    pub member: bool,
     /// A digest of that log: after which turn, and its value.
     pub digest: Option<(Turn, u64)>,
 }
@@ -58,6 +60,9 @@ pub struct Link {
     pub confirmed: Turn,
     /// First turn up to which its log is known to be ours.
     pub agreed: Turn,
+    /// The same for what it said as a member, and which run of its process that was: only this counts in a quorum. A
+    /// process that was started again has promised nothing of what the one before it did.
+    acknowledged: Option<(u64, Turn)>,
     /// Acknowledgements that cannot be judged yet.
     pub claims: VecDeque<Claim>,
     /// Entries that it wants passed on.
@@ -90,7 +95,8 @@ impl TurnPart {
     pub fn claim(&self) -> Claim {
         let digest = self.digest.and_then(|(back, digest)| Some((Turn(self.next.0.checked_sub(back)?), digest)));
         let confirmed = Turn(self.next.0.saturating_sub(self.unconfirmed));
-        Claim { next: self.next, epoch: self.epoch, chain: self.chain, confirmed, digest }
+        let Self { next, epoch, chain, member, .. } = *self;
+        Claim { next, epoch, chain, confirmed, member, digest }
     }
 }
 
@@ -105,6 +111,7 @@ impl Link {
             said: None,
             confirmed: Turn(0),
             agreed: Turn(0),
+            acknowledged: None,
             claims: VecDeque::new(),
             needs: Vec::new(),
             digests: Series::default(),
@@ -186,6 +193,17 @@ impl Link {
     pub fn agree(&mut self, next: Turn, confirmed: Turn) {
         self.agreed = self.agreed.max(next);
         self.confirmed = self.confirmed.max(confirmed);
+    }
+
+    /// A member, in this life, acknowledged our log.
+    pub fn acknowledge(&mut self, life: u64, next: Turn) {
+        let before = self.acknowledged_in(life);
+        self.acknowledged = Some((life, before.max(next)));
+    }
+
+    /// First turn that the peer has not acknowledged as a member in this life.
+    pub fn acknowledged_in(&self, life: u64) -> Turn {
+        self.acknowledged.filter(|(other, _)| *other == life).map_or(Turn(0), |(_, next)| next)
     }
 
     /// Remembers an acknowledgement until its turn is executed here.
@@ -278,6 +296,7 @@ impl Link {
     /// What was agreed beyond `next` is not any more: the log was rolled back to there.
     pub fn roll_back(&mut self, next: Turn) {
         self.agreed = self.agreed.min(next);
+        self.acknowledged = self.acknowledged.map(|(life, turn)| (life, turn.min(next)));
         self.digests.drop_from(next);
     }
 }

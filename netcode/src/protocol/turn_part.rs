@@ -24,6 +24,8 @@ pub struct TurnPart {
     pub chain: u64,
     /// How many turns behind `next` the sender's first unconfirmed turn is.
     pub unconfirmed: u64,
+    /// Whether the sender is a member in this life: whoever only follows acknowledges nothing for the one it once was.
+    pub member: bool,
     /// The sender's playhead at sending, relative to `next`, in 1/64 turns.
     pub playhead: i64,
     /// Loss of the other direction as the sender sees it, in 1/255.
@@ -230,7 +232,7 @@ impl TurnPart {
         write_varint(out, u64::from(self.epoch));
         write_varint(out, self.next.0);
         out.extend_from_slice(&self.chain.to_le_bytes());
-        write_varint(out, self.unconfirmed);
+        write_varint(out, self.unconfirmed << 1 | u64::from(self.member));
         write_varint(out, zigzag(self.playhead));
         out.push(self.loss);
         if let Some((number, held)) = self.echo {
@@ -272,6 +274,7 @@ impl TurnPart {
         let next = Turn(at.varint()?);
         let chain = u64::from_le_bytes(at.array()?);
         let unconfirmed = at.varint()?;
+        let (unconfirmed, member) = (unconfirmed >> 1, unconfirmed & 1 == 1);
         let playhead = unzigzag(at.varint()?);
         let loss = at.byte()?;
         let echo = match has(HAS_ECHO) {
@@ -292,7 +295,9 @@ impl TurnPart {
             few => usize::from(few),
         };
         let runs = (0..count).map(|_| Run::read(next, &mut at)).collect::<Option<_>>()?;
-        Some((Self { number, epoch, next, chain, unconfirmed, playhead, loss, echo, ack, digest, needs, runs }, at.0))
+        let part =
+            Self { number, epoch, next, chain, unconfirmed, member, playhead, loss, echo, ack, digest, needs, runs };
+        Some((part, at.0))
     }
 }
 
@@ -406,28 +411,32 @@ pub(super) mod tests {
     }
 
     pub fn part() -> impl Strategy<Value = TurnPart> {
-        let head = (any::<u16>(), any::<u32>(), 0u64..1 << 40, any::<u64>(), any::<u64>(), any::<i64>(), any::<u8>());
+        let head = (any::<u16>(), any::<u32>(), 0u64..1 << 40, any::<u64>(), 0u64..1 << 63, any::<i64>(), any::<u8>());
         let more = (
             any::<Option<(u16, u16)>>(),
+            any::<bool>(),
             any::<(i64, u32)>(),
             any::<Option<(u64, u64)>>(),
             prop::collection::vec((any::<u32>().prop_map(Player), (0u64..1 << 40).prop_map(Turn)), 0..5),
             prop::collection::vec(run(), 0..5),
         );
         (head, more).prop_map(
-            |((number, epoch, next, chain, unconfirmed, playhead, loss), (echo, ack, digest, needs, runs))| TurnPart {
-                number,
-                epoch,
-                next: Turn(next),
-                chain,
-                unconfirmed,
-                playhead,
-                loss,
-                echo,
-                ack,
-                digest,
-                needs,
-                runs,
+            |((number, epoch, next, chain, unconfirmed, playhead, loss), (echo, member, ack, digest, needs, runs))| {
+                TurnPart {
+                    number,
+                    epoch,
+                    next: Turn(next),
+                    chain,
+                    unconfirmed,
+                    member,
+                    playhead,
+                    loss,
+                    echo,
+                    ack,
+                    digest,
+                    needs,
+                    runs,
+                }
             },
         )
     }
@@ -473,6 +482,7 @@ pub(super) mod tests {
             next: Turn(20_000),
             chain: 0x0807_0605_0403_0201,
             unconfirmed: 6,
+            member: true,
             playhead: 30,
             loss: 12,
             echo: Some((9, 100)),
@@ -494,7 +504,7 @@ pub(super) mod tests {
             &[2],
             &[0xa0, 0x9c, 1],
             &[1, 2, 3, 4, 5, 6, 7, 8],
-            &[6],
+            &[6 << 1 | 1],
             &[60],
             &[12],
             &[9, 0, 100],

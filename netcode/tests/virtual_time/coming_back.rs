@@ -193,3 +193,36 @@ fn a_spectator_that_begins_anew_gets_another_snapshot() {
     table.run(6_000_000);
     assert_moves(&mut table, spectator);
 }
+
+/// A process that was started again acknowledged for the member that it had been before, which had promised that the
+/// epoch ends earlier: two logs were confirmed.
+#[test]
+fn a_new_life_does_not_acknowledge_for_the_old_one() {
+    let mut table = Table::founded(3, GOOD, 31);
+    table.run(2_000_000);
+    // So that the first has a fresh state to give away when its log stands.
+    let spectator = table.watch(0);
+    run_until(&mut table, 1_000_000, |table| table.status(spectator).next_turn.0 > 0);
+    // It hears the two others and is not heard: they end the epoch without it, and it has executed more.
+    let apart = Rc::new(Cell::new(false));
+    let lost = Rc::clone(&apart);
+    table.tamper(move |from, to, datagram| {
+        let unheard = from == 0 && (to == 1 || (to == 2 && !lost.get()));
+        let tells = to == 0 && datagram.messages.iter().any(|message| matches!(message, Message::Decided { .. }));
+        let second = lost.get() && (from == 1 || to == 1);
+        (!unheard && !tells && !second).then_some(datagram)
+    });
+    run_until(&mut table, 2_500_000, |table| table.status(1).epoch == 1);
+    let end = table.status(1).next_turn;
+    assert!(table.status(0).next_turn > end, "it has executed more than they kept");
+    apart.set(true);
+    table.kill(2);
+    table.restart(2, 0);
+    run_until(&mut table, 2_000_000, |table| table.status(2).next_turn == table.status(0).next_turn);
+    table.run(500_000);
+    assert!(table.status(0).unconfirmed <= end, "{:#?}", table.status(0));
+    table.tamper(|_, _, datagram| Some(datagram));
+    table.run(6_000_000);
+    assert_eq!(members(&table, 1), [1, 2, 3]);
+    assert_moves(&mut table, 0);
+}

@@ -168,7 +168,7 @@ fn send_to<I: Input>(
             if round > 0 && runs.is_empty() && waiting.is_empty() {
                 break;
             }
-            turn_part(now, to, link, session, asked, runs).write(&mut bytes);
+            turn_part(now, to, link, session, me, asked, runs).write(&mut bytes);
         } else {
             bytes.push(NO_TURN_PART);
         }
@@ -194,6 +194,7 @@ fn turn_part<I: Input>(
     to: PeerKey,
     link: &mut Link,
     session: &Session<I>,
+    me: Option<Life>,
     asked: &[(Player, Turn)],
     runs: Vec<Run>,
 ) -> TurnPart {
@@ -209,6 +210,7 @@ fn turn_part<I: Input>(
         next: front.next,
         chain: front.chain.short(),
         unconfirmed: front.next.0.saturating_sub(session.confirmed.0),
+        member: me.is_some_and(|(player, life)| front.roster.member(player).is_some_and(|m| m.incarnation == life)),
         playhead: ((session.pace.playhead(now) - front.next.0 as f64) * 64.0) as i64,
         loss: link.arrivals.report(),
         echo,

@@ -141,6 +141,13 @@ impl<I: Input> Session<I> {
         all.filter(|m| m.key == *key && m.life == life).map(|m| (m.player, m.incarnation)).last()
     }
 
+    /// Which run of its process a peer is as a member of the epoch that a turn is in.
+    pub(super) fn member_life(&self, key: &PeerKey, turn: Turn) -> Option<u64> {
+        let roster = self.record(turn).map_or(&self.front.roster, |record| &record.during);
+        let member = if self.seats.are_of(roster) { self.seats.member(key) } else { roster.member_by_key(key) };
+        member.map(|m| m.life)
+    }
+
     /// The members whose entries for the next turn are missing.
     pub(super) fn missing(&self) -> Vec<Player> {
         let next = self.front.next;
@@ -218,7 +225,7 @@ impl<I: Input> Session<I> {
     /// Confirms what quorums have acknowledged; whether anything was.
     pub(super) fn confirm(
         &mut self,
-        key: &PeerKey,
+        (key, life): (&PeerKey, u64),
         links: &BTreeMap<PeerKey, Link>,
         sponsor: Option<&PeerKey>,
     ) -> bool {
@@ -238,7 +245,7 @@ impl<I: Input> Session<I> {
         }
         while self.confirmed < self.front.next {
             let roster = Arc::clone(self.deciding_roster());
-            let agreed = self.agreed(&roster, key, links);
+            let agreed = self.agreed(&roster, (key, life), links);
             let end = quorum_of(&agreed).min(self.front.next);
             if end <= self.confirmed {
                 let have = agreed.iter().filter(|turn| **turn > self.confirmed).count();
@@ -253,12 +260,13 @@ impl<I: Input> Session<I> {
         self.confirmed > before
     }
 
-    /// First turn that each of these members has not acknowledged.
-    fn agreed(&self, roster: &Arc<Roster>, key: &PeerKey, links: &BTreeMap<PeerKey, Link>) -> Vec<Turn> {
+    /// First turn that each of these members has not acknowledged, in the life in which it is one.
+    fn agreed(&self, roster: &Arc<Roster>, (key, life): (&PeerKey, u64), links: &BTreeMap<PeerKey, Link>) -> Vec<Turn> {
+        let own = |m: &Member| m.key == *key && m.life == life;
         let mut agreed: Vec<Turn> =
-            roster.members.iter().map(|m| if m.key == *key { self.front.next } else { Turn(0) }).collect();
+            roster.members.iter().map(|m| if own(m) { self.front.next } else { Turn(0) }).collect();
         for (at, link) in self.links_of(roster, links) {
-            agreed[at] = agreed[at].max(link.agreed);
+            agreed[at] = agreed[at].max(link.acknowledged_in(roster.members[at].life));
         }
         agreed
     }
@@ -545,7 +553,7 @@ impl<I: Input> Core<I> {
         let sponsor = self.following.as_ref().map(Following::sponsor);
         let keep_from = self.newcomers.keep_from();
         let Some(session) = &mut self.session else { return };
-        if !session.confirm(&self.key, &self.links, sponsor) {
+        if !session.confirm((&self.key, self.life), &self.links, sponsor) {
             return;
         }
         self.moved = now;
