@@ -12,6 +12,9 @@ use crate::exit::Failure;
 /// removed, or too few can be reached.
 const STANDS_US: u64 = 3_000_000;
 
+/// Lines that are obeyed between two looks at the network: whoever types too fast holds nobody up.
+const LINES_AT_ONCE: usize = 16;
+
 impl Peer {
     /// Does what was said since the last time.
     pub(super) fn obey(&mut self, now: Time) -> Result<(), Failure> {
@@ -19,7 +22,8 @@ impl Peer {
         if self.moved.is_none_or(|(turn, _)| turn != confirmed) {
             self.moved = Some((confirmed, now));
         }
-        while let Some(line) = self.stop.line() {
+        for _ in 0..LINES_AT_ONCE {
+            let Some(line) = self.stop.line() else { break };
             let answer = match Command::parse(&line) {
                 Ok(None) => continue,
                 Ok(Some(command)) => self.order(now, command)?,
@@ -88,6 +92,9 @@ impl Peer {
         if !stands {
             let sentence = "the session goes on: a fork is for when it stands still because too few can be reached";
             return Ok(Err(sentence.to_owned()));
+        }
+        if self.leaving.is_some() || self.stop.is_asked() {
+            return Ok(Err("you are leaving: to go on alone, come back with `host --resume`".to_owned()));
         }
         let session = SessionId(super::random()?);
         let forked = self.driver.fork(now, session).map_err(|e| Failure::Machine(format!("cannot fork: {e}")))?;

@@ -104,7 +104,10 @@ impl Stop {
 
     /// What was asked for.
     pub fn wanted(&mut self) -> Wanted {
-        while let Ok(wish) = self.wishes.try_recv() {
+        // The rest waits in the channel, and its writer with it.
+        while self.lines.len() < LINES_MAX
+            && let Ok(wish) = self.wishes.try_recv()
+        {
             self.note(wish);
         }
         match SIGNALS.load(Ordering::Relaxed) {
@@ -122,6 +125,11 @@ impl Stop {
     /// Leaving is asked for, from here.
     pub fn ask(&mut self) {
         self.asked = true;
+    }
+
+    /// Whether leaving was asked for.
+    pub fn is_asked(&self) -> bool {
+        self.asked || SIGNALS.load(Ordering::Relaxed) > 0
     }
 
     /// Waits for a wish, at most so long.

@@ -126,3 +126,18 @@ fn whoever_is_left_alone_forks_and_goes_on_with_those_who_come() {
     assert_eq!(info["forked_from"]["identity"], json(&run("replay info {} --json", &[&before]))["identity"]);
     assert!(folder.file("peer-2.strec.players").exists(), "and can be resumed");
 }
+
+/// The fork left at once, as the leave that had been asked for before it still stood.
+#[test]
+fn whoever_is_leaving_does_not_fork() {
+    let folder = Folder::new();
+    let mut host = Peer::host(folder.path(), "host", &[CONTROL]);
+    let mut peer = joined(&folder, "peer", &host.invite());
+    peer.plays(30);
+    host.crashes();
+    peer.hears("the pause", |value| value["event"] == "paused");
+    std::thread::park_timeout(std::time::Duration::from_secs(3));
+    told(&mut peer, "leave", "leaving");
+    denied(&mut peer, "fork", "you are leaving");
+    peer.leaves();
+}

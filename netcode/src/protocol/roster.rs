@@ -211,8 +211,6 @@ impl Roster {
         for pending in due {
             match pending.what {
                 PendingChange::Leave { player, why } => next.remove(player, why, &mut changes),
-                // Who is banned with this very turn does not come in with it.
-                PendingChange::Join(member) if next.is_banned(&member.key) => {}
                 PendingChange::Join(member) => {
                     next.remove(member.player, Departure::Replaced, &mut changes);
                     changes.push(Change::Join { player: member.player, role: member.role });
@@ -236,14 +234,18 @@ impl Roster {
             return;
         }
         if matches!(why, Departure::Kicked | Departure::Exposed) {
-            self.known.iter_mut().filter(|k| k.player == player).for_each(|k| k.banned = true);
-            // It may have been let in again in another life before this one was over.
-            self.pending.retain(|p| !matches!(&p.what, PendingChange::Join(member) if member.player == player));
+            self.ban(player);
         }
-        // Whatever else was settled or said about this life is void.
-        self.votes.retain(|vote| vote.about != player);
+        // Whatever else was settled or said about this life is void; but a person is not another one for a new life.
+        self.votes.retain(|vote| vote.about != player || (vote.for_good && why == Departure::Replaced));
         self.pending.retain(|p| !matches!(&p.what, PendingChange::Leave { player: other, .. } if *other == player));
         changes.push(Change::Leave { player, why });
+    }
+
+    /// Keeps a player out for good, whatever life it was let in with or asks with.
+    fn ban(&mut self, player: Player) {
+        self.known.iter_mut().filter(|k| k.player == player).for_each(|k| k.banned = true);
+        self.pending.retain(|p| !matches!(&p.what, PendingChange::Join(member) if member.player == player));
     }
 
     /// Whether [`Self::end_turn`] would change anything.
@@ -366,6 +368,10 @@ impl Roster {
         };
         if settled {
             self.votes.retain(|vote| vote.about != about || vote.for_good != for_good);
+            if for_good {
+                // At once: it may fall silent, or be replaced by a new life, before it leaves.
+                self.ban(about);
+            }
             let why = if for_good { Departure::Kicked } else { Departure::Demoted };
             self.settle_leave(turn, at, about, why);
         }
@@ -373,12 +379,14 @@ impl Roster {
 
     /// Whether a member may be made a spectator: at least half of the members stay, of whom one at least writes the log.
     pub fn may_demote(&self, player: Player) -> bool {
-        let leaves = |other: Player| {
-            let leaving = |p: &Pending| matches!(&p.what, PendingChange::Leave { player, .. } if *player == other);
-            other == player || self.pending.iter().any(leaving)
-        };
-        let stay = self.members.iter().filter(|m| !leaves(m.player)).count();
+        let stays = |m: &&Member| m.player != player && !self.is_leaving(m.player);
+        let stay = self.members.iter().filter(stays).count();
         self.member(player).is_some() && stay > 0 && stay * 2 >= self.members.len()
+    }
+
+    /// Whether it is settled that a member goes.
+    pub fn is_leaving(&self, player: Player) -> bool {
+        self.pending.iter().any(|p| matches!(&p.what, PendingChange::Leave { player: other, .. } if *other == player))
     }
 
     fn refresh_delay(&mut self) {
@@ -621,6 +629,46 @@ pub(crate) mod tests {
         let (roster, _) = roster.start_turn(Turn(1 + window), None).expect("a new epoch");
         assert_eq!((players(&roster), roster.joining().count()), (vec![1, 2], 0));
         assert!(roster.start_turn(Turn(5 + window), None).is_none());
+    }
+
+    #[test]
+    fn a_settled_kick_outlasts_the_life_that_it_is_about() {
+        let rules = genesis(4).rules;
+        let kick = Proposal::Kick { player: Player(4) };
+        let all = |roster: &mut Roster, turn: u64| {
+            let rejected = (1..=3).filter_map(|by| roster.settle(&rules, Turn(turn), Player(by), &kick)).count();
+            assert_eq!(rejected, 0);
+        };
+        let mut silent = roster_of(4);
+        all(&mut silent, 1);
+        let removed = vec![(Player(4), Departure::Silent)];
+        let cut = Cut { next: Turn(3), chain: crate::protocol::Hash::default(), removed, proofs: Vec::new() };
+        let (mut silent, _) = silent.start_turn(Turn(3), Some(&cut)).expect("a new epoch");
+        let back = silent.settle(&rules, Turn(9), Player(1), &join(4, 9, None));
+        assert_eq!(back.map(|r| r.why), Some(Refusal::Banned), "cut before it left");
+
+        let mut replaced = roster_of(4);
+        replaced.settle(&rules, Turn(1), Player(1), &join(4, 9, None));
+        all(&mut replaced, 2);
+        assert_eq!(replaced.joining().count(), 0, "its new life is not let in");
+    }
+
+    #[test]
+    fn votes_to_remove_a_player_outlast_its_life_and_others_do_not() {
+        let rules = genesis(5).rules;
+        let mut roster = roster_of(5);
+        let kick = Proposal::Kick { player: Player(5) };
+        roster.settle(&rules, Turn(1), Player(1), &kick);
+        roster.settle(&rules, Turn(1), Player(2), &kick);
+        demote(&mut roster, &rules, 1, 1, 5);
+        demote(&mut roster, &rules, 1, 2, 5);
+        roster.settle(&rules, Turn(1), Player(1), &join(5, 9, None));
+        let at = Turn(1 + u64::from(rules.window_turns));
+        let (mut roster, _) = roster.start_turn(at, None).expect("a new epoch");
+        demote(&mut roster, &rules, at.0, 3, 5);
+        assert_eq!(leaving(&roster), [], "the new life has to be slow itself");
+        roster.settle(&rules, at, Player(3), &kick);
+        assert_eq!(leaving(&roster), [(5, Departure::Kicked)]);
     }
 
     #[test]

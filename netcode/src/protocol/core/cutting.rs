@@ -420,3 +420,41 @@ fn proofs_hold(cut: &Cut, session: SessionId, roster: &crate::protocol::roster::
         cut.proofs.iter().any(|proof| of(proof) == expected && proof.convicts(&member.key))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::protocol::config::{Founder, Genesis, Rules};
+    use crate::protocol::effect::Departure;
+    use crate::protocol::evidence::Head;
+    use crate::protocol::ids::Turn;
+    use crate::protocol::roster::Roster;
+
+    #[test]
+    fn a_cut_that_exposes_needs_a_proof_about_that_very_life_in_this_session() {
+        let identity = SigningKey::from_bytes(&[3; 32]);
+        let key = PeerKey(identity.verifying_key().to_bytes());
+        let founder = |player, key| Founder { player: Player(player), key, role: 1, address: Vec::new() };
+        let session = SessionId([7; 16]);
+        let founders = vec![founder(1, PeerKey([9; 32])), founder(2, key)];
+        let rules = Rules::usual(session, 60, 1);
+        let roster = Roster::new(&Genesis { rules, founders, known: Vec::new(), scenario: Vec::new(), start: None });
+        let proof = |session, player, incarnation| {
+            let head = |chain| Head { session, player, incarnation, turn: Turn(30), chain: Hash([chain; 32]) };
+            Proof { a: head(1).sign(&identity), b: head(2).sign(&identity) }
+        };
+        let holds = |player, proofs| {
+            let removed = vec![(player, Departure::Exposed)];
+            proofs_hold(&Cut { next: Turn(40), chain: Hash::default(), removed, proofs }, session, &roster)
+        };
+        let two = Player(2);
+        assert!(holds(two, vec![proof(session, two, 1)]));
+        assert!(!holds(two, Vec::new()), "no proof");
+        assert!(!holds(two, vec![proof(SessionId([8; 16]), two, 1)]), "of another session");
+        assert!(!holds(two, vec![proof(session, two, 2)]), "of another life");
+        assert!(!holds(Player(1), vec![proof(session, Player(1), 1)]), "signed with another's key");
+        assert!(!holds(Player(5), vec![proof(session, Player(5), 1)]), "of nobody here");
+    }
+}

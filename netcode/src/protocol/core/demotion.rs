@@ -69,7 +69,8 @@ impl<I: Input> Core<I> {
         let me = roster.member_by_key(&self.key).map(|m| m.player);
         let late: Vec<Player> =
             roster.members.iter().map(|m| m.player).filter(|player| unable(*player, Some(*player) == me)).collect();
-        for player in late.into_iter().filter(|player| roster.may_demote(*player)) {
+        let stays = |player: &Player| roster.may_demote(*player) && !session.front.settled.is_leaving(*player);
+        for player in late.into_iter().filter(stays) {
             if self.demotions.may_say(now, player) {
                 self.proposals.push(Proposal::Demote { player });
             }

@@ -111,7 +111,7 @@ impl<I: Input> Core<I> {
     /// Our own head at a turn.
     fn own_head(&self, life: Life, turn: Turn) -> Option<SignedHead> {
         let session = self.session.as_ref()?;
-        let chain = session.ledger.author(life)?.chain_after(turn)?;
+        let chain = session.ledger.author(life).filter(|author| turn >= author.start())?.chain_after(turn)?;
         let head = Head { session: session.genesis.rules.session, player: life.0, incarnation: life.1, turn, chain };
         Some(head.sign(&self.config.identity))
     }
@@ -147,9 +147,11 @@ impl<I: Input> Core<I> {
     /// Signs our chain as far as it is confirmed, for our own recording: this peer ends.
     pub(super) fn sign_last_head(&mut self) {
         let Some(session) = &self.session else { return };
-        let Some(player) = session.front.roster.player_of(&self.key) else { return };
         let last = session.confirmed.before();
-        let Some((life, _)) = session.ledger.life_at(player, last) else { return };
+        let Some(record) = session.record(last) else { return };
+        // In an earlier life another process wrote, whose chain is for it to sign.
+        let Some(me) = record.during.member_by_key(&self.key).filter(|m| m.life == self.life) else { return };
+        let life = (me.player, me.incarnation);
         let signed = self.own_head(life, last);
         if let (Some(session), Some(signed)) = (&mut self.session, signed) {
             session.divergence.heads.keep(life, &signed);
@@ -200,7 +202,7 @@ impl<I: Input> Core<I> {
     pub(super) fn on_head_wanted(&mut self, now: Time, from: PeerKey, turn: Turn) {
         let Some(session) = &mut self.session else { return };
         let Some(life) = session.life_of_key(&self.key, self.life) else { return };
-        if session.front.roster.member_by_key(&from).is_none() || !session.divergence.heads.may_work(now, from) {
+        if !session.seats.has(&from) || !session.divergence.heads.may_work(now, from) {
             return;
         }
         if let Some(signed) = self.own_head(life, turn) {

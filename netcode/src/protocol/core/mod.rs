@@ -324,7 +324,10 @@ impl<I: Input> Core<I> {
     /// Votes to remove a player for good.
     pub fn kick(&mut self, player: Player) {
         self.stirred = true;
-        self.proposals.push(Proposal::Kick { player });
+        let vote = Proposal::Kick { player };
+        if !self.proposals.contains(&vote) {
+            self.proposals.push(vote);
+        }
     }
 
     /// A person's decision after [`super::Event::Paused`]: a new session from the last confirmed turn, with this peer as

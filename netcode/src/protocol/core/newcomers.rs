@@ -25,8 +25,8 @@ const ADMITTED_MAX: usize = 4096;
 const REPEAT_US: u64 = 150_000;
 /// The same for an offer that was said once: what is sent behind it is lost without it, microseconds.
 const OFFER_AGAIN_US: u64 = 15_000;
-/// Most signatures that wait for their state.
-const EARLY_MAX: usize = 128;
+/// Most signatures of one member that wait for their state.
+const EARLY_MAX: usize = 2;
 /// How long a guest may be silent, microseconds.
 const SILENCE_US: u64 = 5_000_000;
 /// How old a blob may be for another guest, microseconds.
@@ -105,7 +105,7 @@ pub(super) struct Newcomers {
     guests: BTreeMap<PeerKey, Guest>,
     blob: Option<Blob>,
     /// Signatures of states after turns that were not executed here when they came.
-    early: Vec<Attestation>,
+    early: Vec<(PeerKey, Attestation)>,
     /// Snapshots that members have asked for: after which turn, for whom.
     wanted: Vec<(Turn, Vec<Player>)>,
     requested: Option<Time>,
@@ -275,21 +275,23 @@ impl<I: Input> Core<I> {
         {
             let attestations = BTreeMap::from([(me, attestation)]);
             self.newcomers.blob = Some(Blob { turn, chain, packed, attestations, made: now });
-            for attestation in std::mem::take(&mut self.newcomers.early) {
-                self.on_attest(attestation);
+            for (from, attestation) in std::mem::take(&mut self.newcomers.early) {
+                self.on_attest(&from, attestation);
             }
         }
     }
 
-    pub(super) fn on_attest(&mut self, attestation: Attestation) {
+    pub(super) fn on_attest(&mut self, from: &PeerKey, attestation: Attestation) {
         if self.following.is_some() {
             return self.on_attest_as_follower(attestation);
         }
         let Some(session) = &self.session else { return };
         let blob = self.newcomers.blob.as_mut().filter(|blob| blob.turn >= attestation.turn);
         let Some(blob) = blob else {
-            if self.newcomers.early.len() < EARLY_MAX {
-                self.newcomers.early.push(attestation);
+            let early = &mut self.newcomers.early;
+            let waiting = early.iter().filter(|(other, _)| other == from).count();
+            if waiting < EARLY_MAX && session.seats.has(from) {
+                early.push((*from, attestation));
             }
             return;
         };

@@ -58,7 +58,7 @@ impl<I: Input> Core<I> {
             Message::Ready { life } => self.on_ready(now, from, life),
             Message::Attest(attestation) => {
                 self.on_state_attest(&attestation);
-                self.on_attest(attestation);
+                self.on_attest(&from, attestation);
             }
             Message::Prepare { epoch, ballot } => self.on_prepare(now, from, epoch, ballot),
             Message::Promise { epoch, ballot, next, chain, ends, accepted } => {
