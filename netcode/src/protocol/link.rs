@@ -268,10 +268,17 @@ impl Link {
     }
 
     /// From which turn on a relayed author's entries shall be in the datagram that is sent now, when `from` is needed
-    /// and entries before `end` are here.
-    pub fn due_relay(&mut self, now: Time, player: Player, from: Turn, end: Turn, turn_us: u64) -> Option<Turn> {
+    /// and entries before `end` are here. `repeats`: what was sent last goes again, as the link's losses ask for.
+    pub fn due_relay(
+        &mut self,
+        now: Time,
+        (player, from): (Player, Turn),
+        end: Turn,
+        turn_us: u64,
+        repeats: bool,
+    ) -> Option<Turn> {
         let patience_us = if self.rtt.is_known() { self.rtt.overdue_us(turn_us) } else { 250_000 };
-        let overlap = u64::from(self.redundancy.count()).saturating_sub(1);
+        let overlap = if repeats { u64::from(self.redundancy.count()).saturating_sub(1) } else { 0 };
         let first = match self.relayed.get(&player) {
             Some(sent) if sent.upto > from && now.since(sent.since) < patience_us => {
                 // What had no room goes first: long entries that are repeated would leave none again.
@@ -311,7 +318,7 @@ mod tests {
         let (now, player) = (Time(1_000_000), Player(1));
         let mut link = Link::new(now);
         link.needs = vec![(player, Turn(10))];
-        let due = |link: &mut Link| link.due_relay(now, player, Turn(10), Turn(20), 33_333);
+        let due = |link: &mut Link| link.due_relay(now, (player, Turn(10)), Turn(20), 33_333, true);
         for turn in 10..20 {
             assert_eq!(due(&mut link), Some(Turn(turn)));
             link.note_relayed(now, player, Turn(turn), Turn(turn + 1), turn == 19);
@@ -319,5 +326,10 @@ mod tests {
         let overlap = u64::from(link.redundancy.count()) - 1;
         assert!(overlap > 0);
         assert_eq!(due(&mut link), Some(Turn(20 - overlap)), "all is on its way, the last of it is repeated");
+        assert_eq!(
+            link.due_relay(now, (player, Turn(10)), Turn(20), 33_333, false),
+            None,
+            "and not where nobody waits"
+        );
     }
 }

@@ -163,7 +163,9 @@ fn send_to<I: Input>(
             // The longest entry there can be fits into a datagram that asks for nothing.
             let asked = if round == 0 { asked } else { &[] };
             let room = DATAGRAM_BYTES_MAX - HEAD_BYTES - ASKED_BYTES * asked.len();
-            let (runs, full) = runs_for(now, link, session, me, room, stuck);
+            // Nobody waits for whoever only follows: what gets lost on the way to it is repeated when it is missed.
+            let repeats = round == 0 && session.seats.has(&to);
+            let (runs, full) = runs_for(now, link, session, me, room, stuck, repeats);
             (more, stuck) = (full.is_some(), full);
             if round > 0 && runs.is_empty() && waiting.is_empty() {
                 break;
@@ -230,6 +232,7 @@ fn runs_for<I: Input>(
     me: Option<Life>,
     mut room: usize,
     first: Option<Player>,
+    repeats: bool,
 ) -> (Vec<Run>, Option<Player>) {
     let mut runs = Vec::new();
     let mut full = None;
@@ -240,7 +243,7 @@ fn runs_for<I: Input>(
     let relays = needs.into_iter().filter(others);
     if first.is_some_and(|player| Some(player) != me.map(|life| life.0)) {
         for (player, from) in relays {
-            let fits = relay(now, link, session, &mut runs, &mut room, (player, from));
+            let fits = relay(now, link, session, &mut runs, &mut room, (player, from), repeats);
             full = full.or((!fits).then_some(player));
         }
         return (runs, full);
@@ -250,7 +253,7 @@ fn runs_for<I: Input>(
         full = (!fits).then_some(life.0);
     }
     for (player, from) in relays {
-        let fits = relay(now, link, session, &mut runs, &mut room, (player, from));
+        let fits = relay(now, link, session, &mut runs, &mut room, (player, from), repeats);
         full = full.or((!fits).then_some(player));
     }
     (runs, full)
@@ -289,10 +292,11 @@ fn relay<I: Input>(
     runs: &mut Vec<Run>,
     room: &mut usize,
     (player, from): (Player, Turn),
+    repeats: bool,
 ) -> bool {
     let turn_us = session.genesis.rules.turn_us();
     let Some((life, author)) = session.ledger.life_at(player, from) else { return true };
-    let Some(first) = link.due_relay(now, player, from, author.end(), turn_us) else { return true };
+    let Some(first) = link.due_relay(now, (player, from), author.end(), turn_us, repeats) else { return true };
     let (mut upto, mut fits) = (first, true);
     for turn in (first.0..author.end().0).map(Turn) {
         let Some(entry) = author.get(turn) else { continue };
