@@ -618,13 +618,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn who_is_kicked_does_not_come_back_by_a_join_that_was_settled_before() {
+    fn who_is_kicked_is_not_let_in_again_before_it_has_left() {
         let rules = genesis(3).rules;
         let mut roster = roster_of(3);
         let kick = Proposal::Kick { player: Player(3) };
         roster.settle(&rules, Turn(1), Player(1), &kick);
         roster.settle(&rules, Turn(1), Player(2), &kick);
-        assert_eq!(roster.settle(&rules, Turn(5), Player(1), &join(3, 9, None)), None);
+        let rejected = roster.settle(&rules, Turn(5), Player(1), &join(3, 9, None));
+        assert_eq!(rejected.map(|r| r.why), Some(Refusal::Banned));
         let window = u64::from(rules.window_turns);
         let (roster, _) = roster.start_turn(Turn(1 + window), None).expect("a new epoch");
         assert_eq!((players(&roster), roster.joining().count()), (vec![1, 2], 0));
