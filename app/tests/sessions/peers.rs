@@ -263,12 +263,25 @@ pub fn verified(path: &Path, whole: bool) -> std::ops::Range<u64> {
     recording.reader.ticks()
 }
 
-/// All have the same inputs and digests in every tick that two of them share; gives how many ticks are in more than one.
+/// Bytes of a chunk before and behind its payload, as docs/RECORDING.md has it.
+const CHUNK_FRAME: (usize, usize) = (40, 8);
+
+/// All have the same inputs and digests in every tick that two of them share, and the same bytes in every segment; gives
+/// how many ticks are in more than one.
 pub fn agree(paths: &[&Path]) -> u64 {
     let mut all = std::collections::BTreeMap::new();
-    let mut shared = 0;
+    let mut segments = std::collections::BTreeMap::new();
+    let (mut shared, mut equal) = (0, 0);
     for path in paths {
         let mut recording = Recording::open(path).expect("a recording");
+        let bytes = std::fs::read(path).expect("a recording");
+        for segment in recording.reader.segments() {
+            let start = segment.offset as usize + CHUNK_FRAME.0;
+            let payload = bytes[start..(segment.offset + segment.bytes) as usize - CHUNK_FRAME.1].to_vec();
+            let known = segments.entry((segment.first_tick, segment.ticks)).or_insert_with(|| payload.clone());
+            assert!(*known == payload, "{}: other bytes from tick {} on", path.display(), segment.first_tick);
+            equal += segment.ticks;
+        }
         let first = recording.reader.ticks().start;
         for step in recording.reader.frames_from(first) {
             let Ok(step) = step else { break };
@@ -282,5 +295,8 @@ pub fn agree(paths: &[&Path]) -> u64 {
             }
         }
     }
+    // The first and the last segment of each may be shorter than the others'.
+    let alone: u64 = segments.keys().map(|(_, ticks)| ticks).sum();
+    assert!(shared < 500 || equal > alone, "no two have a segment in common");
     shared
 }
