@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use glam::{DQuat, DVec3, Quat, Vec3};
+use hecs::ArchetypeColumn;
 
-use crate::component::{Attitude, Identity, Kind};
+use crate::component::{Attitude, Berth, Clock, Controls, Hull, Identity, Kind, Solid, Tank, Velocity};
+use crate::relativity::Light;
 use crate::simulation::Simulation;
 use crate::space::Position;
-use crate::time::{SimTime, Tick};
+use crate::state::State;
+use crate::time::{SimTime, Tick, TimeFactor};
 
 /// Where something is and which way it points.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +23,29 @@ pub struct Pose {
     pub icrf_from_body: DQuat,
 }
 
+/// What is to be seen of something besides its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Coordinate velocity, m/s, ICRF axes.
+    pub velocity_m_s: DVec3,
+    /// Seconds that a ship's clock lags behind coordinate time.
+    pub lag_s: f64,
+    /// Radius of the sphere that it collides as, metres; 0 for rounds.
+    pub radius_m: f32,
+    /// A ship's class, by index in the scenario.
+    pub class: u32,
+    /// Player who flies it; 0 is nobody.
+    pub player: u32,
+    /// Main engine, 0 to 1.
+    pub throttle: f32,
+    /// Manoeuvring thrusters along body axes, -1 to 1.
+    pub thrusters: Vec3,
+    /// Share of a ship's hull that is left, 0 for a wreck; 1 for all other things.
+    pub hull: f32,
+    /// Share of a ship's propellant that is left.
+    pub fuel: f32,
+}
+
 /// Two consecutive ticks. All arrays of entities are parallel and ascend by id; all arrays of bodies are
 /// parallel to the scenario's.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +54,8 @@ pub struct FrameView {
     pub tick: Tick,
     /// Simulated time at that tick.
     pub time: SimTime,
+    /// Simulated time per tick.
+    pub time_factor: TimeFactor,
     /// Stable ids.
     pub ids: Vec<u64>,
     /// Kinds.
@@ -36,10 +64,14 @@ pub struct FrameView {
     pub previous: Vec<Pose>,
     /// Poses at [`Self::tick`].
     pub current: Vec<Pose>,
+    /// What else is to be seen at [`Self::tick`].
+    pub looks: Vec<Look>,
     /// Centres of the bodies one tick earlier.
     pub bodies_previous: Vec<Position>,
     /// Centres of the bodies at [`Self::tick`].
     pub bodies_current: Vec<Position>,
+    /// Velocities of the bodies, m/s, barycentric, ICRF axes.
+    pub bodies_velocity_m_s: Vec<DVec3>,
 }
 
 /// A pose as a renderer wants it: metres from the camera, ICRF axes.
@@ -70,29 +102,37 @@ impl FrameView {
         out.extend(pairs.map(|(from, to)| between(*from, *to, camera, fraction)));
     }
 
-    /// Takes the present state as the current tick, with `earlier` as the one before.
-    fn extract(&mut self, simulation: &Simulation, earlier: &Self) {
+    /// Takes the present state as the current tick, with `earlier` as the one before. `order` is scratch.
+    fn extract(&mut self, simulation: &Simulation, earlier: &Self, order: &mut Vec<Place>) {
         self.tick = simulation.tick();
         self.time = simulation.time();
+        self.time_factor = simulation.time_factor();
         self.ids.clear();
         self.kinds.clear();
         self.current.clear();
-        for kind in Kind::ALL {
-            let Some(archetype) = simulation.state.world.archetype(kind) else { continue };
-            let (Some(ids), Some(positions)) = (archetype.get::<&Identity>(), archetype.get::<&Position>()) else {
-                continue;
-            };
-            let attitudes = archetype.get::<&Attitude>();
-            for (row, (identity, position)) in ids.iter().zip(positions.iter()).enumerate() {
-                self.ids.push(identity.id);
-                self.kinds.push(kind);
-                let icrf_from_body = attitudes.as_ref().map_or(DQuat::IDENTITY, |a| a[row].icrf_from_body);
-                self.current.push(Pose { position: *position, icrf_from_body });
-            }
+        self.looks.clear();
+        let state = &simulation.state;
+        let columns = Kind::ALL.map(|kind| Columns::of(state, kind));
+        order.clear();
+        for (kind, columns) in columns.iter().enumerate() {
+            let ids = columns.iter().flat_map(|columns| columns.ids.iter()).zip(0..);
+            order.extend(ids.map(|(identity, row)| Place { id: identity.id, kind, row }));
         }
-        self.sort_by_id();
+        if !order.is_sorted_by_key(|place| place.id) {
+            order.sort_unstable_by_key(|place| place.id);
+        }
+        let light = Light::new(simulation.scenario().speed_of_light_m_s);
+        for place in &*order {
+            let Some(columns) = &columns[place.kind] else { continue };
+            self.ids.push(place.id);
+            self.kinds.push(Kind::ALL[place.kind]);
+            self.current.push(columns.pose(place.row));
+            self.looks.push(columns.look(place.row, state, light));
+        }
         self.bodies_current.clear();
         self.bodies_current.extend(simulation.bodies().iter().map(|b| b.position));
+        self.bodies_velocity_m_s.clear();
+        self.bodies_velocity_m_s.extend(simulation.bodies().iter().map(|b| b.velocity_m_s));
 
         let consecutive = earlier.tick.0 + 1 == self.tick.0;
         self.previous.clear();
@@ -109,17 +149,97 @@ impl FrameView {
         let known = consecutive && earlier.bodies_current.len() == self.bodies_current.len();
         self.bodies_previous.extend_from_slice(if known { &earlier.bodies_current } else { &self.bodies_current });
     }
+}
 
-    fn sort_by_id(&mut self) {
-        if self.ids.is_sorted() {
-            return;
-        }
-        let mut order: Vec<usize> = (0..self.ids.len()).collect();
-        order.sort_unstable_by_key(|&i| self.ids[i]);
-        self.ids = order.iter().map(|&i| self.ids[i]).collect();
-        self.kinds = order.iter().map(|&i| self.kinds[i]).collect();
-        self.current = order.iter().map(|&i| self.current[i]).collect();
+/// Where an entity's components are.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    id: u64,
+    /// In [`Kind::ALL`].
+    kind: usize,
+    row: usize,
+}
+
+/// The columns of one kind, as far as presentation reads them.
+struct Columns<'a> {
+    ids: ArchetypeColumn<'a, Identity>,
+    positions: ArchetypeColumn<'a, Position>,
+    velocities: ArchetypeColumn<'a, Velocity>,
+    attitudes: Option<ArchetypeColumn<'a, Attitude>>,
+    solids: Option<ArchetypeColumn<'a, Solid>>,
+    ships: Option<Ships<'a>>,
+}
+
+/// What only ships have.
+struct Ships<'a> {
+    berths: ArchetypeColumn<'a, Berth>,
+    controls: ArchetypeColumn<'a, Controls>,
+    hulls: ArchetypeColumn<'a, Hull>,
+    tanks: ArchetypeColumn<'a, Tank>,
+    clocks: ArchetypeColumn<'a, Clock>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(state: &'a State, kind: Kind) -> Option<Self> {
+        let archetype = state.world.archetype(kind)?;
+        let ships = || {
+            Some(Ships {
+                berths: archetype.get::<&Berth>()?,
+                controls: archetype.get::<&Controls>()?,
+                hulls: archetype.get::<&Hull>()?,
+                tanks: archetype.get::<&Tank>()?,
+                clocks: archetype.get::<&Clock>()?,
+            })
+        };
+        Some(Self {
+            ids: archetype.get::<&Identity>()?,
+            positions: archetype.get::<&Position>()?,
+            velocities: archetype.get::<&Velocity>()?,
+            attitudes: archetype.get::<&Attitude>(),
+            solids: archetype.get::<&Solid>(),
+            ships: ships(),
+        })
     }
+
+    fn pose(&self, row: usize) -> Pose {
+        let icrf_from_body = self.attitudes.as_ref().map_or(DQuat::IDENTITY, |a| a[row].icrf_from_body);
+        Pose { position: self.positions[row], icrf_from_body }
+    }
+
+    fn look(&self, row: usize, state: &State, light: Light) -> Look {
+        let mut look = Look {
+            velocity_m_s: light.velocity(self.velocities[row].proper_m_s),
+            radius_m: self.solids.as_ref().map_or(0.0, |solids| solids[row].radius_m as f32),
+            ..Look::default()
+        };
+        let Some(ships) = &self.ships else { return look };
+        let (berth, controls) = (ships.berths[row], ships.controls[row]);
+        let full = |deflection: i16| f32::from(deflection) / f32::from(i16::MAX);
+        look.player = berth.player;
+        look.class = berth.class;
+        look.throttle = full(controls.main);
+        look.thrusters = Vec3::from(controls.translate.map(full));
+        look.lag_s = ships.clocks[row].lag_s;
+        if let Some(class) = state.tuning.classes.get(berth.class as usize) {
+            look.radius_m = class.radius_m as f32;
+            look.hull = share(ships.hulls[row].health_j, class.hull_j);
+            look.fuel = share(ships.tanks[row].fuel_kg, class.fuel_kg);
+        }
+        look
+    }
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        let (velocity_m_s, thrusters) = (DVec3::ZERO, Vec3::ZERO);
+        let (lag_s, radius_m, throttle, hull, fuel) = (0.0, 0.0, 0.0, 1.0, 1.0);
+        Self { velocity_m_s, lag_s, radius_m, class: 0, player: 0, throttle, thrusters, hull, fuel }
+    }
+}
+
+/// How much of all is left, 0 to 1.
+fn share(left: f64, all: f64) -> f32 {
+    if all > 0.0 { (left / all).clamp(0.0, 1.0) as f32 } else { 1.0 }
 }
 
 /// The vector from the camera to a point on the way between two places.
@@ -139,6 +259,7 @@ pub struct FrameFeed {
     latest: Arc<ArcSwap<FrameView>>,
     /// Views that readers may have let go of, for reuse.
     spare: Vec<Arc<FrameView>>,
+    order: Vec<Place>,
 }
 
 /// A reader of published frame views; clone one per thread.
@@ -149,7 +270,7 @@ impl FrameFeed {
     /// A feed that has published nothing but an empty view.
     #[must_use]
     pub fn new() -> Self {
-        Self { latest: Arc::new(ArcSwap::from_pointee(FrameView::default())), spare: Vec::new() }
+        Self { latest: Arc::new(ArcSwap::from_pointee(FrameView::default())), spare: Vec::new(), order: Vec::new() }
     }
 
     /// A reader of what is published from now on.
@@ -164,7 +285,7 @@ impl FrameFeed {
         let free = self.spare.iter().position(|view| Arc::strong_count(view) == 1);
         let mut view = free.map_or_else(Arc::default, |i| self.spare.swap_remove(i));
         // Nobody else holds a free view, so this never copies.
-        Arc::make_mut(&mut view).extract(simulation, &earlier);
+        Arc::make_mut(&mut view).extract(simulation, &earlier, &mut self.order);
         self.latest.store(view);
         if self.spare.len() < 4 {
             self.spare.push(earlier);

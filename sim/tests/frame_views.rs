@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{command, place, position, shipped};
+use common::{command, fly, place, position, shipped};
 use glam::DVec3;
+use sim::command::ControlInput;
+use sim::field::Value;
 use sim::frame_view::FrameFeed;
 use sim::{Command, InputFrame};
 
@@ -54,4 +56,30 @@ fn the_camera_sees_what_is_between_the_ticks() {
     let expected = (before - after) * 0.75 - DVec3::X * 10.0;
     // Barycentric f64 metres, from which the expectation comes, have a last place of 30 micrometres here.
     assert!((seen[0].position_m.as_dvec3() - expected).length() < 5e-4, "{} {expected}", seen[0].position_m);
+}
+
+#[test]
+fn a_view_shows_what_a_ship_does() {
+    let mut simulation = shipped("earth-orbit");
+    let mut feed = FrameFeed::new();
+    let controls = ControlInput { main: i16::MAX, translate: [0, -16384, 0], ..ControlInput::default() };
+    command(&mut simulation, &[Command::Controls { ship: 1, controls }]);
+    fly(&mut simulation, 90);
+    feed.publish(&simulation);
+    let view = feed.reader().latest();
+    let (ship, look) = (simulation.inspect(1).expect("a ship"), view.looks[0]);
+    assert_eq!((view.ids[0], look.throttle), (1, 1.0));
+    assert!((look.thrusters.y + 0.5).abs() < 1e-4, "{:?}", look.thrusters);
+    let class = &simulation.scenario().classes[look.class as usize];
+    assert_eq!((look.radius_m, look.hull), (class.radius_m as f32, 1.0));
+    let fuel = match ship.field("Tank", "fuel_kg") {
+        Some(Value::F64(kg)) => kg / class.fuel_kg,
+        other => panic!("{other:?}"),
+    };
+    assert!(fuel < 1.0 && (f64::from(look.fuel) - fuel).abs() < 1e-6, "{fuel}");
+    let Some(Value::Vec3(proper)) = ship.field("Velocity", "proper_m_s") else { panic!("a velocity") };
+    // At 30 km/s beside the real speed of light.
+    assert!((look.velocity_m_s - proper).length() < 1e-3, "{:?}", look.velocity_m_s);
+    assert_eq!(view.bodies_velocity_m_s[3], simulation.bodies()[3].velocity_m_s);
+    assert_eq!((view.time_factor, view.looks.len()), (simulation.time_factor(), view.ids.len()));
 }
