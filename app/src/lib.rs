@@ -16,6 +16,7 @@ pub mod run;
 pub mod scenario_cmd;
 pub mod session;
 pub mod session_cmd;
+pub mod view;
 
 use std::process::ExitCode;
 
