@@ -1,0 +1,4 @@
+//! From a frame view of the simulation to a Vulkan image. Must never change the simulation.
+
+pub mod blackbody;
+pub mod sky;
