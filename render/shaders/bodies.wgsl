@@ -1,0 +1,224 @@
+//!include surface.wgsl
+//!include air.wgsl
+//!include rings.wgsl
+// Massive bodies, traced: each pixel's ray meets the sphere, its air and its rings exactly, at any distance.
+
+@group(0) @binding(0) var<uniform> frame: Frame;
+@group(0) @binding(1) var<storage, read> bodies: array<Body>;
+@group(0) @binding(2) var land: texture_2d<f32>;
+@group(0) @binding(3) var smooth_sampler: sampler;
+
+struct Varyings {
+    @builtin(position) position: vec4<f32>,
+    // From the eye, ICRF axes.
+    @location(0) direction: vec3<f32>,
+    // The same across the way to the body's centre: tangents, in round space.
+    @location(1) aside: vec2<f32>,
+    @location(2) @interpolate(flat) body: u32,
+}
+
+// A vector of the body's axes in the world.
+fn world_from_body(b: u32, v: vec3<f32>) -> vec3<f32> {
+    return bodies[b].axis_x.xyz * v.x + bodies[b].axis_y.xyz * v.y + bodies[b].axis_z.xyz * v.z;
+}
+
+@vertex
+fn vertex_main(
+    @builtin(vertex_index) vertex: u32,
+    @builtin(instance_index) b: u32,
+    @builtin(view_index) view: u32,
+) -> Varyings {
+    let at = square(vertex);
+    let half = bodies[b].eyes[view].beside.w;
+    let eye = frame.eyes[view];
+    if half == 0.0 {
+        return Varyings(vec4<f32>(at, 0.0, 1.0), ray(eye, at), vec2<f32>(0.0), b);
+    }
+    let aside = at * half;
+    let e = bodies[b].eyes[view];
+    let round = e.towards.xyz + e.across.xyz * aside.x + e.beside.xyz * aside.y;
+    let direction = world_from_body(b, vec3<f32>(round.xy, round.z * bodies[b].axis_y.w));
+    var position = eye.clip_from_world * vec4<f32>(direction, 0.0);
+    return Varyings(position, direction, aside, b);
+}
+
+struct Hit {
+    // How much of the pixel the body covers.
+    coverage: f32,
+    // Where, in round space, from the centre.
+    point: vec3<f32>,
+    // How far along the ray's unit vector in round space.
+    along: f32,
+    // How near the ray comes to the centre, squared.
+    nearest2: f32,
+    // How far along that is.
+    middle: f32,
+}
+
+// The ray's meeting with the unit sphere. `d` is a unit vector in round space.
+fn trace(b: u32, view: u32, d: vec3<f32>, aside: vec2<f32>, pixel: f32) -> Hit {
+    let e = bodies[b].eyes[view];
+    let distance = e.towards.w;
+    let gap = e.across.w;
+    var middle: f32;
+    var inside: f32;
+    var foot: vec3<f32>;
+    if e.beside.w > 0.0 {
+        // Far: from the tangents, which keep their precision at any distance.
+        let t2 = dot(aside, aside);
+        middle = distance / sqrt(1.0 + t2);
+        inside = 1.0 - distance * distance * t2 / (1.0 + t2);
+        foot = (e.across.xyz * aside.x + e.beside.xyz * aside.y - e.towards.xyz * t2) * (distance / (1.0 + t2));
+    } else {
+        // Near: from the height, which the processor knows exactly.
+        middle = distance * dot(d, e.towards.xyz);
+        inside = middle * middle - gap;
+        foot = d * middle - e.towards.xyz * distance;
+    }
+    let nearest2 = max(1.0 - inside, 0.0);
+    let nearest = sqrt(nearest2);
+    // From the limb, in pixels at the limb's distance.
+    let limb = inside / (1.0 + nearest) / (pixel * sqrt(max(gap, 1e-12)));
+    let ahead = select(0.0, 1.0, middle > 0.0 && gap > 0.0);
+    let root = sqrt(max(inside, 0.0));
+    let along = select(max(gap, 0.0) / max(middle + root, 1e-12), middle, inside <= 0.0);
+    return Hit(ahead * clamp(0.5 + limb, 0.0, 1.0), normalize(foot - d * root), along, nearest2, middle);
+}
+
+struct Fragment {
+    @location(0) colour: vec4<f32>,
+    @builtin(frag_depth) depth: f32,
+}
+
+// The Sun's corona: streamers that grow thin with distance, of which much is seen only when the disc is hidden.
+fn corona(b: u32, point: vec3<f32>, nearest: f32) -> vec3<f32> {
+    let height = max(nearest - 1.0, 0.0);
+    let q = point;
+    let streamers = 0.55 + 0.75 * fractal(q * 3.1 + 2.0, 4, 0.6, 0.0) + 0.35 * noise(q * 13.0);
+    let equatorial = 1.0 - 0.55 * q.z * q.z;
+    let fall = 1.0 / (1.0 + 9.0 * height) / (1.0 + 2.5 * height * height);
+    let edge = 1.0 - smoothstep(2.2, 4.0, nearest);
+    let inner = exp(-height * 26.0);
+    return (vec3<f32>(0.80, 0.88, 1.0) * fall * max(streamers, 0.12) * equatorial + vec3<f32>(1.0, 0.45, 0.38) * 0.5 * inner) * edge * 0.75;
+}
+
+// Light from the ground at a hit, with everything that falls on it.
+fn ground(b: u32, hit: Hit, d: vec3<f32>, footprint: f32) -> vec3<f32> {
+    let look = u32(bodies[b].rings.z);
+    let flattened = bodies[b].axis_y.w;
+    let octaves = i32(frame.octaves);
+    let normal0 = normalize(vec3<f32>(hit.point.xy, hit.point.z / flattened));
+    let at = vec3<f32>(hit.point.xy, hit.point.z * flattened);
+    let view = -normalize(vec3<f32>(d.xy, d.z * flattened));
+    if look == 0u {
+        return bodies[b].light.rgb * sun(hit.point, max(dot(normal0, view), 0.0), footprint, octaves);
+    }
+    let to_sun = bodies[b].sun.xyz - at;
+    let sun_distance = length(to_sun);
+    let sun_dir = to_sun / sun_distance;
+    let sun_angle = bodies[b].sun.w / sun_distance;
+    let s = surface(look, hit.point, footprint, octaves, bodies[b].light.w, dot(normal0, sun_dir));
+    // The tilted normal is that of the round body; the flattened one turns with it.
+    let normal = normalize(normal0 + s.normal - hit.point);
+    let flat_light = daylight(dot(normal0, sun_dir), sun_angle);
+    var direct = daylight(dot(normal, sun_dir), sun_angle) * smoothstep(-0.02, 0.06, dot(normal0, sun_dir) + sun_angle);
+    if look == 4u || look == 1u || look >= 10u {
+        // Dusty ground throws light back to where it came from, so that a full Moon is no darker at its limb
+        // (Lommel and Seeliger).
+        let seen = max(dot(normal0, view), 0.05);
+        direct = mix(direct, 2.0 * direct / (direct + seen) * 0.75, 0.55);
+    }
+    var sun = vec3<f32>(1.0);
+    let with_air = bodies[b].molecules.w > 0.0;
+    let round_sun = normalize(vec3<f32>(sun_dir.xy, sun_dir.z / flattened));
+    if with_air {
+        sun = sunlight_at(b, hit.point, round_sun);
+    }
+    let shadow = eclipse(b, at) * ring_shadow(b, at, sun_dir, sun_angle);
+    var light = s.colour * direct * sun * shadow;
+    if with_air {
+        // The sky's own light.
+        light += s.colour * vec3<f32>(0.05, 0.065, 0.09) * smoothstep(-0.12, 0.4, dot(normal0, sun_dir)) * shadow * clamp(bodies[b].molecules.rgb * bodies[b].molecules.w * 8.0, vec3<f32>(0.0), vec3<f32>(1.0));
+    }
+    if s.shine > 0.0 {
+        // Glint of the sea (GGX, Fresnel by Schlick).
+        let h = normalize(view + sun_dir);
+        let a = s.roughness * s.roughness;
+        let nh = max(dot(normal0, h), 0.0);
+        let k = nh * nh * (a * a - 1.0) + 1.0;
+        let fresnel = 0.02 + 0.98 * pow(1.0 - max(dot(view, h), 0.0), 5.0);
+        let glint = a * a / (k * k) * fresnel / (4.0 * max(dot(normal0, view), 0.08) + 0.4);
+        light += s.shine * min(glint, 6.0) * flat_light * sun * shadow;
+    }
+    return bodies[b].light.rgb * light + s.glow;
+}
+
+@fragment
+fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let b = in.body;
+    let flattened = bodies[b].axis_y.w;
+    let world = normalize(in.direction);
+    let body_dir = vec3<f32>(dot(bodies[b].axis_x.xyz, world), dot(bodies[b].axis_y.xyz, world), dot(bodies[b].axis_z.xyz, world));
+    let stretched = vec3<f32>(body_dir.xy, body_dir.z / flattened);
+    let stretch = length(stretched);
+    let d = stretched / stretch;
+    // Off the middle of the picture a pixel covers less.
+    let pixel = frame.pixel_rad * dot(world, frame.eyes[view].forward.xyz) * stretch;
+    let hit = trace(b, view, d, in.aside, pixel);
+    let look = u32(bodies[b].rings.z);
+    let to_centre = bodies[b].eyes[view].towards.xyz * bodies[b].eyes[view].towards.w;
+
+    var colour = vec3<f32>(0.0);
+    var alpha = 0.0;
+    if hit.coverage > 0.0 {
+        let face = max(dot(hit.point, -d), 0.12);
+        colour = ground(b, hit, d, pixel * hit.along / sqrt(face)) * hit.coverage;
+        alpha = hit.coverage;
+    }
+    if look == 0u {
+        let nearest = sqrt(hit.nearest2);
+        let at = normalize(d * hit.middle - to_centre);
+        let strength = select(0.0, 1.0, hit.middle > 0.0) * (1.0 - hit.coverage);
+        colour += strength * corona(b, at, nearest);
+    }
+
+    // Rings: in front of the body or behind it.
+    let rings = bodies[b].rings;
+    if rings.y > 0.0 && abs(d.z) > 1e-6 {
+        let s = to_centre.z / d.z;
+        let at = (d * s - to_centre);
+        let r = length(at.xy);
+        if s > 0.0 && r > rings.x && r < rings.y {
+            let across = pixel * s / max(abs(d.z), 0.04);
+            let radial = mix(pixel * s, across, abs(dot(normalize(at.xy), normalize(d.xy + vec2<f32>(1e-9, 0.0)))));
+            let shown = ring(b, at, body_dir, radial);
+            let behind = select(1.0, 1.0 - alpha, s > hit.along && hit.coverage > 0.0);
+            let over = select(1.0 - shown.alpha, 1.0, s > hit.along && hit.coverage > 0.0);
+            colour = colour * over + shown.colour * behind;
+            alpha = alpha * over + shown.alpha * behind;
+        }
+    }
+
+    // Air: in front of everything.
+    if bodies[b].molecules.w > 0.0 {
+        let top = 1.0 + bodies[b].absorbed.w;
+        let half2 = top * top - hit.nearest2;
+        if half2 > 0.0 && hit.middle + sqrt(half2) > 0.0 {
+            let half = sqrt(half2);
+            let near = max(hit.middle - half, 0.0);
+            let far = select(hit.middle + half, hit.along, hit.coverage > 0.5);
+            let sun_dir = normalize(vec3<f32>(bodies[b].sun.xy, bodies[b].sun.z / flattened));
+            let air = scatter(b, -to_centre, d, near, max(far, near), sun_dir);
+            let glow = bodies[b].light.rgb * air.light;
+            colour = colour * air.through + glow;
+            let through = dot(air.through, vec3<f32>(0.3333));
+            // A bright sky outshines the stars, which an exposure for sunlight would not show anyway.
+            let dazzle = exp(-24.0 * dot(glow, vec3<f32>(0.3333)));
+            alpha = 1.0 - (1.0 - alpha) * through * dazzle;
+        }
+    }
+    let shown = bodies[b].axis_z.w;
+    let metres = hit.along / stretch * bodies[b].axis_x.w * dot(world, frame.eyes[view].forward.xyz);
+    let depth = select(0.0, frame.near_m / max(metres, frame.near_m), hit.coverage > 0.5);
+    return Fragment(vec4<f32>(min(colour, vec3<f32>(60000.0)), alpha) * shown, depth);
+}

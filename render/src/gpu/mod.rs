@@ -1,0 +1,16 @@
+//! What the renderer needs of Vulkan: a device, images, buffers, pipelines, pictures back. Must never know what is
+//! drawn.
+
+mod buffer;
+mod device;
+mod error;
+mod messages;
+mod pipeline;
+pub(crate) mod readback;
+pub(crate) mod target;
+
+pub(crate) use buffer::{Uploads, lasting};
+pub use device::{Choice, Gpu, GpuOptions};
+pub use error::GpuError;
+pub(crate) use error::Doing;
+pub(crate) use pipeline::{Blend, Depth, Drawing, Pass, PassBuilder};

@@ -1,0 +1,18 @@
+//! From a frame view of the simulation to a Vulkan image, for one or two eyes. Must never change the simulation.
+
+pub mod blackbody;
+pub mod bodies;
+pub mod camera;
+pub mod gpu;
+mod graph;
+mod passes;
+pub mod picture;
+mod renderer;
+pub mod scene;
+pub mod sky;
+
+pub use camera::Camera;
+pub use gpu::{Choice, Gpu, GpuError, GpuOptions};
+pub use picture::Picture;
+pub use renderer::{Format, Renderer};
+pub use scene::Scene;

@@ -1,0 +1,68 @@
+//! What every pass knows of a frame: the eyes and a few numbers, as `shaders/frame.wgsl` reads them. Must never hold
+//! anything of one pass alone.
+
+use bytemuck::{Pod, Zeroable};
+use glam::{DVec3, Vec3};
+
+use crate::camera::{Camera, NEAR_M};
+use crate::scene::Scene;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+struct EyeData {
+    clip_from_world: [f32; 16],
+    right: [f32; 4],
+    down: [f32; 4],
+    forward: [f32; 4],
+    tangents: [f32; 4],
+    offset_m: [f32; 4],
+}
+
+/// `Frame` of `shaders/frame.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(crate) struct FrameData {
+    eyes: [EyeData; 2],
+    size: [f32; 2],
+    /// Radians that a pixel in the middle covers.
+    pub(crate) pixel_rad: f32,
+    near_m: f32,
+    pub(crate) exposure: f32,
+    pub(crate) star_flux: f32,
+    octaves: f32,
+    bloom: f32,
+}
+
+impl FrameData {
+    /// The frame's data for a picture of `size` pixels, `samples` of which along an edge become one of the output.
+    pub(crate) fn new(scene: &Scene, size: [u32; 2], samples: u32) -> Self {
+        let camera = &scene.camera;
+        let field = camera.eye(0).field;
+        let options = &scene.options;
+        Self {
+            eyes: [0, 1].map(|view| eye(camera, view)),
+            size: size.map(|edge| edge as f32),
+            pixel_rad: ((field.up - field.down) / f64::from(size[1])) as f32,
+            near_m: NEAR_M as f32,
+            exposure: scene.exposure() as f32,
+            // A finer picture spreads the same light over more pixels.
+            star_flux: (options.star_flux * f64::from(samples * samples)) as f32,
+            octaves: options.octaves.clamp(1, 24) as f32,
+            bloom: options.bloom.clamp(0.0, 1.0) as f32,
+        }
+    }
+}
+
+fn eye(camera: &Camera, view: usize) -> EyeData {
+    let four = |v: DVec3| v.as_vec3().extend(0.0).to_array();
+    let [right, down, forward] = camera.axes(view);
+    let field = camera.eye(view).field;
+    EyeData {
+        clip_from_world: camera.clip_from_world(view).to_cols_array(),
+        right: four(right),
+        down: four(down),
+        forward: four(forward),
+        tangents: [field.left, field.right, field.up, field.down].map(|t| t as f32),
+        offset_m: Vec3::extend(camera.eye_offset_m(view).as_vec3(), 0.0).to_array(),
+    }
+}

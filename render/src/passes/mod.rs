@@ -1,0 +1,16 @@
+//! One file per pass. A pass is made once for a device and a number of eyes, and then records its draws each frame.
+//! Passes never know of one another; `graph.rs` says in which order they come.
+
+pub(crate) mod bodies;
+pub(crate) mod bloom;
+pub(crate) mod frame;
+pub(crate) mod sky;
+pub(crate) mod tonemap;
+
+/// The compiled shader of that name.
+macro_rules! shader {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".spv"))
+    };
+}
+pub(crate) use shader;
