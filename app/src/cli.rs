@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::view::camera::{self, CameraSpec};
+
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
 ///
 /// New here? `spacetime demo` flies four ships near Earth and Jupiter, one in each of four processes that keep in
@@ -38,6 +40,8 @@ pub enum Command {
     Bodies(BodiesArgs),
     /// Look into recordings: verify, compare, fork, export and draw them.
     Replay(ReplayArgs),
+    /// Take a picture of a scenario or a recording.
+    Shot(ShotArgs),
     /// Show who you are to others: your public key, made if there is none yet.
     Key(KeyArgs),
     /// Open a session that others can join, and play in it.
@@ -60,6 +64,32 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR", default_value = "demo-out")]
     pub out: PathBuf,
     /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spacetime shot`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("A camera is\n{}", camera::HELP))]
+pub struct ShotArgs {
+    /// A recording, or a scenario: name of a shipped one, or path of a file.
+    pub world: String,
+    /// At which tick; a scenario's first, a recording's last unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=1 << 40))]
+    pub tick: Option<u64>,
+    /// Where it is taken from; see below.
+    #[arg(long, value_name = "SPEC", default_value = "chase", value_parser = CameraSpec::parse)]
+    pub camera: CameraSpec,
+    /// Pixels across and down.
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = picture_size)]
+    pub size: [u32; 2],
+    /// For two eyes, side by side, each of that size.
+    #[arg(long)]
+    pub stereo: bool,
+    /// The PNG file.
+    #[arg(long, value_name = "PNG")]
+    pub out: PathBuf,
+    /// Print what was drawn as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -476,12 +506,22 @@ fn julian_date(text: &str) -> Result<f64, String> {
 }
 
 fn size(text: &str) -> Result<(u32, u32), String> {
-    let parsed = text.split_once(['x', 'X']).and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
-    match parsed {
-        Some((w @ 480..=8192, h @ 320..=8192)) => Ok((w, h)),
-        Some(_) => Err("the size must be from 480x320 to 8192x8192".to_owned()),
-        None => Err("a size is a width and a height in pixels, such as 1600x1000".to_owned()),
+    match pixels(text)? {
+        [w @ 480..=8192, h @ 320..=8192] => Ok((w, h)),
+        _ => Err("the size must be from 480x320 to 8192x8192".to_owned()),
     }
+}
+
+fn picture_size(text: &str) -> Result<[u32; 2], String> {
+    match pixels(text)? {
+        size @ [16..=8192, 16..=8192] => Ok(size),
+        _ => Err("the size must be from 16x16 to 8192x8192".to_owned()),
+    }
+}
+
+fn pixels(text: &str) -> Result<[u32; 2], String> {
+    let parsed = text.split_once(['x', 'X']).and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    parsed.ok_or_else(|| "a size is a width and a height in pixels, such as 1600x1000".to_owned())
 }
 
 #[cfg(test)]
@@ -498,7 +538,7 @@ mod tests {
     fn sizes_and_dates_are_checked() {
         assert_eq!(size("800x600"), Ok((800, 600)));
         for bad in ["", "x", "800", "800x", "0x0", "99999x9", "-1x5", "800x600x2"] {
-            assert!(size(bad).is_err(), "{bad}");
+            assert!(size(bad).is_err() && picture_size(bad).is_err(), "{bad}");
         }
         assert_eq!(julian_date("-12.5"), Ok(-12.5));
         for bad in ["", "NaN", "inf", "-inf", "1e999", "today"] {

@@ -67,6 +67,7 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
         Command::Join(args) => session_cmd::join(&args, false, progress),
         Command::Spectate(args) => session_cmd::join(&args, true, progress),
         Command::Netsim(args) => netsim_cmd::command(&args, progress),
+        Command::Shot(args) => view::shot::command(&args),
     }
 }
 

@@ -3,11 +3,12 @@
 pub mod blackbody;
 pub mod bodies;
 pub mod camera;
+pub mod extract;
 pub mod gpu;
 mod graph;
 mod passes;
 pub mod picture;
-mod renderer;
+pub mod renderer;
 pub mod scene;
 pub mod sky;
 

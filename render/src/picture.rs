@@ -40,6 +40,24 @@ impl Picture {
         [self.rgba[i], self.rgba[i + 1], self.rgba[i + 2], self.rgba[i + 3]]
     }
 
+    /// Several pictures of one height side by side; black where one is lower.
+    #[must_use]
+    pub fn beside(pictures: &[Self]) -> Self {
+        let width = pictures.iter().map(|p| p.width).sum();
+        let height = pictures.iter().map(|p| p.height).max().unwrap_or(0);
+        let mut rgba = Vec::with_capacity(4 * width as usize * height as usize);
+        for y in 0..height as usize {
+            for picture in pictures {
+                let row = 4 * picture.width as usize;
+                match picture.rgba.get(y * row..(y + 1) * row) {
+                    Some(pixels) => rgba.extend_from_slice(pixels),
+                    None => rgba.extend([0, 0, 0, 255].iter().cycle().take(row)),
+                }
+            }
+        }
+        Self { width, height, rgba }
+    }
+
     /// Writes a PNG, without alpha: what was drawn covers everything.
     ///
     /// # Errors
@@ -84,6 +102,14 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_stand_side_by_side() {
+        let plain = |width, height, value| Picture { width, height, rgba: vec![value; 4 * (width * height) as usize] };
+        let both = Picture::beside(&[plain(2, 2, 7), plain(1, 1, 9)]);
+        assert_eq!((both.width, both.height), (3, 2));
+        assert_eq!([both.at(1, 1), both.at(2, 0), both.at(2, 1)], [[7; 4], [9; 4], [0, 0, 0, 255]]);
+    }
 
     #[test]
     fn a_picture_survives_its_file() {

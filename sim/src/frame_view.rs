@@ -85,6 +85,23 @@ pub struct CameraPose {
 }
 
 impl FrameView {
+    /// The pose of the thing at an index at `fraction` of the way from the previous tick (0) to the current one (1);
+    /// nothing for an index beyond the end.
+    #[must_use]
+    pub fn pose(&self, at: usize, fraction: f64) -> Option<Pose> {
+        let (from, to) = (self.previous.get(at)?, self.current.get(at)?);
+        Some(Pose {
+            position: on_the_way(from.position, to.position, fraction),
+            icrf_from_body: turn_between(from.icrf_from_body, to.icrf_from_body, fraction),
+        })
+    }
+
+    /// The centre of the body at an index, as [`Self::pose`].
+    #[must_use]
+    pub fn body(&self, at: usize, fraction: f64) -> Option<Position> {
+        Some(on_the_way(*self.bodies_previous.get(at)?, *self.bodies_current.get(at)?, fraction))
+    }
+
     /// Poses at `fraction` of the way from the previous tick (0) to the current one (1), seen from `camera`.
     /// Clears and fills `out`, parallel to [`Self::ids`].
     pub fn seen_from(&self, camera: Position, fraction: f64, out: &mut Vec<CameraPose>) {
@@ -245,6 +262,11 @@ fn share(left: f64, all: f64) -> f32 {
 /// The vector from the camera to a point on the way between two places.
 fn between(from: Position, to: Position, camera: Position, fraction: f64) -> DVec3 {
     to.minus(camera) - to.minus(from) * (1.0 - fraction)
+}
+
+/// The point on the way between two places.
+fn on_the_way(from: Position, to: Position, fraction: f64) -> Position {
+    to.plus(to.minus(from) * (fraction - 1.0))
 }
 
 /// The attitude on the way between two: linear and normalised, which for one tick's turn is within a

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use glam::{DMat3, DQuat, DVec3};
-use sim::frame_view::FrameView;
+use sim::frame_view::{FrameView, Pose};
 use sim::scenario::Body;
 use sim::{Kind, Position};
 
@@ -102,17 +102,16 @@ impl CameraSpec {
     /// # Errors
     /// A sentence: there is no such ship or body.
     pub fn resolve(&self, bodies: &[Body], frame: &FrameView, fraction: f64) -> Result<View, String> {
+        let place = |at: usize| frame.body(at, fraction).ok_or("the bodies are not known at this tick".to_owned());
         let (position, mut axes, ship) = match &self.place {
             Place::Cockpit { ship } => {
-                let at = ship_at(frame, *ship)?;
-                let (position, attitude) = pose(frame, at, fraction);
+                let (at, Pose { position, icrf_from_body: attitude }) = ship_at(frame, *ship, fraction)?;
                 // The pilot sits ahead of the middle.
                 let ahead = attitude * DVec3::X * f64::from(frame.looks[at].radius_m) * 0.6;
                 (position.plus(ahead), attitude, Some(frame.ids[at]))
             }
             Place::Chase { ship, distance_m, yaw_deg, pitch_deg } => {
-                let at = ship_at(frame, *ship)?;
-                let (position, attitude) = pose(frame, at, fraction);
+                let (at, Pose { position, icrf_from_body: attitude }) = ship_at(frame, *ship, fraction)?;
                 let turned =
                     DQuat::from_rotation_z(yaw_deg.to_radians()) * DQuat::from_rotation_y(pitch_deg.to_radians());
                 let axes = attitude * turned;
@@ -121,15 +120,19 @@ impl CameraSpec {
             }
             Place::Body { name, radii, phase_deg, latitude_deg } => {
                 let at = body_at(bodies, name)?;
-                let (body, centre) = (&bodies[at], body_place(frame, at, fraction));
-                let sun = sun_of(bodies, name).map_or(DVec3::X, |sun| body_place(frame, sun, fraction).minus(centre));
+                let body = &bodies[at];
+                let centre = place(at)?;
+                let sun = match sun_of(bodies, name) {
+                    Some(sun) => place(sun)?.minus(centre),
+                    None => DVec3::X,
+                };
                 let toward = around(body.pole, sun, *phase_deg, *latitude_deg);
                 let radius_m = if body.radius_m > 0.0 { body.radius_m } else { 1.0 };
                 (centre.plus(toward * radius_m * *radii), look_along(-toward, body.pole), None)
             }
         };
         if let Some(name) = &self.look {
-            let to = body_place(frame, body_at(bodies, name)?, fraction).minus(position);
+            let to = place(body_at(bodies, name)?)?.minus(position);
             axes = look_along(to.normalize_or(DVec3::X), axes * DVec3::Z);
         }
         let inside = matches!(self.place, Place::Cockpit { .. });
@@ -145,25 +148,14 @@ fn whole(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| *number > 0)
 }
 
-/// The ship with this id, or the first one.
-fn ship_at(frame: &FrameView, ship: Option<u64>) -> Result<usize, String> {
+/// The ship with this id, or the first one, and its pose.
+fn ship_at(frame: &FrameView, ship: Option<u64>, fraction: f64) -> Result<(usize, Pose), String> {
     let mut ships = (0..frame.ids.len()).filter(|at| frame.kinds[*at] == Kind::Ship);
-    match ship {
-        None => ships.next().ok_or("there is no ship in this world: use body:NAME".to_owned()),
-        Some(id) => ships.find(|at| frame.ids[*at] == id).ok_or(format!("there is no ship {id} at this tick")),
-    }
-}
-
-/// Where a thing is and which way it points.
-fn pose(frame: &FrameView, at: usize, fraction: f64) -> (Position, DQuat) {
-    let (from, to) = (frame.previous[at], frame.current[at]);
-    let position = to.position.plus(to.position.minus(from.position) * (fraction - 1.0));
-    (position, from.icrf_from_body.slerp(to.icrf_from_body, fraction).normalize())
-}
-
-fn body_place(frame: &FrameView, at: usize, fraction: f64) -> Position {
-    let (from, to) = (frame.bodies_previous[at], frame.bodies_current[at]);
-    to.plus(to.minus(from) * (fraction - 1.0))
+    let at = match ship {
+        None => ships.next().ok_or("there is no ship in this world: use body:NAME".to_owned())?,
+        Some(id) => ships.find(|at| frame.ids[*at] == id).ok_or(format!("there is no ship {id} at this tick"))?,
+    };
+    frame.pose(at, fraction).map(|pose| (at, pose)).ok_or(format!("where ship {at} is, is not known"))
 }
 
 /// The body with this name; capitals make no difference.

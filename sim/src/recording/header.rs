@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{FORMAT_VERSION, NAME_BYTES_MAX, OpenError, SCENARIO_BYTES_MAX, SEGMENT_TICKS_MAX};
 
 /// The first bytes of every recording; chosen so that a transfer that changes line ends is noticed.
-const SIGNATURE: [u8; 8] = *b"\x89STREC\r\n";
+/// The bytes that every recording begins with.
+pub const SIGNATURE: [u8; 8] = *b"\x89STREC\r\n";
 /// Bytes before the header's contents: signature, version (u16), length of the contents (u32).
 const PRELUDE_BYTES: usize = 14;
 /// Bytes of the hash behind the contents.

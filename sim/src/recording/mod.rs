@@ -22,7 +22,7 @@ mod varint;
 mod writer;
 
 pub use error::{Fault, FrameError, OpenError, ReadError, WriteError};
-pub use header::{Fork, Header};
+pub use header::{Fork, Header, SIGNATURE};
 pub use reader::{Frames, KeyframeEntry, Reader, Segment, SegmentEntry, Step};
 pub use status::{Damage, DamagedPart, Status, Truncation};
 pub use writer::{Writer, Written};

@@ -1,0 +1,74 @@
+//! The world that a picture is of: a scenario, or a recording, at a tick. Must never change a recording.
+
+use std::io::Read;
+use std::path::Path;
+
+use sim::frame_view::{FrameFeed, FrameView};
+use sim::recording::SIGNATURE;
+use sim::{InputFrame, Scenario, Simulation};
+
+use crate::exit::Failure;
+use crate::replay::Recording;
+use crate::{output, run, scenario_cmd};
+
+/// Two consecutive ticks of a world, and the world's scenario.
+pub struct Moment {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The state at the tick asked for and at the one before.
+    pub frame: FrameView,
+    /// The first tick on the way whose digest is not the recorded one.
+    pub departed_at: Option<u64>,
+}
+
+impl Moment {
+    /// A scenario's or a recording's world at a tick; without one at its first, or a recording's last.
+    ///
+    /// # Errors
+    /// [`Failure`] for what cannot be read, and a tick that is not there.
+    pub fn of(name: &str, tick: Option<u64>) -> Result<Self, Failure> {
+        let path = Path::new(name);
+        if path.is_file() && is_recording(path)? {
+            Self::recorded(path, tick)
+        } else {
+            Ok(Self::simulated(scenario_cmd::load(name)?, tick.unwrap_or(0)))
+        }
+    }
+
+    /// The scenario's own players join at the first tick, and nothing is commanded.
+    fn simulated(scenario: Scenario, tick: u64) -> Self {
+        let mut simulation = Simulation::new(&scenario);
+        let mut feed = FrameFeed::new();
+        for at in 0..tick {
+            if at + 1 == tick {
+                feed.publish(&simulation);
+            }
+            let frame = if at == 0 { run::joining(&scenario) } else { InputFrame::default() };
+            simulation.step(&frame);
+        }
+        feed.publish(&simulation);
+        Self { scenario, frame: (*feed.reader().latest()).clone(), departed_at: None }
+    }
+
+    fn recorded(path: &Path, tick: Option<u64>) -> Result<Self, Failure> {
+        let mut recording = Recording::open(path)?;
+        let tick = tick.unwrap_or(recording.last_tick());
+        recording.check_tick(tick)?;
+        let first = recording.reader.ticks().start;
+        let mut feed = FrameFeed::new();
+        let before = recording.state_at(tick.saturating_sub(1).max(first))?;
+        feed.publish(&before.simulation);
+        let rebuilt = recording.state_at(tick)?;
+        feed.publish(&rebuilt.simulation);
+        let frame = (*feed.reader().latest()).clone();
+        Ok(Self { scenario: recording.scenario.clone(), frame, departed_at: rebuilt.departed_at })
+    }
+}
+
+/// Whether a file begins as recordings do.
+fn is_recording(path: &Path) -> Result<bool, Failure> {
+    let mut start = Vec::new();
+    let read = output::open(path)?.take(SIGNATURE.len() as u64).read_to_end(&mut start);
+    read.map_err(|e| Failure::unreadable(path, output::plain(&e)))?;
+    Ok(start == SIGNATURE)
+}
