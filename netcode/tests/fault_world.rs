@@ -41,6 +41,17 @@ shards! {
     shard_8 8 shard_9 9 shard_10 10 shard_11 11 shard_12 12 shard_13 13 shard_14 14 shard_15 15
 }
 
+/// Beyond those that always run. Spectators that starved where the line was narrow; members that left and never
+/// acknowledged their last turn; and some that came back to a sponsor which was behind them.
+#[test]
+fn seeds_that_broke_a_rule_once() {
+    for seed in [9100, 9350, 3271, 8222, 2578, 5467, 8962, 9509] {
+        let plan = Plan::of_seed(seed);
+        let outcome = run_seed(&plan, seed);
+        assert!(outcome.failure.is_none(), "{}: {}", plan.command(seed), outcome.failure.unwrap());
+    }
+}
+
 #[test]
 fn one_seed_is_one_run_of_the_real_core() {
     for seed in [3, 11, 19] {

@@ -226,3 +226,17 @@ fn a_new_life_does_not_acknowledge_for_the_old_one() {
     assert_eq!(members(&table, 1), [1, 2, 3]);
     assert_moves(&mut table, 0);
 }
+
+/// The last turn before they left was acknowledged by nobody who counted: the leavers said it when they were members no
+/// longer, and the two who stayed are no quorum of four.
+#[test]
+fn who_leaves_still_acknowledges_what_was_its_own() {
+    let mut table = Table::founded(4, GOOD, 32);
+    table.run(2_000_000);
+    for (by, about) in [(0, 2), (1, 1), (2, 1), (3, 1), (2, 2), (3, 2)] {
+        table.kick(by, about);
+    }
+    table.run(3_000_000);
+    assert_eq!(members(&table, 2), [3, 4]);
+    assert_moves(&mut table, 2);
+}

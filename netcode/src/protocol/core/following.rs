@@ -282,9 +282,13 @@ impl<I: Input> Core<I> {
         // The log that stood still moves again: it can be continued after all.
         let moved = |s: &Session<I>| following.progress.is_some_and(|(turn, _)| s.front.next > turn);
         following.starts_over &= !self.session.as_ref().is_some_and(moved);
-        let have = self.session.as_ref().map(|s| match following.starts_over {
-            true => (STARTS_OVER, 0),
-            false => (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()),
+        // Who takes each turn as it comes may have confirmed more than the sponsor has executed, which then knows nothing
+        // of it: what both know is enough.
+        let reached = self.links.get(&wish.sponsor).and_then(|link| link.said).map_or(Turn(u64::MAX), |said| said.next);
+        let have = self.session.as_ref().map(|s| {
+            let chain = |turn: Turn| s.chain_before(turn).map(|chain| (turn, chain.short()));
+            let known = chain(s.confirmed.min(reached)).or_else(|| chain(s.confirmed));
+            if following.starts_over { (STARTS_OVER, 0) } else { known.unwrap_or((s.confirmed, 0)) }
         });
         let message = Message::Ask {
             life: wish.life,

@@ -122,6 +122,8 @@ struct Session<I: Input> {
     convicted: BTreeMap<Player, Proof>,
     /// Since when the log waits, if it does.
     waiting: Option<Waiting>,
+    /// See [`Session::acknowledging`].
+    acknowledges: Option<u32>,
 }
 
 /// A stand-still.

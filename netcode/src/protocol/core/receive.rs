@@ -194,9 +194,7 @@ fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, li
         match session.chain_before(claim.next) {
             Some(chain) if chain.short() == claim.chain => {
                 link.agree(claim.next, claim.confirmed);
-                if let Some(life) = session.member_life(key, claim.next).filter(|_| claim.member) {
-                    link.acknowledge(life, claim.next);
-                }
+                claim.incarnation.into_iter().for_each(|incarnation| link.acknowledge(incarnation, claim.next));
                 if let Some((turn, digest)) = claim.digest {
                     // Others may have had the turn confirmed before this one told its digest.
                     link.digests.insert(turn, digest);
