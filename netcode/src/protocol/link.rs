@@ -61,8 +61,8 @@ pub struct Link {
     /// First turn up to which its log is known to be ours.
     pub agreed: Turn,
     /// The same for what it said as a member, and in which incarnation: only this counts in a quorum. A process that was
-    /// started again has promised nothing of what the one before it did.
-    acknowledged: Option<(u32, Turn)>,
+    /// started again has promised nothing of what the one before it did. The newest incarnation, and the one before.
+    acknowledged: [Option<(u32, Turn)>; 2],
     /// Acknowledgements that cannot be judged yet.
     pub claims: VecDeque<Claim>,
     /// Entries that it wants passed on.
@@ -111,7 +111,7 @@ impl Link {
             said: None,
             confirmed: Turn(0),
             agreed: Turn(0),
-            acknowledged: None,
+            acknowledged: [None; 2],
             claims: VecDeque::new(),
             needs: Vec::new(),
             digests: Series::default(),
@@ -155,6 +155,13 @@ impl Link {
         self.echo = Some((part.number, now));
         self.said = Some(part.claim());
         self.told = now;
+        for (player, from) in &part.needs {
+            let before = self.needs.iter().find(|(other, _)| other == player);
+            // It has got more: what is on its way is not overdue yet.
+            if before.is_some_and(|(_, before)| from > before) {
+                self.relayed.entry(*player).and_modify(|relayed| relayed.since = now);
+            }
+        }
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
             self.acked = Some((Turn(first), part.ack.1));
@@ -197,13 +204,17 @@ impl Link {
 
     /// A member, in this incarnation, acknowledged our log.
     pub fn acknowledge(&mut self, incarnation: u32, next: Turn) {
-        let before = self.acknowledged_in(incarnation);
-        self.acknowledged = Some((incarnation, before.max(next)));
+        let known = self.acknowledged.iter_mut().flatten().find(|(other, _)| *other == incarnation);
+        match known {
+            Some((_, before)) => *before = next.max(*before),
+            None => self.acknowledged = [Some((incarnation, next)), self.acknowledged[0]],
+        }
     }
 
     /// First turn that the peer has not acknowledged as a member in this incarnation.
     pub fn acknowledged_in(&self, incarnation: u32) -> Turn {
-        self.acknowledged.filter(|(other, _)| *other == incarnation).map_or(Turn(0), |(_, next)| next)
+        let known = self.acknowledged.iter().flatten().find(|(other, _)| *other == incarnation);
+        known.map_or(Turn(0), |(_, next)| *next)
     }
 
     /// Remembers an acknowledgement until its turn is executed here.
@@ -303,7 +314,7 @@ impl Link {
     /// What was agreed beyond `next` is not any more: the log was rolled back to there.
     pub fn roll_back(&mut self, next: Turn) {
         self.agreed = self.agreed.min(next);
-        self.acknowledged = self.acknowledged.map(|(incarnation, turn)| (incarnation, turn.min(next)));
+        self.acknowledged.iter_mut().flatten().for_each(|(_, turn)| *turn = next.min(*turn));
         self.digests.drop_from(next);
     }
 }

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::config::Genesis;
 use crate::protocol::effect::{Coming, Effect, Event, Refusal};
-use crate::protocol::entry::Proposal;
 use crate::protocol::evidence::verify;
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
@@ -545,8 +544,9 @@ impl<I: Input> Core<I> {
         let others = session.front.roster.members.iter().map(|m| m.key).filter(|key| *key != self.key);
         let Some(sponsor) = others.max_by_key(|key| heard(key)) else { return };
         self.life = self.life.wrapping_add(1);
-        // What the last life wanted is no wish of the next one, but to leave.
-        self.proposals.retain(|proposal| matches!(proposal, Proposal::Leave));
+        // What the last life wanted, for itself and for its guests, is no wish of the next one.
+        self.proposals.clear();
+        self.newcomers.forget_guests();
         let simulation_revision = session.genesis.rules.simulation_revision;
         let wish = Wish { sponsor, spectator: returns.is_none(), life: self.life, simulation_revision };
         let returns = returns.map(|lasts_us| Probation { lasts_us, since: None });

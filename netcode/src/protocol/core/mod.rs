@@ -36,7 +36,7 @@ use super::pace::Pace;
 use super::roster::Roster;
 use super::wire::Message;
 
-pub use access::KnownPeer;
+pub use access::{AccessVersion, KnownPeer};
 use demotion::Demotions;
 use digests::Digests;
 use divergence::Divergence;

@@ -65,7 +65,7 @@ impl<I: Input> Core<I> {
                 let promise = crate::protocol::cut::Promise { next, chain, ends, accepted };
                 self.on_promise(from, epoch, ballot, promise);
             }
-            Message::Overtaken { epoch, ballot } => self.on_overtaken(epoch, ballot),
+            Message::Overtaken { epoch, ballot } => self.on_overtaken(&from, epoch, ballot),
             Message::Accept { epoch, ballot, cut } => self.on_accept(now, from, epoch, ballot, cut),
             Message::Accepted { epoch, ballot } => self.on_accepted(now, from, epoch, ballot),
             Message::Decided { epoch, cut } => self.on_decided(now, from, epoch, cut),

@@ -507,7 +507,12 @@ impl<I: Input> Core<I> {
         let returns = match why {
             Departure::Silent | Departure::Replaced => Some(0),
             Departure::Demoted => Some(self.demotions.probation_us(now)),
-            Departure::Left | Departure::Kicked | Departure::Exposed | Departure::Forked => None,
+            Departure::Left | Departure::Forked => None,
+            // There is nothing more for it here, but others may need its last acknowledgement.
+            Departure::Kicked | Departure::Exposed => {
+                self.leaving = Some(now);
+                return;
+            }
         };
         self.follow_after_removal(now, returns);
     }
