@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use netcode::Core;
-use netcode::protocol::{PeerKey, SessionId, Time};
+use netcode::protocol::{AccessVersion, KnownPeer, PeerKey, SessionId, Time};
 use netcode::transport::{Endpoint, Hello, Identity, Invite, Policy};
 
 use crate::exit::Failure;
@@ -27,7 +27,7 @@ pub struct UdpLink {
     addresses: BTreeMap<PeerKey, SocketAddr>,
     /// Keys that were allowed on the command line.
     allowed: BTreeMap<PeerKey, u8>,
-    known: Option<(u32, usize, usize)>,
+    known: Option<AccessVersion>,
     searched: Time,
     hello: Hello,
 }
@@ -106,8 +106,10 @@ impl UdpLink {
         let known = core.known_peers();
         let allowed = self.allowed.clone();
         let policy = self.endpoint.policy_mut();
-        policy.members = known.iter().filter(|peer| !peer.banned).map(|peer| (peer.key, peer.role)).collect();
-        policy.banned = known.iter().filter(|peer| peer.banned).map(|peer| peer.key).collect();
+        // Who is voted out is a member for a moment yet, and the log waits for it.
+        let is_out = |peer: &&KnownPeer| peer.banned && !peer.member;
+        policy.members = known.iter().filter(|peer| !is_out(peer)).map(|peer| (peer.key, peer.role)).collect();
+        policy.banned = known.iter().filter(is_out).map(|peer| peer.key).collect();
         policy.allowed = allowed;
         policy.spent = core.spent_invites().iter().copied().collect();
     }

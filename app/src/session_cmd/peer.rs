@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use netcode::Core;
-use netcode::protocol::{Admission, Departure, Event, PeerKey, Status, Time, Turn};
+use netcode::protocol::{AccessVersion, Admission, Departure, Event, PeerKey, Status, Time, Turn};
 use netcode::replica::ReplicaError;
 use netcode::transport::{Down, Incoming};
 use serde_json::json;
@@ -63,8 +63,8 @@ pub struct Peer {
     pub(super) leaving: Option<Time>,
     /// Why it ends before it wanted to.
     refusal: Option<String>,
-    /// The others have removed it for good.
-    dismissed: bool,
+    /// Why the others have removed it for good.
+    dismissed: Option<&'static str>,
     /// The first turn that is not confirmed, and since when it is.
     pub(super) moved: Option<(Turn, Time)>,
     /// Somebody has ended the link to this peer.
@@ -85,7 +85,7 @@ pub struct Peer {
     desyncs: u64,
     player: Option<u32>,
     /// What was written of who is who, and where.
-    written: Option<((u32, usize, usize), PathBuf)>,
+    written: Option<(AccessVersion, PathBuf)>,
 }
 
 impl Peer {
@@ -110,7 +110,7 @@ impl Peer {
             inside: None,
             leaving: None,
             refusal: None,
-            dismissed: false,
+            dismissed: None,
             moved: None,
             farewell: false,
             is_empty: false,
@@ -261,10 +261,10 @@ impl Peer {
                     self.refusal = Some(why.to_owned());
                 }
                 Event::Removed { why: why @ (Departure::Kicked | Departure::Exposed) } => {
-                    self.dismissed = true;
-                    self.refusal = Some(match why {
-                        Departure::Kicked => "the members voted this player out of the session for good".to_owned(),
-                        _ => "this player sent two different inputs for one turn and was removed for good".to_owned(),
+                    self.leaving.get_or_insert(now);
+                    self.dismissed = Some(match why {
+                        Departure::Kicked => "the members voted this player out of the session for good",
+                        _ => "this player sent two different inputs for one turn and was removed for good",
                     });
                 }
                 Event::Desync { .. } => self.desyncs += 1,
@@ -402,7 +402,8 @@ impl Peer {
         let keys: Vec<PeerKey> = link.endpoint.peers().map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| link.endpoint.disconnect(key));
         let summary = self.summary();
-        let (driver, report, refusal) = (self.driver, self.report, self.refusal);
+        let refusal = self.dismissed.map(str::to_owned).or(self.refusal);
+        let (driver, report) = (self.driver, self.report);
         let (_, ending) = driver.finish();
         let summary =
             Summary { recordings: ending.recordings, failures: ending.failures, bundles: ending.bundles, ..summary };
@@ -437,7 +438,7 @@ impl Peer {
             stalled_share: status.stalled_turns as f64 / (turns.max(1)) as f64,
             stall_ms_max: status.stall_us_max as f64 / 1e3,
             roll_backs: status.roll_backs,
-            left: self.gone.is_some() || self.is_empty || self.dismissed,
+            left: self.gone.is_some() || self.is_empty || self.dismissed.is_some(),
             bytes_out_per_s: per_s(stats.bytes_sent),
             bytes_in_per_s: per_s(stats.bytes_received),
             datagrams_out_per_s: per_s(stats.datagrams_sent),

@@ -87,6 +87,6 @@ impl Peer for Core<Ops> {
     }
 
     fn epoch(&self) -> u32 {
-        self.access_version().0
+        self.status().epoch
     }
 }

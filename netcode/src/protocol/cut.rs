@@ -10,6 +10,9 @@ use super::evidence::Proof;
 use super::ids::{Hash, Player, Time, Turn};
 use super::roster::Roster;
 
+/// Highest ballot that another one is led above.
+const BALLOT_MAX: u32 = 1 << 30;
+
 /// Most proofs in one cut, which travels in one datagram: who else is convicted goes with the next one.
 const PROOFS_MAX: usize = 3;
 
@@ -106,7 +109,7 @@ impl Instance {
     /// A ballot is heard, in either phase: it is promised, unless a higher one was. In the second phase a promise means
     /// that its value may be accepted.
     pub fn promise(&mut self, now: Time, ballot: u32) -> Answer {
-        self.highest = self.highest.max(ballot);
+        self.hear_of(ballot);
         if ballot < self.promised {
             return Answer::Overtaken(self.promised);
         }
@@ -124,9 +127,14 @@ impl Instance {
         self.accepted = Some((ballot, cut));
     }
 
+    /// A number that no honest member comes to in a session's life must not use up all that there are.
+    fn hear_of(&mut self, ballot: u32) {
+        self.highest = self.highest.max(ballot.min(BALLOT_MAX));
+    }
+
     /// A lower ballot of ours has no chance.
     pub fn on_overtaken(&mut self, ballot: u32) {
-        self.highest = self.highest.max(ballot);
+        self.hear_of(ballot);
         if self.leading.as_ref().is_some_and(|leading| leading.ballot < ballot) {
             self.leading = None;
         }
@@ -136,7 +144,7 @@ impl Instance {
     pub fn lead(&mut self, now: Time, index: usize, count: usize) -> u32 {
         let count = count.max(1) as u32;
         let index = index as u32 % count;
-        let ballot = (self.highest / count + 1) * count + index;
+        let ballot = (self.highest / count + 1).saturating_mul(count).saturating_add(index);
         self.highest = ballot;
         self.active_at = now;
         self.attempts += 1;

@@ -27,8 +27,8 @@ pub struct Claim {
     pub chain: u64,
     /// First turn that it has not confirmed of that log.
     pub confirmed: Turn,
-    /// Whether it is a member in its present life, in that epoch.
-    pub member: bool,
+    /// For which of its incarnations this is an acknowledgement.
+    pub incarnation: Option<u32>,
     /// A digest of that log: after which turn, and its value.
     pub digest: Option<(Turn, u64)>,
 }
@@ -60,9 +60,9 @@ pub struct Link {
     pub confirmed: Turn,
     /// First turn up to which its log is known to be ours.
     pub agreed: Turn,
-    /// The same for what it said as a member, and which run of its process that was: only this counts in a quorum. A
-    /// process that was started again has promised nothing of what the one before it did.
-    acknowledged: Option<(u64, Turn)>,
+    /// The same for what it said as a member, and in which incarnation: only this counts in a quorum. A process that was
+    /// started again has promised nothing of what the one before it did. The newest incarnation, and the one before.
+    acknowledged: [Option<(u32, Turn)>; 2],
     /// Acknowledgements that cannot be judged yet.
     pub claims: VecDeque<Claim>,
     /// Entries that it wants passed on.
@@ -95,8 +95,8 @@ impl TurnPart {
     pub fn claim(&self) -> Claim {
         let digest = self.digest.and_then(|(back, digest)| Some((Turn(self.next.0.checked_sub(back)?), digest)));
         let confirmed = Turn(self.next.0.saturating_sub(self.unconfirmed));
-        let Self { next, epoch, chain, member, .. } = *self;
-        Claim { next, epoch, chain, confirmed, member, digest }
+        let Self { next, epoch, chain, incarnation, .. } = *self;
+        Claim { next, epoch, chain, confirmed, incarnation, digest }
     }
 }
 
@@ -111,7 +111,7 @@ impl Link {
             said: None,
             confirmed: Turn(0),
             agreed: Turn(0),
-            acknowledged: None,
+            acknowledged: [None; 2],
             claims: VecDeque::new(),
             needs: Vec::new(),
             digests: Series::default(),
@@ -155,6 +155,13 @@ impl Link {
         self.echo = Some((part.number, now));
         self.said = Some(part.claim());
         self.told = now;
+        for (player, from) in &part.needs {
+            let before = self.needs.iter().find(|(other, _)| other == player);
+            // It has got more: what is on its way is not overdue yet.
+            if before.is_some_and(|(_, before)| from > before) {
+                self.relayed.entry(*player).and_modify(|relayed| relayed.since = now);
+            }
+        }
         self.needs.clone_from(&part.needs);
         if let Some(first) = part.next.0.checked_add_signed(part.ack.0) {
             self.acked = Some((Turn(first), part.ack.1));
@@ -195,15 +202,19 @@ impl Link {
         self.confirmed = self.confirmed.max(confirmed);
     }
 
-    /// A member, in this life, acknowledged our log.
-    pub fn acknowledge(&mut self, life: u64, next: Turn) {
-        let before = self.acknowledged_in(life);
-        self.acknowledged = Some((life, before.max(next)));
+    /// A member, in this incarnation, acknowledged our log.
+    pub fn acknowledge(&mut self, incarnation: u32, next: Turn) {
+        let known = self.acknowledged.iter_mut().flatten().find(|(other, _)| *other == incarnation);
+        match known {
+            Some((_, before)) => *before = next.max(*before),
+            None => self.acknowledged = [Some((incarnation, next)), self.acknowledged[0]],
+        }
     }
 
-    /// First turn that the peer has not acknowledged as a member in this life.
-    pub fn acknowledged_in(&self, life: u64) -> Turn {
-        self.acknowledged.filter(|(other, _)| *other == life).map_or(Turn(0), |(_, next)| next)
+    /// First turn that the peer has not acknowledged as a member in this incarnation.
+    pub fn acknowledged_in(&self, incarnation: u32) -> Turn {
+        let known = self.acknowledged.iter().flatten().find(|(other, _)| *other == incarnation);
+        known.map_or(Turn(0), |(_, next)| *next)
     }
 
     /// Remembers an acknowledgement until its turn is executed here.
@@ -303,7 +314,7 @@ impl Link {
     /// What was agreed beyond `next` is not any more: the log was rolled back to there.
     pub fn roll_back(&mut self, next: Turn) {
         self.agreed = self.agreed.min(next);
-        self.acknowledged = self.acknowledged.map(|(life, turn)| (life, turn.min(next)));
+        self.acknowledged.iter_mut().flatten().for_each(|(_, turn)| *turn = next.min(*turn));
         self.digests.drop_from(next);
     }
 }

@@ -23,7 +23,7 @@ mod turn_part;
 pub mod wire;
 
 pub use config::{Config, Founder, Genesis, MEMBERS_MAX, PROTOCOL_VERSION, Rules};
-pub use core::{Admission, Core, KnownPeer, LinkStatus, Status, Wish};
+pub use core::{AccessVersion, Admission, Core, KnownPeer, LinkStatus, Status, Wish};
 pub use effect::{Change, Coming, Departure, Effect, Event, Frame, Refusal};
 pub use ids::{Hash, PeerKey, Player, SessionId, Time, Turn};
 pub use input::{INPUT_BYTES_MAX, Input};

@@ -410,6 +410,11 @@ impl Roster {
         self.known.iter().any(|k| k.key == *key && k.banned)
     }
 
+    /// How many keys were removed for good.
+    pub fn banned(&self) -> usize {
+        self.known.iter().filter(|k| k.banned).count()
+    }
+
     /// The roster of a session that goes on from `turn` with one of these players alone: at that turn all others leave, and
     /// this one begins a new life, as what it wrote for later turns is of the old session.
     pub fn forked(&self, player: Player, life: u64, turn: Turn) -> Self {

@@ -24,8 +24,9 @@ pub struct TurnPart {
     pub chain: u64,
     /// How many turns behind `next` the sender's first unconfirmed turn is.
     pub unconfirmed: u64,
-    /// Whether the sender is a member in this life: whoever only follows acknowledges nothing for the one it once was.
-    pub member: bool,
+    /// The incarnation in which the sender is or last was a member, as long as its process knows what it promised then:
+    /// its acknowledgements count for that one.
+    pub incarnation: Option<u32>,
     /// The sender's playhead at sending, relative to `next`, in 1/64 turns.
     pub playhead: i64,
     /// Loss of the other direction as the sender sees it, in 1/255.
@@ -215,6 +216,9 @@ const HAS_NEEDS: u8 = 8;
 const HAS_MASK: u8 = 16;
 /// The incarnation that is not written: a founder's, and that of whoever joined for the first time.
 const FIRST_INCARNATION: u32 = 1;
+/// In the two lowest bits beside `unconfirmed`: which incarnation acknowledges.
+const FIRST_ACKNOWLEDGES: u64 = 1;
+const LATER_ACKNOWLEDGES: u64 = 2;
 
 impl TurnPart {
     /// Appends the part.
@@ -232,7 +236,14 @@ impl TurnPart {
         write_varint(out, u64::from(self.epoch));
         write_varint(out, self.next.0);
         out.extend_from_slice(&self.chain.to_le_bytes());
-        write_varint(out, self.unconfirmed << 1 | u64::from(self.member));
+        let later = self.incarnation.filter(|incarnation| *incarnation != FIRST_INCARNATION);
+        let acknowledges = match self.incarnation {
+            None => 0,
+            Some(FIRST_INCARNATION) => FIRST_ACKNOWLEDGES,
+            Some(_) => LATER_ACKNOWLEDGES,
+        };
+        write_varint(out, self.unconfirmed << 2 | acknowledges);
+        later.into_iter().for_each(|incarnation| write_varint(out, u64::from(incarnation)));
         write_varint(out, zigzag(self.playhead));
         out.push(self.loss);
         if let Some((number, held)) = self.echo {
@@ -274,7 +285,13 @@ impl TurnPart {
         let next = Turn(at.varint()?);
         let chain = u64::from_le_bytes(at.array()?);
         let unconfirmed = at.varint()?;
-        let (unconfirmed, member) = (unconfirmed >> 1, unconfirmed & 1 == 1);
+        let incarnation = match unconfirmed & 3 {
+            0 => None,
+            FIRST_ACKNOWLEDGES => Some(FIRST_INCARNATION),
+            LATER_ACKNOWLEDGES => Some(at.short()?),
+            _ => return None,
+        };
+        let unconfirmed = unconfirmed >> 2;
         let playhead = unzigzag(at.varint()?);
         let loss = at.byte()?;
         let echo = match has(HAS_ECHO) {
@@ -295,8 +312,21 @@ impl TurnPart {
             few => usize::from(few),
         };
         let runs = (0..count).map(|_| Run::read(next, &mut at)).collect::<Option<_>>()?;
-        let part =
-            Self { number, epoch, next, chain, unconfirmed, member, playhead, loss, echo, ack, digest, needs, runs };
+        let part = Self {
+            number,
+            epoch,
+            next,
+            chain,
+            unconfirmed,
+            incarnation,
+            playhead,
+            loss,
+            echo,
+            ack,
+            digest,
+            needs,
+            runs,
+        };
         Some((part, at.0))
     }
 }
@@ -411,24 +441,27 @@ pub(super) mod tests {
     }
 
     pub fn part() -> impl Strategy<Value = TurnPart> {
-        let head = (any::<u16>(), any::<u32>(), 0u64..1 << 40, any::<u64>(), 0u64..1 << 63, any::<i64>(), any::<u8>());
+        let head = (any::<u16>(), any::<u32>(), 0u64..1 << 40, any::<u64>(), 0u64..1 << 62, any::<i64>(), any::<u8>());
         let more = (
             any::<Option<(u16, u16)>>(),
-            any::<bool>(),
+            any::<Option<u32>>(),
             any::<(i64, u32)>(),
             any::<Option<(u64, u64)>>(),
             prop::collection::vec((any::<u32>().prop_map(Player), (0u64..1 << 40).prop_map(Turn)), 0..5),
             prop::collection::vec(run(), 0..5),
         );
         (head, more).prop_map(
-            |((number, epoch, next, chain, unconfirmed, playhead, loss), (echo, member, ack, digest, needs, runs))| {
+            |(
+                (number, epoch, next, chain, unconfirmed, playhead, loss),
+                (echo, incarnation, ack, digest, needs, runs),
+            )| {
                 TurnPart {
                     number,
                     epoch,
                     next: Turn(next),
                     chain,
                     unconfirmed,
-                    member,
+                    incarnation,
                     playhead,
                     loss,
                     echo,
@@ -482,7 +515,7 @@ pub(super) mod tests {
             next: Turn(20_000),
             chain: 0x0807_0605_0403_0201,
             unconfirmed: 6,
-            member: true,
+            incarnation: Some(1),
             playhead: 30,
             loss: 12,
             echo: Some((9, 100)),
@@ -504,7 +537,7 @@ pub(super) mod tests {
             &[2],
             &[0xa0, 0x9c, 1],
             &[1, 2, 3, 4, 5, 6, 7, 8],
-            &[6 << 1 | 1],
+            &[6 << 2 | 1],
             &[60],
             &[12],
             &[9, 0, 100],

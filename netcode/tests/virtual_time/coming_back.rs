@@ -226,3 +226,84 @@ fn a_new_life_does_not_acknowledge_for_the_old_one() {
     assert_eq!(members(&table, 1), [1, 2, 3]);
     assert_moves(&mut table, 0);
 }
+
+/// The last turn before they left was acknowledged by nobody who counted: the leavers said it when they were members no
+/// longer, and the two who stayed are no quorum of four.
+#[test]
+fn who_leaves_still_acknowledges_what_was_its_own() {
+    let mut table = Table::founded(4, GOOD, 32);
+    table.run(2_000_000);
+    for (by, about) in [(0, 2), (1, 1), (2, 1), (3, 1), (2, 2), (3, 2)] {
+        table.kick(by, about);
+    }
+    table.run(3_000_000);
+    assert_eq!(members(&table, 2), [3, 4]);
+    assert_moves(&mut table, 2);
+}
+
+/// The same for those who leave by themselves, all but one or all.
+#[test]
+fn all_who_leave_at_once_are_gone_and_the_last_turn_is_confirmed() {
+    for leavers in [1..5usize, 0..3] {
+        let mut table = Table::founded(leavers.end, GOOD, 33);
+        table.run(2_000_000);
+        leavers.clone().for_each(|seat| table.leave(seat));
+        table.run(3_000_000);
+        for seat in leavers.clone() {
+            assert!(table.events(seat).any(|event| matches!(event, Event::Gone)), "{leavers:?} seat {seat}");
+            let left = table.events(seat).find_map(|event| match event {
+                Event::Changed { change: Change::Leave { .. }, turn } => Some(*turn),
+                _ => None,
+            });
+            // Where nobody is left, there is no turn that tells it.
+            let status = table.status(seat);
+            let end = left.unwrap_or(status.next_turn);
+            assert!(status.unconfirmed >= end && end.0 > 120, "{leavers:?} seat {seat}: {end}, {status:#?}");
+        }
+        if leavers.start == 1 {
+            assert_eq!(members(&table, 0), [1]);
+            assert_moves(&mut table, 0);
+        }
+    }
+}
+
+/// It was gone at once, and nobody else could confirm the last turn that it was there for.
+#[test]
+fn who_is_voted_out_stays_until_its_last_turn_is_confirmed() {
+    let mut table = Table::founded(2, GOOD, 34);
+    table.run(2_000_000);
+    table.kick(0, 2);
+    run_until(&mut table, 3_000_000, |table| table.events(1).any(|event| matches!(event, Event::Removed { .. })));
+    // What it says in its last second gets lost.
+    table.network_of(1, Some(NONE));
+    table.run(1_000_000);
+    table.network_of(1, None);
+    table.run(3_000_000);
+    assert!(table.events(1).any(|event| matches!(event, Event::Gone)));
+    assert_moves(&mut table, 0);
+}
+
+/// A number of a ballot that leaves no room for a higher one, from one who is no member and from a member.
+#[test]
+fn no_ballot_is_too_high() {
+    for liar in [2, 3] {
+        let mut table = Table::founded(3, GOOD, 35);
+        table.run(2_000_000);
+        let spectator = table.watch(0);
+        table.run(1_000_000);
+        table.kill(1);
+        table.tamper(move |from, _, mut datagram| {
+            if from == liar {
+                let (epoch, ballot) = (0, u32::MAX);
+                datagram.messages.extend([Message::Overtaken { epoch, ballot }, Message::Prepare { epoch, ballot }]);
+            }
+            Some(datagram)
+        });
+        table.run(2_000_000);
+        table.tamper(|_, _, datagram| Some(datagram));
+        table.run(6_000_000);
+        if liar == spectator {
+            assert_eq!(members(&table, 0), [1, 3]);
+        }
+    }
+}

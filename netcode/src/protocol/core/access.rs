@@ -24,13 +24,23 @@ pub struct KnownPeer {
     pub member: bool,
 }
 
+/// Stands for who may have a link and which invites are spent: compared, and nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccessVersion {
+    epoch: u32,
+    known: usize,
+    banned: usize,
+    spent: usize,
+}
+
 impl<I: Input> Core<I> {
-    /// A number that changes when [`Core::known_peers`] or [`Core::spent_invites`] may have changed: (epoch, known, spent).
+    /// What changes when [`Core::known_peers`] or [`Core::spent_invites`] may have changed.
     #[must_use]
-    pub fn access_version(&self) -> (u32, usize, usize) {
-        self.session.as_ref().map_or((0, 0, 0), |session| {
+    pub fn access_version(&self) -> AccessVersion {
+        self.session.as_ref().map_or_else(AccessVersion::default, |session| {
             let roster = &session.front.roster;
-            (roster.epoch, roster.known().count(), roster.spent().len())
+            let (known, banned, spent) = (roster.known().count(), roster.banned(), roster.spent().len());
+            AccessVersion { epoch: roster.epoch, known, banned, spent }
         })
     }
 

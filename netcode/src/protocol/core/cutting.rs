@@ -244,14 +244,19 @@ impl<I: Input> Core<I> {
     pub(super) fn on_promise(&mut self, from: PeerKey, epoch: u32, ballot: u32, promise: Promise) {
         let Some(session) = &mut self.session else { return };
         let Some(player) = session.deciding_roster().member_by_key(&from).map(|m| m.player) else { return };
+        // No honest member has accepted what contradicts a quorum's acknowledgements.
+        if promise.accepted.as_ref().is_some_and(|(_, cut)| cut.next < session.confirmed) {
+            return;
+        }
         if let Some(instance) = session.instance.as_mut().filter(|i| i.epoch == epoch) {
             instance.on_promise(player, ballot, promise);
         }
     }
 
-    pub(super) fn on_overtaken(&mut self, epoch: u32, ballot: u32) {
-        let instance = self.session.as_mut().and_then(|s| s.instance.as_mut());
-        if let Some(instance) = instance.filter(|i| i.epoch == epoch) {
+    pub(super) fn on_overtaken(&mut self, from: &PeerKey, epoch: u32, ballot: u32) {
+        let Some(session) = &mut self.session else { return };
+        let member = session.deciding_roster().member_by_key(from).is_some();
+        if let Some(instance) = session.instance.as_mut().filter(|i| i.epoch == epoch && member) {
             instance.on_overtaken(ballot);
         }
     }
@@ -278,9 +283,9 @@ impl<I: Input> Core<I> {
             return self.tell_outcome(from, epoch);
         }
         let roster = std::sync::Arc::clone(session.deciding_roster());
-        let of = session.genesis.rules.session;
+        let (of, confirmed) = (session.genesis.rules.session, session.confirmed);
         let Some(instance) = session.instance_for(now, epoch) else { return self.tell_outcome(from, epoch) };
-        if !proofs_hold(&cut, of, &roster) {
+        if !proofs_hold(&cut, of, &roster) || cut.next < confirmed {
             return;
         }
         match instance.promise(now, ballot) {
@@ -343,7 +348,7 @@ impl<I: Input> Core<I> {
     /// Goes by a decided cut: what was executed beyond it is taken back, and the next epoch begins there.
     fn decide(&mut self, now: Time, epoch: u32, cut: Cut) {
         let Some(session) = &mut self.session else { return };
-        if session.cuts.contains_key(&epoch) {
+        if session.cuts.contains_key(&epoch) || cut.next < session.confirmed {
             return;
         }
         let keys: Vec<PeerKey> = session.front.roster.members.iter().map(|m| m.key).collect();

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::config::Genesis;
 use crate::protocol::effect::{Coming, Effect, Event, Refusal};
-use crate::protocol::entry::Proposal;
 use crate::protocol::evidence::verify;
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
@@ -282,9 +281,13 @@ impl<I: Input> Core<I> {
         // The log that stood still moves again: it can be continued after all.
         let moved = |s: &Session<I>| following.progress.is_some_and(|(turn, _)| s.front.next > turn);
         following.starts_over &= !self.session.as_ref().is_some_and(moved);
-        let have = self.session.as_ref().map(|s| match following.starts_over {
-            true => (STARTS_OVER, 0),
-            false => (s.confirmed, s.chain_before(s.confirmed).unwrap_or_default().short()),
+        // Who takes each turn as it comes may have confirmed more than the sponsor has executed, which then knows nothing
+        // of it: what both know is enough.
+        let reached = self.links.get(&wish.sponsor).and_then(|link| link.said).map_or(Turn(u64::MAX), |said| said.next);
+        let have = self.session.as_ref().map(|s| {
+            let chain = |turn: Turn| s.chain_before(turn).map(|chain| (turn, chain.short()));
+            let known = chain(s.confirmed.min(reached)).or_else(|| chain(s.confirmed));
+            if following.starts_over { (STARTS_OVER, 0) } else { known.unwrap_or((s.confirmed, 0)) }
         });
         let message = Message::Ask {
             life: wish.life,
@@ -541,8 +544,9 @@ impl<I: Input> Core<I> {
         let others = session.front.roster.members.iter().map(|m| m.key).filter(|key| *key != self.key);
         let Some(sponsor) = others.max_by_key(|key| heard(key)) else { return };
         self.life = self.life.wrapping_add(1);
-        // What the last life wanted is no wish of the next one, but to leave.
-        self.proposals.retain(|proposal| matches!(proposal, Proposal::Leave));
+        // What the last life wanted, for itself and for its guests, is no wish of the next one.
+        self.proposals.clear();
+        self.newcomers.forget_guests();
         let simulation_revision = session.genesis.rules.simulation_revision;
         let wish = Wish { sponsor, spectator: returns.is_none(), life: self.life, simulation_revision };
         let returns = returns.map(|lasts_us| Probation { lasts_us, since: None });

@@ -36,7 +36,7 @@ use super::pace::Pace;
 use super::roster::Roster;
 use super::wire::Message;
 
-pub use access::KnownPeer;
+pub use access::{AccessVersion, KnownPeer};
 use demotion::Demotions;
 use digests::Digests;
 use divergence::Divergence;
@@ -122,6 +122,8 @@ struct Session<I: Input> {
     convicted: BTreeMap<Player, Proof>,
     /// Since when the log waits, if it does.
     waiting: Option<Waiting>,
+    /// See [`Session::acknowledging`].
+    acknowledges: Option<u32>,
 }
 
 /// A stand-still.

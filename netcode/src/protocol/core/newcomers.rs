@@ -10,7 +10,7 @@ use crate::protocol::evidence::{halves, verify};
 use crate::protocol::ids::{Hash, PeerKey, Player, Time, Turn};
 use crate::protocol::input::Input;
 use crate::protocol::link::Link;
-use crate::protocol::roster::{Rejected, Roster};
+use crate::protocol::roster::{Member, Rejected, Roster};
 use crate::protocol::transfer::{Ack, CHUNK_BYTES, Offer, Packed, Sender};
 use crate::protocol::wire::{Attestation, Message, encode_message};
 
@@ -134,6 +134,11 @@ impl Newcomers {
         senders.min().unwrap_or(Time(u64::MAX))
     }
 
+    /// Whoever asked has to ask another member.
+    pub fn forget_guests(&mut self) {
+        *self = Self { admitted: std::mem::take(&mut self.admitted), transfers: self.transfers, ..Self::default() };
+    }
+
     pub fn forget(&mut self, key: &PeerKey) {
         self.guests.remove(key);
     }
@@ -246,7 +251,8 @@ impl<I: Input> Core<I> {
         let (_, players) = self.newcomers.wanted.swap_remove(at);
         let Some(session) = &self.session else { return };
         let Some(record) = session.record(turn) else { return };
-        let Some(me) = record.during.member_by_key(&self.key).map(|m| m.player) else { return };
+        let own = |m: &&Member| m.life == self.life;
+        let Some(me) = record.during.member_by_key(&self.key).filter(own).map(|m| m.player) else { return };
         let Some(chain) = session.chain_before(turn.plus(1)) else { return };
         let started = record.after.members.iter().filter(|m| m.first <= turn);
         let authors = started.filter_map(|m| {
@@ -290,7 +296,8 @@ impl<I: Input> Core<I> {
         let Some(blob) = blob else {
             let early = &mut self.newcomers.early;
             let waiting = early.iter().filter(|(other, _)| other == from).count();
-            if waiting < EARLY_MAX && session.seats.has(from) {
+            let new = !early.iter().any(|(_, other)| *other == attestation);
+            if new && waiting < EARLY_MAX && session.seats.has(from) {
                 early.push((*from, attestation));
             }
             return;
@@ -445,7 +452,10 @@ impl<I: Input> Core<I> {
     pub(super) fn on_ready(&mut self, now: Time, from: PeerKey, life: u64) {
         let Some(session) = &self.session else { return };
         let roster = &session.front.roster;
-        let Some(guest) = self.newcomers.guests.get_mut(&from).filter(|g| g.life == life && !g.spectator) else {
+        let member = session.seats.member(&self.key).is_some_and(|m| m.life == self.life);
+        let Some(guest) =
+            self.newcomers.guests.get_mut(&from).filter(|_| member).filter(|g| g.life == life && !g.spectator)
+        else {
             // Whoever is not known here any more has to ask anew, here or elsewhere.
             return self.post_to(from, Message::Refuse(Refusal::Busy));
         };
@@ -464,7 +474,11 @@ impl<I: Input> Core<I> {
             _ => guest.address.clone(),
         };
         let invite = admission.and_then(|a| a.invite);
-        self.proposals.push(Proposal::Join { key: from, life, role, invite, address });
+        let join = Proposal::Join { key: from, life, role, invite, address };
+        // While the log stands nothing is entered, and it asks again and again.
+        if !self.proposals.contains(&join) {
+            self.proposals.push(join);
+        }
     }
 
     /// Tells guests whose join was not taken.

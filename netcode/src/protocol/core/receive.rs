@@ -65,7 +65,7 @@ impl<I: Input> Core<I> {
                 let promise = crate::protocol::cut::Promise { next, chain, ends, accepted };
                 self.on_promise(from, epoch, ballot, promise);
             }
-            Message::Overtaken { epoch, ballot } => self.on_overtaken(epoch, ballot),
+            Message::Overtaken { epoch, ballot } => self.on_overtaken(&from, epoch, ballot),
             Message::Accept { epoch, ballot, cut } => self.on_accept(now, from, epoch, ballot, cut),
             Message::Accepted { epoch, ballot } => self.on_accepted(now, from, epoch, ballot),
             Message::Decided { epoch, cut } => self.on_decided(now, from, epoch, cut),
@@ -194,9 +194,7 @@ fn judge<I: Input>(now: Time, session: &mut super::Session<I>, key: &PeerKey, li
         match session.chain_before(claim.next) {
             Some(chain) if chain.short() == claim.chain => {
                 link.agree(claim.next, claim.confirmed);
-                if let Some(life) = session.member_life(key, claim.next).filter(|_| claim.member) {
-                    link.acknowledge(life, claim.next);
-                }
+                claim.incarnation.into_iter().for_each(|incarnation| link.acknowledge(incarnation, claim.next));
                 if let Some((turn, digest)) = claim.digest {
                     // Others may have had the turn confirmed before this one told its digest.
                     link.digests.insert(turn, digest);

@@ -37,6 +37,9 @@ impl<I: Input> Core<I> {
         if let (Some((relay, _)), Some(session)) = (&needs, &mut self.session) {
             session.divergence.note_asked(now, *relay);
         }
+        if let Some(session) = &mut self.session {
+            session.acknowledging(&self.key, self.life);
+        }
         let me = self.session.as_ref().and_then(|s| s.life_of_key(&self.key, self.life));
         for (key, link) in &mut self.links {
             let sponsor = self.following.as_ref().is_some_and(|f| f.sponsor() == key);
@@ -170,7 +173,7 @@ fn send_to<I: Input>(
             if round > 0 && runs.is_empty() && waiting.is_empty() {
                 break;
             }
-            turn_part(now, to, link, session, me, asked, runs).write(&mut bytes);
+            turn_part(now, to, link, session, asked, runs).write(&mut bytes);
         } else {
             bytes.push(NO_TURN_PART);
         }
@@ -196,7 +199,6 @@ fn turn_part<I: Input>(
     to: PeerKey,
     link: &mut Link,
     session: &Session<I>,
-    me: Option<Life>,
     asked: &[(Player, Turn)],
     runs: Vec<Run>,
 ) -> TurnPart {
@@ -212,7 +214,7 @@ fn turn_part<I: Input>(
         next: front.next,
         chain: front.chain.short(),
         unconfirmed: front.next.0.saturating_sub(session.confirmed.0),
-        member: me.is_some_and(|(player, life)| front.roster.member(player).is_some_and(|m| m.incarnation == life)),
+        incarnation: session.acknowledges,
         playhead: ((session.pace.playhead(now) - front.next.0 as f64) * 64.0) as i64,
         loss: link.arrivals.report(),
         echo,

@@ -57,6 +57,7 @@ impl<I: Input> Session<I> {
             divergence: Divergence::default(),
             convicted: BTreeMap::new(),
             waiting: None,
+            acknowledges: None,
             genesis,
         };
         session.refresh();
@@ -141,11 +142,12 @@ impl<I: Input> Session<I> {
         all.filter(|m| m.key == *key && m.life == life).map(|m| (m.player, m.incarnation)).last()
     }
 
-    /// Which run of its process a peer is as a member of the epoch that a turn is in.
-    pub(super) fn member_life(&self, key: &PeerKey, turn: Turn) -> Option<u64> {
-        let roster = self.record(turn).map_or(&self.front.roster, |record| &record.during);
-        let member = if self.seats.are_of(roster) { self.seats.member(key) } else { roster.member_by_key(key) };
-        member.map(|m| m.life)
+    /// The incarnation of ours that we acknowledge in: as what we are a member now, or were last since this session is
+    /// known here, with all that was promised. `life`: which run of the process this is.
+    pub(super) fn acknowledging(&mut self, key: &PeerKey, life: u64) -> Option<u32> {
+        let member = self.seats.member(key).filter(|member| member.life == life);
+        self.acknowledges = member.map(|member| member.incarnation).or(self.acknowledges);
+        self.acknowledges
     }
 
     /// The members whose entries for the next turn are missing.
@@ -229,6 +231,7 @@ impl<I: Input> Session<I> {
         links: &BTreeMap<PeerKey, Link>,
         sponsor: Option<&PeerKey>,
     ) -> bool {
+        let own = (key, self.acknowledging(key, life));
         let before = self.confirmed;
         // Whoever has our log up to a turn and has seen it confirmed, has seen a quorum. It may be one who has joined
         // since, where those of the epoch to be confirmed are gone.
@@ -245,7 +248,7 @@ impl<I: Input> Session<I> {
         }
         while self.confirmed < self.front.next {
             let roster = Arc::clone(self.deciding_roster());
-            let agreed = self.agreed(&roster, (key, life), links);
+            let agreed = self.agreed(&roster, own, links);
             let end = quorum_of(&agreed).min(self.front.next);
             if end <= self.confirmed {
                 let have = agreed.iter().filter(|turn| **turn > self.confirmed).count();
@@ -260,13 +263,18 @@ impl<I: Input> Session<I> {
         self.confirmed > before
     }
 
-    /// First turn that each of these members has not acknowledged, in the life in which it is one.
-    fn agreed(&self, roster: &Arc<Roster>, (key, life): (&PeerKey, u64), links: &BTreeMap<PeerKey, Link>) -> Vec<Turn> {
-        let own = |m: &Member| m.key == *key && m.life == life;
+    /// First turn that each of these members has not acknowledged, in the incarnation in which it is one.
+    fn agreed(
+        &self,
+        roster: &Arc<Roster>,
+        (key, incarnation): (&PeerKey, Option<u32>),
+        links: &BTreeMap<PeerKey, Link>,
+    ) -> Vec<Turn> {
+        let own = |m: &Member| m.key == *key && Some(m.incarnation) == incarnation;
         let mut agreed: Vec<Turn> =
             roster.members.iter().map(|m| if own(m) { self.front.next } else { Turn(0) }).collect();
         for (at, link) in self.links_of(roster, links) {
-            agreed[at] = agreed[at].max(link.acknowledged_in(roster.members[at].life));
+            agreed[at] = agreed[at].max(link.acknowledged_in(roster.members[at].incarnation));
         }
         agreed
     }
@@ -499,7 +507,12 @@ impl<I: Input> Core<I> {
         let returns = match why {
             Departure::Silent | Departure::Replaced => Some(0),
             Departure::Demoted => Some(self.demotions.probation_us(now)),
-            Departure::Left | Departure::Kicked | Departure::Exposed | Departure::Forked => None,
+            Departure::Left | Departure::Forked => None,
+            // There is nothing more for it here, but others may need its last acknowledgement.
+            Departure::Kicked | Departure::Exposed => {
+                self.leaving = Some(now);
+                return;
+            }
         };
         self.follow_after_removal(now, returns);
     }
