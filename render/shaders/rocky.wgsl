@@ -43,8 +43,8 @@ fn maria(p: vec3<f32>) -> f32 {
         vec3<f32>(-1.3, 87.0, 5.5), vec3<f32>(13.0, 86.0, 5.0), vec3<f32>(27.3, 148.0, 4.5),
         vec3<f32>(-33.7, 163.5, 4.0), vec3<f32>(-2.0, -38.0, 9.0),
     );
-    let bend = 0.055 * vec3<f32>(noise(p * 6.0), noise(p * 6.0 + 5.0), noise(p * 6.0 + 9.0))
-        + 0.022 * vec3<f32>(noise(p * 17.0), noise(p * 17.0 + 5.0), noise(p * 17.0 + 9.0))
+    let bend = 0.075 * vec3<f32>(noise(p * 6.0), noise(p * 6.0 + 5.0), noise(p * 6.0 + 9.0))
+        + 0.030 * vec3<f32>(noise(p * 17.0), noise(p * 17.0 + 5.0), noise(p * 17.0 + 9.0))
         + 0.010 * vec3<f32>(noise(p * 41.0), noise(p * 41.0 + 5.0), noise(p * 41.0 + 9.0));
     let q = normalize(p + bend);
     var sea = 0.0;
@@ -57,7 +57,7 @@ fn maria(p: vec3<f32>) -> f32 {
 fn moon(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let sea = maria(p);
     let mottled = fractal(p * 5.0, min(octaves, 9), 0.62, footprint * 5.0);
-    var relief = craters(p, 3.6, min(octaves, 13), mix(0.70, 0.13, sea), footprint);
+    var relief = craters(p, 6.6, min(octaves, 13), mix(0.70, 0.13, sea), footprint);
     let ground = rough(p, 22.0, min(octaves, 8), footprint);
     let broad = fractal(p * 2.3 + 6.0, 4, 0.55, 0.0);
     var albedo = mix(0.30 + 0.055 * mottled + 0.04 * broad, 0.112 + 0.026 * mottled + 0.022 * broad, sea);
@@ -111,7 +111,7 @@ fn mars(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let mottled = fractal(p * 6.0, min(octaves, 10), 0.6, footprint * 6.0);
     let dust = fractal(p * 2.1 + 4.0, 4, 0.5, 0.0);
     basalt = clamp(basalt * (0.8 + 0.5 * mottled) + 0.12 * mottled, 0.0, 1.0);
-    var colour = mix(vec3<f32>(0.46, 0.235, 0.105), vec3<f32>(0.155, 0.092, 0.060), basalt);
+    var colour = mix(vec3<f32>(0.45, 0.200, 0.083), vec3<f32>(0.115, 0.066, 0.045), basalt);
     colour *= 1.0 + 0.16 * dust + 0.14 * mottled;
     // Basins filled with pale dust, the high Tharsis plain, its volcanoes, and the great canyon.
     let pale = max(patch_at(q, vec3<f32>(-42.0, 70.0, 15.0), 4.0), patch_at(q, vec3<f32>(-50.0, -43.0, 7.0), 3.0));

@@ -120,7 +120,8 @@ fn instance(library: Arc<VulkanLibrary>, listener: Option<&Messages>) -> Result<
 
 /// What every device must be able to do.
 fn needed() -> DeviceFeatures {
-    DeviceFeatures { multiview: true, dynamic_rendering: true, ..DeviceFeatures::empty() }
+    // Without the newer synchronisation vulkano 0.35 drops the accesses that only it can name from its barriers.
+    DeviceFeatures { multiview: true, dynamic_rendering: true, synchronization2: true, ..DeviceFeatures::empty() }
 }
 
 /// The best suitable device, and its family of queues that draw and compute.
@@ -180,4 +181,55 @@ fn queue_family(device: &Arc<PhysicalDevice>, choice: Choice) -> Result<u32, Str
 
 fn has(device: &Arc<PhysicalDevice>, format: Format, features: FormatFeatures) -> bool {
     device.format_properties(format).is_ok_and(|p| p.optimal_tiling_features.contains(features))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vulkano::buffer::sys::RawBuffer;
+    use vulkano::buffer::{Buffer, BufferCreateInfo, BufferUsage};
+    use vulkano::command_buffer::{
+        CommandBufferBeginInfo, CommandBufferLevel, CommandBufferUsage, RecordingCommandBuffer,
+    };
+    use vulkano::memory::allocator::AllocationCreateInfo;
+
+    fn validated() -> Gpu {
+        Gpu::open(GpuOptions { choice: Choice::Software, validation: true }).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn a_wrong_call_is_caught() {
+        let gpu = validated();
+        assert_eq!(gpu.messages(), Vec::<String>::new());
+        let wrong = BufferCreateInfo { size: 0, usage: BufferUsage::TRANSFER_DST, ..BufferCreateInfo::default() };
+        #[expect(unsafe_code, reason = "the call is wrong on purpose: a buffer of no bytes")]
+        let buffer = unsafe { RawBuffer::new_unchecked(gpu.device.clone(), wrong) };
+        drop(buffer);
+        let messages = gpu.messages();
+        assert!(messages.iter().any(|m| m.contains("VUID-VkBufferCreateInfo-size")), "{messages:?}");
+        assert!(gpu.messages().is_empty(), "each is told once");
+    }
+
+    #[test]
+    fn a_missing_barrier_is_caught() {
+        let gpu = validated();
+        let info = BufferCreateInfo { usage: BufferUsage::TRANSFER_DST, ..BufferCreateInfo::default() };
+        let buffer = Buffer::new_slice::<u32>(gpu.memory.clone(), info, AllocationCreateInfo::default(), 64).unwrap();
+        let begin = CommandBufferBeginInfo { usage: CommandBufferUsage::OneTimeSubmit, ..Default::default() };
+        let family = gpu.queue.queue_family_index();
+        let mut commands =
+            RecordingCommandBuffer::new(gpu.commands.clone(), family, CommandBufferLevel::Primary, begin).unwrap();
+        #[expect(unsafe_code, reason = "two writes without a barrier between them, wrong on purpose and never run")]
+        unsafe {
+            commands.fill_buffer(&buffer, 1).unwrap().fill_buffer(&buffer, 2).unwrap();
+        }
+        let messages = gpu.messages();
+        assert!(messages.iter().any(|m| m.contains("SYNC-HAZARD-WRITE")), "{messages:?}");
+    }
+
+    #[test]
+    fn the_best_device_draws_too() {
+        let gpu = Gpu::open(GpuOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+        assert!(!gpu.name().is_empty() && gpu.size_max() >= 4096);
+    }
 }

@@ -196,7 +196,7 @@ fn light(scene: &Scene, body: &Body, exposure: f64) -> [f32; 4] {
     let brightness = if body.look == Look::Sun {
         // As an eye squints: the nearer, the dimmer, until the surface can be looked at.
         let wide = 2.0 * body.radius_m / body.position.minus(scene.camera.position).length().max(body.radius_m);
-        let most = 10f64.powf(2.6 - 2.35 * smooth([0.005, 0.3], wide));
+        let most = 10f64.powf(2.6 - 2.8 * smooth([0.005, 0.3], wide));
         (SUN_SURFACE * exposure).min(most)
     } else {
         let distance_m = body.position.minus(scene.light.position).length().max(1.0);
