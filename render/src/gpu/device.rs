@@ -186,11 +186,11 @@ fn has(device: &Arc<PhysicalDevice>, format: Format, features: FormatFeatures) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vulkano::buffer::sys::RawBuffer;
     use vulkano::buffer::{Buffer, BufferCreateInfo, BufferUsage};
     use vulkano::command_buffer::{
         CommandBufferBeginInfo, CommandBufferLevel, CommandBufferUsage, RecordingCommandBuffer,
     };
+    use vulkano::image::sampler::{Sampler, SamplerCreateInfo};
     use vulkano::memory::allocator::AllocationCreateInfo;
 
     fn validated() -> Gpu {
@@ -201,12 +201,12 @@ mod tests {
     fn a_wrong_call_is_caught() {
         let gpu = validated();
         assert_eq!(gpu.messages(), Vec::<String>::new());
-        let wrong = BufferCreateInfo { size: 0, usage: BufferUsage::TRANSFER_DST, ..BufferCreateInfo::default() };
-        #[expect(unsafe_code, reason = "the call is wrong on purpose: a buffer of no bytes")]
-        let buffer = unsafe { RawBuffer::new_unchecked(gpu.device.clone(), wrong) };
-        drop(buffer);
+        let wrong = SamplerCreateInfo { lod: 2.0..=1.0, ..SamplerCreateInfo::default() };
+        #[expect(unsafe_code, reason = "the call is wrong on purpose: an upper limit below the lower one")]
+        let sampler = unsafe { Sampler::new_unchecked(gpu.device.clone(), wrong) };
+        drop(sampler);
         let messages = gpu.messages();
-        assert!(messages.iter().any(|m| m.contains("VUID-VkBufferCreateInfo-size")), "{messages:?}");
+        assert!(messages.iter().any(|m| m.contains("VUID-VkSamplerCreateInfo-maxLod")), "{messages:?}");
         assert!(gpu.messages().is_empty(), "each is told once");
     }
 

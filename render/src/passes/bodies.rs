@@ -93,8 +93,7 @@ impl Bodies {
             [
                 WriteDescriptorSet::buffer(0, frame.clone()),
                 WriteDescriptorSet::buffer(1, bodies.clone()),
-                WriteDescriptorSet::image_view(2, self.land.clone()),
-                WriteDescriptorSet::sampler(3, sampler.clone()),
+                WriteDescriptorSet::image_view_sampler(2, self.land.clone(), sampler.clone()),
             ],
         )?;
         to.draw(&self.pass, set, 6, count)
