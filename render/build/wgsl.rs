@@ -81,10 +81,9 @@ pub fn compile(folder: &Path, file: &str) -> Result<Option<Vec<u32>>, String> {
     let module = wgsl::parse_str(&source.text).map_err(|e| {
         format!("{}: {}\n{}", place(e.location(&source.text)), e.message(), e.emit_to_string(&source.text))
     })?;
-    let info =
-        Validator::new(ValidationFlags::all(), Capabilities::MULTIVIEW).validate(&module).map_err(|e| {
-            format!("{}: {}\n{}", place(e.location(&source.text)), e.as_inner(), e.emit_to_string(&source.text))
-        })?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::MULTIVIEW).validate(&module).map_err(|e| {
+        format!("{}: {}\n{}", place(e.location(&source.text)), e.as_inner(), e.emit_to_string(&source.text))
+    })?;
     let options = spv::Options {
         lang_version: (1, 3),
         // The projection is made by hand, y down and depth reversed, so nothing is to be flipped or clamped.

@@ -52,7 +52,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let flat = (sun - pole * sun.dot(pole)).normalize_or(DVec3::X) * cos + east * sin;
         let from = flat * up.to_radians().cos() + pole * up.to_radians().sin();
         scene.camera.position = body.position.plus(from * radii * body.radius_m);
-        let ahead = if name == "earth_low" { east * 0.8 - from * 0.75 } else if name == "sky" { DVec3::new(-0.05, -0.87, -0.48) } else { -from };
+        let ahead = if name == "earth_low" {
+            east * 0.8 - from * 0.75
+        } else if name == "sky" {
+            DVec3::new(-0.05, -0.87, -0.48)
+        } else {
+            -from
+        };
         scene.camera.icrf_from_camera = Camera::looking(ahead, if name == "earth_low" { from } else { pole });
         let began = std::time::Instant::now();
         let pictures = renderer.pictures(&scene)?;

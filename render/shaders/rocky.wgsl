@@ -48,10 +48,12 @@ fn maria(p: vec3<f32>) -> f32 {
         + 0.010 * vec3<f32>(noise(p * 41.0), noise(p * 41.0 + 5.0), noise(p * 41.0 + 9.0));
     let q = normalize(p + bend);
     var sea = 0.0;
+    // Added up, so that neighbours flow into one another.
     for (var i = 0; i < 23; i++) {
-        sea = max(sea, patch_at(q, seas[i], 1.7));
+        let apart = 2.0 * asin(min(0.5 * distance(q, place(seas[i].x, seas[i].y)), 1.0)) / radians(seas[i].z);
+        sea += exp(-0.9 * apart * apart);
     }
-    return sea;
+    return smoothstep(0.36, 0.56, sea + 0.10 * noise(p * 9.0 + 2.0) + 0.05 * noise(p * 31.0));
 }
 
 fn moon(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {

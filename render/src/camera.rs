@@ -164,7 +164,8 @@ mod tests {
         for view in [0, 1] {
             let camera = camera().two(0.5);
             for direction in [DVec3::new(1.0, 2.0, 0.7), DVec3::new(1.2, 1.8, 0.3)] {
-                let at = camera.clip_from_world(view) * (direction * 10.0 + camera.eye_offset_m(view)).as_vec3().extend(1.0);
+                let at =
+                    camera.clip_from_world(view) * (direction * 10.0 + camera.eye_offset_m(view)).as_vec3().extend(1.0);
                 let [x, y] = camera.pixel_of(view, direction, size).unwrap();
                 assert!((f64::from(at.x / at.w + 1.0) * 150.0 - x).abs() < 1e-3);
                 assert!((f64::from(at.y / at.w + 1.0) * 100.0 - y).abs() < 1e-3);

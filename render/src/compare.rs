@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn known_colours_have_known_coordinates() {
-        for (rgb, expected) in [([1.0; 3], [100.0, 0.0, 0.0]), ([0.0; 3], [0.0; 3]), ([1.0, 0.0, 0.0], [53.24, 80.09, 67.2])] {
+        for (rgb, expected) in
+            [([1.0; 3], [100.0, 0.0, 0.0]), ([0.0; 3], [0.0; 3]), ([1.0, 0.0, 0.0], [53.24, 80.09, 67.2])]
+        {
             let found = lab_of(rgb);
             assert!((0..3).all(|i| (found[i] - expected[i]).abs() < 0.2), "{found:?}");
         }

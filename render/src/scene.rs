@@ -67,7 +67,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { exposure: Exposure::Auto, star_flux: 30.0, bloom: 0.012, octaves: 16, milky_way: true }
+        Self { exposure: Exposure::Auto, star_flux: 20.0, bloom: 0.012, octaves: 16, milky_way: true }
     }
 }
 

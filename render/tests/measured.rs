@@ -2,14 +2,29 @@
 
 mod common;
 
-use common::{camera, lone, luminance, renderer, validated};
-use glam::DVec3;
+use common::{camera, renderer, validated};
+use glam::{DQuat, DVec3};
 use render::bodies::Look;
 use render::camera::NEAR_M;
-use render::scene::{Body, Options};
+use render::scene::{Body, Exposure, Light, Options};
 use render::sky::catalogue;
 use render::{Camera, Scene};
 use sim::Position;
+
+/// A plain world: one body, and a Sun far away in that direction. Without the Milky Way.
+fn lone(camera: Camera, look: Look, at: DVec3, radius_m: f64, sunward: DVec3) -> Scene {
+    let position = Position::from_metres(at);
+    let [_, flattened] = look.figure();
+    let body = Body { look, position, icrf_from_body: DQuat::IDENTITY, radius_m, flattened };
+    let light = Light { position: position.plus(sunward.normalize() * 1.5e11), radius_m: 6.957e8 };
+    let options = Options { exposure: Exposure::Fixed(1.0), milky_way: false, star_flux: 0.0, ..Options::default() };
+    Scene { camera, years: 0.0, light, bodies: vec![body], options }
+}
+
+/// The brightness of a pixel of linear light.
+fn luminance(pixel: [f32; 4]) -> f64 {
+    0.2126 * f64::from(pixel[0]) + 0.7152 * f64::from(pixel[1]) + 0.0722 * f64::from(pixel[2])
+}
 
 /// Coverage (or any channel) at a place between pixels.
 fn sampled(light: &[[f32; 4]], size: [u32; 2], [x, y]: [f64; 2], channel: usize) -> f64 {
@@ -36,7 +51,8 @@ fn limb_error(scene: &Scene, light: &[[f32; 4]], size: [u32; 2]) -> f64 {
         let limb_at = |angle: f64| toward * angle.cos() + (a * cos + b * sin) * angle.sin();
         let Some(expected) = scene.camera.pixel_of(0, limb_at(angle), size) else { continue };
         let Some(inward) = scene.camera.pixel_of(0, limb_at(angle * 0.98), size) else { continue };
-        let inside = |[x, y]: [f64; 2]| x > 4.0 && y > 4.0 && x < f64::from(size[0]) - 4.0 && y < f64::from(size[1]) - 4.0;
+        let inside =
+            |[x, y]: [f64; 2]| x > 4.0 && y > 4.0 && x < f64::from(size[0]) - 4.0 && y < f64::from(size[1]) - 4.0;
         if !inside(expected) {
             continue;
         }
@@ -198,7 +214,8 @@ fn shadows_have_umbra_and_penumbra_of_the_right_size() {
                 let expected = free(sun_rad, other_rad, aside_m / away);
                 let found = luminance(with[i]) / luminance(without[i]);
                 assert!((found - expected).abs() < 0.03, "{away:e} {other_m:e}, {aside_m} m aside: {found} {expected}");
-                seen = [seen[0] || expected < 0.01, seen[1] || (0.2..0.8).contains(&expected), seen[2] || expected == 1.0];
+                seen =
+                    [seen[0] || expected < 0.01, seen[1] || (0.2..0.8).contains(&expected), seen[2] || expected == 1.0];
             }
             assert!(seen[1] && seen[2], "the test looks at the edge of the shadow");
             assert_eq!(seen[0], other_rad > sun_rad, "a wide body has an umbra");

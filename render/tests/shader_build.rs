@@ -19,8 +19,11 @@ const ENTRY: &str = "@fragment fn f() -> @location(0) vec4<f32> { return vec4<f3
 #[test]
 fn an_included_function_is_there_once() {
     let main = format!("//!include a.wgsl\n//!include b.wgsl\n{ENTRY}");
-    let files =
-        [("main.wgsl", main.as_str()), ("a.wgsl", "//!include b.wgsl\n"), ("b.wgsl", "fn one() -> f32 { return 1.0; }")];
+    let files = [
+        ("main.wgsl", main.as_str()),
+        ("a.wgsl", "//!include b.wgsl\n"),
+        ("b.wgsl", "fn one() -> f32 { return 1.0; }"),
+    ];
     assert!(compile(&files).unwrap().is_some_and(|words| words[0] == 0x0723_0203));
     let shared = compile(&[("main.wgsl", "fn one() -> f32 { return 1.0; }")]);
     assert_eq!(shared, Ok(None), "a file without an entry point gives no SPIR-V");
@@ -64,7 +67,8 @@ fn a_texture_is_bound_together_with_its_sampler() {
     let count = |opcode: u32| opcodes.iter().filter(|o| **o == opcode).count();
     // OpSampledImage is gone; OpImage takes the bare image back for its size; one sampled type, one load.
     assert_eq!([count(86), count(100), count(27), count(61)], [0, 1, 1, 1]);
-    let twice = SAMPLING.replace("image, one, size, 0.0)", "image, one, size, 0.0) + textureSampleLevel(image, two, size, 0.0)");
+    let twice = SAMPLING
+        .replace("image, one, size, 0.0)", "image, one, size, 0.0) + textureSampleLevel(image, two, size, 0.0)");
     let why = compile(&[("main.wgsl", &twice)]).unwrap_err();
     assert!(why.contains("two samplers"), "{why}");
 }

@@ -60,9 +60,8 @@ const MOON_RIGHT_ASCENSION: [f64; 13] =
     [-3.8787, -0.1204, 0.0700, -0.0172, 0.0, 0.0072, 0.0, 0.0, 0.0, -0.0052, 0.0, 0.0, 0.0043];
 const MOON_DECLINATION: [f64; 13] =
     [1.5419, 0.0239, -0.0278, 0.0068, 0.0, -0.0029, 0.0009, 0.0, 0.0, 0.0008, 0.0, 0.0, -0.0009];
-const MOON_MERIDIAN: [f64; 13] = [
-    3.5610, 0.1208, -0.0642, 0.0158, 0.0252, -0.0066, -0.0047, -0.0046, 0.0028, 0.0052, 0.0040, 0.0019, -0.0044,
-];
+const MOON_MERIDIAN: [f64; 13] =
+    [3.5610, 0.1208, -0.0642, 0.0158, 0.0252, -0.0066, -0.0047, -0.0046, 0.0028, 0.0052, 0.0040, 0.0019, -0.0044];
 
 /// Turns a body's axes (z to its north pole, x to its prime meridian) into those of the ICRF, at a Julian date (TDB).
 /// Nothing for a body that is not in the table.

@@ -91,8 +91,10 @@ pub(crate) fn upload(gpu: &Gpu) -> Result<Arc<ImageView>, GpuError> {
     .doing(doing)?;
     let family = gpu.queue.queue_family_index();
     let mut commands =
-        AutoCommandBufferBuilder::primary(gpu.commands.clone(), family, CommandBufferUsage::OneTimeSubmit).doing(doing)?;
-    let copy = CopyBufferToImageInfo { regions: regions.into(), ..CopyBufferToImageInfo::buffer_image(buffer, image.clone()) };
+        AutoCommandBufferBuilder::primary(gpu.commands.clone(), family, CommandBufferUsage::OneTimeSubmit)
+            .doing(doing)?;
+    let copy =
+        CopyBufferToImageInfo { regions: regions.into(), ..CopyBufferToImageInfo::buffer_image(buffer, image.clone()) };
     commands.copy_buffer_to_image(copy).doing(doing)?;
     let done = commands.build().doing(doing)?.execute(gpu.queue.clone()).doing(doing)?;
     done.then_signal_fence_and_flush().doing(doing)?.wait(None).doing(doing)?;

@@ -9,8 +9,7 @@ use vulkano::memory::allocator::{AllocationCreateInfo, MemoryTypeFilter};
 use super::device::Gpu;
 use super::error::{Doing, GpuError};
 
-const FILLED_BY_HOST: MemoryTypeFilter =
-    MemoryTypeFilter::PREFER_DEVICE.union(MemoryTypeFilter::HOST_SEQUENTIAL_WRITE);
+const FILLED_BY_HOST: MemoryTypeFilter = MemoryTypeFilter::PREFER_DEVICE.union(MemoryTypeFilter::HOST_SEQUENTIAL_WRITE);
 
 /// Where a frame's data goes to the device.
 pub(crate) struct Uploads {

@@ -120,8 +120,7 @@ fn instance(library: Arc<VulkanLibrary>, listener: Option<&Messages>) -> Result<
 
 /// What every device must be able to do.
 fn needed() -> DeviceFeatures {
-    // Without the newer synchronisation vulkano 0.35 drops the accesses that only it can name from its barriers.
-    DeviceFeatures { multiview: true, dynamic_rendering: true, synchronization2: true, ..DeviceFeatures::empty() }
+    DeviceFeatures { multiview: true, dynamic_rendering: true, ..DeviceFeatures::empty() }
 }
 
 /// The best suitable device, and its family of queues that draw and compute.

@@ -10,10 +10,14 @@ use vulkano::{Validated, VulkanError};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GpuError {
     /// The Vulkan loader is not installed.
-    #[error("there is no Vulkan loader ({0}): install your graphics driver, or on Debian libvulkan1 and mesa-vulkan-drivers")]
+    #[error(
+        "there is no Vulkan loader ({0}): install your graphics driver, or on Debian libvulkan1 and mesa-vulkan-drivers"
+    )]
     NoLoader(String),
     /// The loader found no driver that works.
-    #[error("there is no Vulkan driver ({0}): install your graphics driver, or on Debian mesa-vulkan-drivers, which draws without any graphics card")]
+    #[error(
+        "there is no Vulkan driver ({0}): install your graphics driver, or on Debian mesa-vulkan-drivers, which draws without any graphics card"
+    )]
     NoDriver(String),
     /// There are devices, but none can do what is needed.
     #[error("no graphics device can do what is needed: {0}")]

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use vulkano::instance::debug::ValidationFeatureEnable;
 use vulkano::instance::debug::{
     DebugUtilsMessageSeverity, DebugUtilsMessageType, DebugUtilsMessenger, DebugUtilsMessengerCallback,
     DebugUtilsMessengerCreateInfo,
 };
 use vulkano::instance::{Instance, InstanceCreateInfo};
-use vulkano::instance::debug::ValidationFeatureEnable;
 
 use super::error::{Doing, GpuError};
 
@@ -36,7 +36,10 @@ impl Messages {
                 list.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         };
-        #[expect(unsafe_code, reason = "vulkano cannot know that a callback makes no Vulkan call; this one pushes a line")]
+        #[expect(
+            unsafe_code,
+            reason = "vulkano cannot know that a callback makes no Vulkan call; this one pushes a line"
+        )]
         let callback = unsafe { DebugUtilsMessengerCallback::new(keep) };
         DebugUtilsMessengerCreateInfo {
             message_severity: DebugUtilsMessageSeverity::ERROR | DebugUtilsMessageSeverity::WARNING,

@@ -11,6 +11,6 @@ pub(crate) mod target;
 
 pub(crate) use buffer::{Uploads, lasting};
 pub use device::{Choice, Gpu, GpuOptions};
-pub use error::GpuError;
 pub(crate) use error::Doing;
+pub use error::GpuError;
 pub(crate) use pipeline::{Blend, Depth, Drawing, Pass, PassBuilder};

@@ -127,7 +127,8 @@ impl PassBuilder<'_> {
             viewport_state: Some(ViewportState::default()),
             rasterization_state: Some(RasterizationState::default()),
             multisample_state: Some(MultisampleState::default()),
-            depth_stencil_state: with_depth.then(|| DepthStencilState { depth: Some(test(self.depth)), ..Default::default() }),
+            depth_stencil_state: with_depth
+                .then(|| DepthStencilState { depth: Some(test(self.depth)), ..Default::default() }),
             color_blend_state: Some(ColorBlendState::with_attachment_states(1, attachment)),
             dynamic_state: [DynamicState::Viewport].into_iter().collect(),
             subpass: Some(rendering.into()),
@@ -252,7 +253,10 @@ impl Drawing {
             .doing(doing())?
             .bind_descriptor_sets(PipelineBindPoint::Graphics, layout, 0, set)
             .doing(doing())?;
-        #[expect(unsafe_code, reason = "the driver trusts the shaders' indices; naga's bounds checks hold them in range")]
+        #[expect(
+            unsafe_code,
+            reason = "the driver trusts the shaders' indices; naga's bounds checks hold them in range"
+        )]
         let drawn = unsafe { self.commands.draw(vertices, instances, 0, 0) };
         drawn.doing(doing()).map(|_| ())
     }

@@ -55,7 +55,13 @@ impl Targets {
 }
 
 /// An image with a layer per eye.
-fn layered(gpu: &Gpu, format: Format, usage: ImageUsage, size: [u32; 2], views: u32) -> Result<Arc<ImageView>, GpuError> {
+fn layered(
+    gpu: &Gpu,
+    format: Format,
+    usage: ImageUsage,
+    size: [u32; 2],
+    views: u32,
+) -> Result<Arc<ImageView>, GpuError> {
     let info = ImageCreateInfo {
         image_type: ImageType::Dim2d,
         format,

@@ -74,8 +74,13 @@ pub(crate) struct Bodies {
 impl Bodies {
     /// Makes the pass; `land` is the map of the Earth.
     pub(crate) fn new(gpu: &Gpu, views: u32, land: Arc<ImageView>) -> Result<Self, GpuError> {
-        let pass =
-            PassBuilder { name: "bodies", spirv: shader!("bodies"), blend: Blend::Cover, depth: Depth::Write, ..Default::default() };
+        let pass = PassBuilder {
+            name: "bodies",
+            spirv: shader!("bodies"),
+            blend: Blend::Cover,
+            depth: Depth::Write,
+            ..Default::default()
+        };
         Ok(Self { pass: pass.build(gpu, views)?, land })
     }
 
@@ -178,7 +183,8 @@ fn disc_data(scene: &Scene, body: &Body, exposure: f64, pixel: f64, shown: f32) 
         ..BodyData::default()
     };
     if let Some(air) = air {
-        let four = |per_m: [f64; 3], w: f64| [per_m[0] * radius, per_m[1] * radius, per_m[2] * radius, w].map(|v| v as f32);
+        let four =
+            |per_m: [f64; 3], w: f64| [per_m[0] * radius, per_m[1] * radius, per_m[2] * radius, w].map(|v| v as f32);
         data.molecules = four(air.molecules, air.molecules_m / radius);
         data.haze = four(air.haze, air.haze_m / radius);
         data.absorbed = four(air.absorbed, air.top_m / radius);

@@ -1,8 +1,8 @@
 //! One file per pass. A pass is made once for a device and a number of eyes, and then records its draws each frame.
 //! Passes never know of one another; `graph.rs` says in which order they come.
 
-pub(crate) mod bodies;
 pub(crate) mod bloom;
+pub(crate) mod bodies;
 pub(crate) mod frame;
 pub(crate) mod sky;
 pub(crate) mod tonemap;

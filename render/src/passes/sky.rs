@@ -37,8 +37,20 @@ const YEARS_PER_STEP: f64 = 0.25;
 impl Sky {
     /// Makes the pass, with stars of `catalogue`.
     pub(crate) fn new(gpu: &Gpu, views: u32, catalogue: Vec<Star>) -> Result<Self, GpuError> {
-        let galaxy = PassBuilder { name: "galaxy", spirv: shader!("galaxy"), blend: Blend::Add, depth: Depth::Ignore, ..Default::default() };
-        let stars = PassBuilder { name: "stars", spirv: shader!("stars"), blend: Blend::Add, depth: Depth::Ignore, ..Default::default() };
+        let galaxy = PassBuilder {
+            name: "galaxy",
+            spirv: shader!("galaxy"),
+            blend: Blend::Add,
+            depth: Depth::Ignore,
+            ..Default::default()
+        };
+        let stars = PassBuilder {
+            name: "stars",
+            spirv: shader!("stars"),
+            blend: Blend::Add,
+            depth: Depth::Ignore,
+            ..Default::default()
+        };
         Ok(Self { galaxy: galaxy.build(gpu, views)?, stars: stars.build(gpu, views)?, catalogue, spots: None })
     }
 

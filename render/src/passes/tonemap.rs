@@ -19,7 +19,8 @@ pub(crate) struct ToneMap {
 impl ToneMap {
     /// Makes the pass.
     pub(crate) fn new(gpu: &Gpu, views: u32) -> Result<Self, GpuError> {
-        let pass = PassBuilder { name: "tone mapping", spirv: shader!("tonemap"), format: OUTPUT, ..Default::default() };
+        let pass =
+            PassBuilder { name: "tone mapping", spirv: shader!("tonemap"), format: OUTPUT, ..Default::default() };
         Ok(Self { pass: pass.build(gpu, views)? })
     }
 
