@@ -71,7 +71,7 @@ fn moon(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
         + 0.45 * rays(p, -17.6, -176.0, 0.4, 31.0) + 0.4 * rays(p, 62.0, -50.0, 0.3, 37.0) + 0.5 * rays(p, -56.0, 55.0, 0.35, 41.0);
     albedo = albedo + 0.20 * bright - 0.5 * relief.height;
     let tint = mix(vec3<f32>(1.03, 1.0, 0.95), vec3<f32>(0.98, 0.99, 1.02), sea);
-    let slope = relief.slope * 0.75 + ground.slope * mix(0.16, 0.05, sea);
+    let slope = relief.slope * 0.55 + ground.slope * mix(0.085, 0.03, sea);
     return plain(tint * max(albedo, 0.03), tilted(p, slope));
 }
 
