@@ -1,6 +1,9 @@
 //! From WGSL files with `//!include` lines to SPIR-V words. Used by the build script and by its test; must never write
 //! a file.
 
+#[path = "combine.rs"]
+mod combine;
+
 use std::path::Path;
 
 use naga::SourceLocation;
@@ -8,6 +11,8 @@ use naga::back::spv;
 use naga::front::wgsl;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+use combine::combine;
 
 /// A shader with everything that it includes, and where each of its lines came from.
 #[derive(Debug, Default)]
@@ -94,5 +99,5 @@ pub fn compile(folder: &Path, file: &str) -> Result<Option<Vec<u32>>, String> {
         ..spv::Options::default()
     };
     let words = spv::write_vec(&module, &info, &options, None).map_err(|e| format!("shaders/{file}:1: {e}"))?;
-    Ok(Some(words))
+    combine(&words).map(Some).map_err(|e| format!("shaders/{file}:1: {e}"))
 }

@@ -125,8 +125,8 @@ fn ground(b: u32, hit: Hit, d: vec3<f32>, footprint: f32) -> vec3<f32> {
     if look == 4u || look == 1u || look >= 10u {
         // Dusty ground throws light back to where it came from, so that a full Moon is no darker at its limb
         // (Lommel and Seeliger).
-        let seen = max(dot(normal0, view), 0.05);
-        direct = mix(direct, 2.0 * direct / (direct + seen) * 0.75, 0.55);
+        let seen = max(dot(normal0, view), 0.35);
+        direct = mix(direct, 2.0 * direct / (direct + seen) * 0.75, 0.45);
     }
     var sun = vec3<f32>(1.0);
     let with_air = bodies[b].molecules.w > 0.0;

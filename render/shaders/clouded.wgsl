@@ -31,17 +31,19 @@ fn jupiter(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let turn = 2.6 * exp(-inside * inside * 0.9);
     let around = p - spot;
     let whirled = spot + around * cos(turn) + cross(spot, around) * sin(turn);
-    let q = banded(normalize(select(p, whirled, inside < 4.0)), 0.022, 2.0, footprint);
+    let q = banded(normalize(select(p, whirled, inside < 4.0)), 0.034, 2.0, footprint);
     let latitude = degrees(asin(clamp(q.z, -1.0, 1.0)));
     let raw = degrees(asin(clamp(p.z, -1.0, 1.0)));
-    let zone = jupiter_zone(latitude);
+    // Thin bands within the great ones.
+    let threads = fractal(vec3<f32>(3.3, 1.7, q.z * 17.0), 5, 0.7, footprint * 17.0);
+    let zone = jupiter_zone(latitude + 1.2 * threads);
     let fine = fractal(q * vec3<f32>(9.0, 9.0, 60.0), min(octaves, 7), 0.62, footprint * 60.0);
-    let swirl = fractal(banded(p, 0.05, 9.0, footprint) * vec3<f32>(14.0, 14.0, 34.0), min(octaves, 6), 0.6, footprint * 34.0);
-    var belt = mix(vec3<f32>(0.45, 0.27, 0.155), vec3<f32>(0.56, 0.39, 0.255), clamp(0.5 + 0.8 * fine, 0.0, 1.0));
+    let swirl = fractal(banded(p, 0.09, 9.0, footprint) * vec3<f32>(10.0, 10.0, 30.0), min(octaves, 6), 0.6, footprint * 34.0);
+    var belt = mix(vec3<f32>(0.36, 0.195, 0.10), vec3<f32>(0.55, 0.37, 0.23), clamp(0.5 + 0.8 * fine + 0.5 * threads, 0.0, 1.0));
     let reddish = smoothstep(6.0, 9.0, raw) * (1.0 - smoothstep(15.0, 18.0, raw));
     belt = mix(belt, vec3<f32>(0.47, 0.235, 0.115), 0.55 * reddish);
-    let cream = mix(vec3<f32>(0.80, 0.72, 0.60), vec3<f32>(0.90, 0.86, 0.79), clamp(0.5 + 0.7 * swirl, 0.0, 1.0));
-    var colour = mix(belt, cream, clamp(zone + 0.22 * swirl, 0.0, 1.0));
+    let cream = mix(vec3<f32>(0.66, 0.55, 0.41), vec3<f32>(0.82, 0.76, 0.66), clamp(0.55 + 0.7 * swirl + 0.4 * threads, 0.0, 1.0));
+    var colour = mix(belt, cream, clamp(zone * 0.9 + 0.30 * swirl + 0.30 * threads, 0.0, 1.0));
     // Blue-grey festoons on the edge of the equatorial zone.
     let festoon = smoothstep(0.25, 0.7, noise(vec3<f32>(q.xy * 6.5, q.z * 9.0) + 3.0) + 0.3 * fine)
         * (1.0 - smoothstep(1.0, 4.5, abs(raw - 6.0)));
@@ -58,7 +60,7 @@ fn jupiter(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let core = 1.0 - smoothstep(0.72, 1.05, inside + 0.10 * fine);
     let hollow = (1.0 - smoothstep(1.05, 1.65, inside)) * smoothstep(0.75, 1.0, inside);
     colour = mix(colour, vec3<f32>(0.86, 0.78, 0.66), 0.65 * hollow);
-    colour = mix(colour, mix(vec3<f32>(0.62, 0.25, 0.13), vec3<f32>(0.74, 0.40, 0.24), clamp(0.5 + swirl, 0.0, 1.0)), 0.9 * core);
+    colour = mix(colour, mix(vec3<f32>(0.50, 0.16, 0.07), vec3<f32>(0.64, 0.29, 0.15), clamp(0.5 + swirl, 0.0, 1.0)), 0.9 * core);
     return plain(colour * (1.0 + 0.10 * fine), p);
 }
 

@@ -37,15 +37,17 @@ fn crater_layer(p: vec3<f32>, often: f32) -> Relief {
         let fresh = 0.35 + 0.65 * random(h, 5u);
         let bowl = max(1.0 - t * t, 0.0);
         let rim = exp(-(t - 1.0) * (t - 1.0) / 0.03);
-        let height = -0.5 * bowl * bowl + 0.22 * rim;
-        let rate = select(0.0, 2.0 * t * bowl, t < 1.0) - 0.22 * rim * 2.0 * (t - 1.0) / 0.03;
+        // Large ones have a peak in the middle.
+        let peak = select(0.0, 0.16 * exp(-t * t / 0.02), shape > 0.45);
+        let height = -0.5 * bowl * bowl + 0.22 * rim + peak;
+        let rate = select(0.0, 2.0 * t * bowl, t < 1.0) - 0.22 * rim * 2.0 * (t - 1.0) / 0.03 - peak * 2.0 * t / 0.02;
         sum.height += fresh * radius * height;
         sum.slope += fresh * rate * d / distance;
     }
     return sum;
 }
 
-// Craters from `scale` cells a radius on, each layer 2.3 times finer, `layers` of them; what is finer than the
+// Craters from `scale` cells a radius on, each layer 1.83 times finer, `layers` of them; what is finer than the
 // footprint fades out.
 fn craters(p: vec3<f32>, scale: f32, layers: i32, often: f32, footprint: f32) -> Relief {
     var sum = Relief(0.0, vec3<f32>(0.0));
@@ -58,7 +60,7 @@ fn craters(p: vec3<f32>, scale: f32, layers: i32, often: f32, footprint: f32) ->
         let layer = crater_layer(p * size + f32(i) * 31.7, often);
         sum.height += shown * layer.height / size;
         sum.slope += shown * layer.slope;
-        size *= 2.3;
+        size *= 1.83;
     }
     return sum;
 }

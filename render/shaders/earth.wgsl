@@ -21,7 +21,7 @@ fn clouds(p: vec3<f32>, time: f32, footprint: f32, octaves: i32) -> f32 {
     let s = abs(p.z);
     let belts = 0.30 * exp(-pow(p.z - 0.07, 2.0) / 0.010) + 0.42 * exp(-pow(s - 0.82, 2.0) / 0.045) - 0.24 * exp(-pow(s - 0.40, 2.0) / 0.022);
     let cover = flow + 0.42 * fleece * (0.55 + 0.45 * smoothstep(-0.3, 0.5, flow)) + belts;
-    return smoothstep(0.10, 0.95, cover);
+    return smoothstep(-0.02, 0.80, cover);
 }
 
 fn land_colour(p: vec3<f32>, latitude: f32, rough_ground: f32, footprint: f32, octaves: i32) -> vec3<f32> {
@@ -29,14 +29,24 @@ fn land_colour(p: vec3<f32>, latitude: f32, rough_ground: f32, footprint: f32, o
     let fine = fractal(p * 40.0, min(octaves, 9), 0.6, footprint * 40.0);
     // Deserts: the trade winds' belts, and the great ones by name.
     var dry = array<vec3<f32>, 9>(
-        vec3<f32>(23.0, 3.0, 13.0), vec3<f32>(22.0, 24.0, 13.0), vec3<f32>(22.0, 46.0, 10.0), vec3<f32>(41.0, 88.0, 12.0),
+        vec3<f32>(23.0, 3.0, 13.0), vec3<f32>(22.0, 24.0, 13.0), vec3<f32>(22.0, 46.0, 10.0), vec3<f32>(40.5, 84.0, 8.0),
         vec3<f32>(-25.0, 131.0, 14.0), vec3<f32>(-23.0, 19.0, 7.0), vec3<f32>(34.0, -112.0, 8.0), vec3<f32>(-24.0, -68.5, 4.5),
-        vec3<f32>(32.0, 61.0, 11.0),
+        vec3<f32>(31.0, 60.0, 7.0),
+    );
+    // Rain: the tropics, monsoon lands, and the west winds' forests.
+    var wet = array<vec3<f32>, 10>(
+        vec3<f32>(-5.0, -62.0, 15.0), vec3<f32>(0.0, 20.0, 11.0), vec3<f32>(5.0, 110.0, 24.0), vec3<f32>(27.0, 112.0, 11.0),
+        vec3<f32>(37.0, -83.0, 11.0), vec3<f32>(51.0, 12.0, 14.0), vec3<f32>(-25.0, -52.0, 8.0), vec3<f32>(14.0, -88.0, 8.0),
+        vec3<f32>(25.0, 92.0, 8.0), vec3<f32>(37.0, 137.0, 8.0),
     );
     let q = normalize(p + 0.05 * vec3<f32>(noise(p * 7.0), noise(p * 7.0 + 3.0), noise(p * 7.0 + 6.0)));
     var desert = 0.0;
     for (var i = 0; i < 9; i++) {
         desert = max(desert, patch_at(q, dry[i], 6.0));
+    }
+    var rain = 0.0;
+    for (var i = 0; i < 10; i++) {
+        rain = max(rain, patch_at(q, wet[i], 5.0));
     }
     let forest = mix(vec3<f32>(0.040, 0.085, 0.026), vec3<f32>(0.075, 0.105, 0.038), clamp(0.5 + fine, 0.0, 1.0));
     let steppe = mix(vec3<f32>(0.155, 0.150, 0.066), vec3<f32>(0.25, 0.205, 0.11), clamp(0.5 + fine, 0.0, 1.0));
@@ -44,7 +54,7 @@ fn land_colour(p: vec3<f32>, latitude: f32, rough_ground: f32, footprint: f32, o
     let taiga = vec3<f32>(0.055, 0.082, 0.040);
     let tundra = mix(vec3<f32>(0.17, 0.15, 0.105), vec3<f32>(0.26, 0.24, 0.20), clamp(0.5 + fine, 0.0, 1.0));
     let north = abs(latitude) + 5.0 * broad;
-    var colour = mix(forest, steppe, smoothstep(0.0, 0.55, broad + 0.45 * smoothstep(8.0, 28.0, north) - 0.35 * smoothstep(35.0, 50.0, north)));
+    var colour = mix(forest, steppe, smoothstep(0.0, 0.55, broad + 0.45 * smoothstep(8.0, 28.0, north) - 0.35 * smoothstep(35.0, 50.0, north) - 0.75 * rain));
     colour = mix(colour, sand, clamp(desert * (0.95 + 0.35 * broad), 0.0, 1.0));
     colour = mix(colour, taiga, smoothstep(47.0, 56.0, north) * (1.0 - desert));
     colour = mix(colour, tundra, smoothstep(61.0, 69.0, north));
@@ -90,6 +100,8 @@ fn earth(p: vec3<f32>, footprint: f32, octaves: i32, time: f32, sun_up: f32) -> 
     let glow = vec3<f32>(1.0, 0.62, 0.26) * town * 0.05 * (1.0 - 0.85 * cover);
 
     let clear = (1.0 - cover) * (1.0 - is_land) * (1.0 - clamp(white, 0.0, 1.0));
-    let slope = ground.slope * 0.22 * is_land * (1.0 - cover);
+    // Young mountain chains are steep, old plains flat.
+    let chains = smoothstep(0.25, 0.75, ridges(p * 3.1 + 5.0, 3, 0.5, 0.0) - 0.25);
+    let slope = ground.slope * (0.025 + 0.13 * chains) * is_land * (1.0 - cover);
     return Surface(colour, tilted(p, slope), glow, clear, 0.16);
 }

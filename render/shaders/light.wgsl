@@ -48,7 +48,7 @@ fn eclipse(b: u32, at: vec3<f32>) -> vec3<f32> {
         var through = vec3<f32>(uncovered(sun_angle, angle, apart));
         if o.w < 0.0 {
             // It has air: a faint red glow in the umbra.
-            through = max(through, vec3<f32>(0.022, 0.0045, 0.0012) * (0.35 + 0.65 * smoothstep(0.0, 1.0, apart / angle)));
+            through = max(through, vec3<f32>(0.115, 0.024, 0.0065) * (0.35 + 0.65 * smoothstep(0.0, 1.0, apart / angle)));
         }
         left *= through;
     }

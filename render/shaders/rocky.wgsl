@@ -43,37 +43,41 @@ fn maria(p: vec3<f32>) -> f32 {
         vec3<f32>(-1.3, 87.0, 5.5), vec3<f32>(13.0, 86.0, 5.0), vec3<f32>(27.3, 148.0, 4.5),
         vec3<f32>(-33.7, 163.5, 4.0), vec3<f32>(-2.0, -38.0, 9.0),
     );
-    let bend = 0.055 * vec3<f32>(noise(p * 6.0), noise(p * 6.0 + 5.0), noise(p * 6.0 + 9.0))
-        + 0.022 * vec3<f32>(noise(p * 17.0), noise(p * 17.0 + 5.0), noise(p * 17.0 + 9.0));
+    let bend = 0.075 * vec3<f32>(noise(p * 6.0), noise(p * 6.0 + 5.0), noise(p * 6.0 + 9.0))
+        + 0.030 * vec3<f32>(noise(p * 17.0), noise(p * 17.0 + 5.0), noise(p * 17.0 + 9.0))
+        + 0.010 * vec3<f32>(noise(p * 41.0), noise(p * 41.0 + 5.0), noise(p * 41.0 + 9.0));
     let q = normalize(p + bend);
     var sea = 0.0;
+    // Added up, so that neighbours flow into one another.
     for (var i = 0; i < 23; i++) {
-        sea = max(sea, patch_at(q, seas[i], 2.2));
+        let apart = 2.0 * asin(min(0.5 * distance(q, place(seas[i].x, seas[i].y)), 1.0)) / radians(seas[i].z);
+        sea += exp(-0.9 * apart * apart);
     }
-    return sea;
+    return smoothstep(0.36, 0.56, sea + 0.10 * noise(p * 9.0 + 2.0) + 0.05 * noise(p * 31.0));
 }
 
 fn moon(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let sea = maria(p);
     let mottled = fractal(p * 5.0, min(octaves, 9), 0.62, footprint * 5.0);
-    var relief = craters(p, 4.0, min(octaves, 10), mix(0.62, 0.16, sea), footprint);
+    var relief = craters(p, 6.6, min(octaves, 13), mix(0.70, 0.13, sea), footprint);
     let ground = rough(p, 22.0, min(octaves, 8), footprint);
-    var albedo = mix(0.30 + 0.055 * mottled, 0.115 + 0.028 * mottled, sea);
+    let broad = fractal(p * 2.3 + 6.0, 4, 0.55, 0.0);
+    var albedo = mix(0.30 + 0.055 * mottled + 0.04 * broad, 0.112 + 0.026 * mottled + 0.022 * broad, sea);
     // The basin at the far side's south is darker.
     albedo *= 1.0 - 0.22 * patch_at(p, vec3<f32>(-53.0, -169.0, 30.0), 9.0);
     let bright = 1.0 * rays(p, -43.3, -11.4, 1.15, 3.0) + 0.75 * rays(p, 9.6, -20.1, 0.36, 7.0)
         + 0.6 * rays(p, 8.1, -38.0, 0.26, 11.0) + 0.8 * rays(p, 23.7, -47.5, 0.2, 13.0) + 0.5 * rays(p, -8.9, 61.0, 0.3, 17.0)
         + 0.55 * rays(p, 16.1, 46.9, 0.22, 19.0) + 0.6 * rays(p, 35.9, 102.8, 0.45, 23.0) + 0.6 * rays(p, 22.0, -163.3, 0.5, 29.0)
         + 0.45 * rays(p, -17.6, -176.0, 0.4, 31.0) + 0.4 * rays(p, 62.0, -50.0, 0.3, 37.0) + 0.5 * rays(p, -56.0, 55.0, 0.35, 41.0);
-    albedo = albedo + 0.17 * bright - 0.5 * relief.height;
+    albedo = albedo + 0.20 * bright - 0.5 * relief.height;
     let tint = mix(vec3<f32>(1.03, 1.0, 0.95), vec3<f32>(0.98, 0.99, 1.02), sea);
-    let slope = relief.slope * 0.75 + ground.slope * mix(0.16, 0.05, sea);
+    let slope = relief.slope * 0.55 + ground.slope * mix(0.085, 0.03, sea);
     return plain(tint * max(albedo, 0.03), tilted(p, slope));
 }
 
 fn mercury(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let mottled = fractal(p * 4.0 + 3.0, min(octaves, 9), 0.6, footprint * 4.0);
-    let relief = craters(p + 7.0, 3.2, min(octaves, 10), 0.62, footprint);
+    let relief = craters(p + 7.0, 3.4, min(octaves, 13), 0.68, footprint);
     let ground = rough(p, 25.0, min(octaves, 7), footprint);
     let plains = smoothstep(0.1, 0.7, fractal(p * 1.9 + 8.0, 4, 0.5, 0.0));
     let bright = rays(p, -31.0, -44.0, 0.8, 3.0) + rays(p, 58.0, 12.0, 1.0, 5.0) + rays(p, -12.0, 120.0, 0.7, 9.0)
@@ -109,7 +113,7 @@ fn mars(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let mottled = fractal(p * 6.0, min(octaves, 10), 0.6, footprint * 6.0);
     let dust = fractal(p * 2.1 + 4.0, 4, 0.5, 0.0);
     basalt = clamp(basalt * (0.8 + 0.5 * mottled) + 0.12 * mottled, 0.0, 1.0);
-    var colour = mix(vec3<f32>(0.46, 0.235, 0.105), vec3<f32>(0.155, 0.092, 0.060), basalt);
+    var colour = mix(vec3<f32>(0.45, 0.200, 0.083), vec3<f32>(0.115, 0.066, 0.045), basalt);
     colour *= 1.0 + 0.16 * dust + 0.14 * mottled;
     // Basins filled with pale dust, the high Tharsis plain, its volcanoes, and the great canyon.
     let pale = max(patch_at(q, vec3<f32>(-42.0, 70.0, 15.0), 4.0), patch_at(q, vec3<f32>(-50.0, -43.0, 7.0), 3.0));
@@ -124,13 +128,14 @@ fn mars(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {
     let canyon = along * (1.0 - smoothstep(0.8, 2.1, abs(latitude - course)));
     colour = mix(colour, vec3<f32>(0.13, 0.065, 0.04), 0.85 * canyon);
     // Caps of ice; the southern one lies beside its pole.
-    let edge = 2.2 * fractal(p * 9.0, min(octaves, 6), 0.55, footprint * 9.0);
+    let edge = 1.5 * fractal(p * 9.0, min(octaves, 6), 0.55, footprint * 9.0);
     let north = smoothstep(79.0, 81.5, latitude + edge);
     let south = patch_at(p, vec3<f32>(-86.0, -40.0, 6.5), 1.2 + 0.4 * abs(edge));
     colour = mix(colour, vec3<f32>(0.86, 0.84, 0.82), max(north, south));
-    let relief = craters(p + 3.0, 5.0, min(octaves, 8), 0.42, footprint);
+    let old = smoothstep(-0.1, 0.35, fractal(p * 1.6 + 2.0, 3, 0.5, 0.0) - 0.7 * p.z);
+    let relief = craters(p + 3.0, 4.4, min(octaves, 11), 0.10 + 0.42 * old, footprint);
     let ground = rough(p, 14.0, min(octaves, 9), footprint);
-    return plain(colour * (1.0 - 1.2 * relief.height), tilted(p, relief.slope * 0.42 + ground.slope * 0.16));
+    return plain(colour * (1.0 - 1.2 * relief.height), tilted(p, relief.slope * 0.40 + ground.slope * (0.045 + 0.05 * old)));
 }
 
 fn pluto(p: vec3<f32>, footprint: f32, octaves: i32) -> Surface {

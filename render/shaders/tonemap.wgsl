@@ -45,7 +45,10 @@ fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> @location(0) v
         for (var i = 0; i < taps; i++) {
             let offset = (vec2<f32>(f32(i), f32(j)) + 0.5) / f32(taps) - 0.5;
             let light = textureSampleLevel(colour, linear, in.uv + offset * step, view, 0.0).rgb;
-            sum += filmic(mix(light, glow, frame.bloom));
+            let lens = light + glow * frame.bloom;
+            // The curve takes away some colour; this gives it back.
+            let grey = dot(lens, vec3<f32>(0.2126, 0.7152, 0.0722));
+            sum += filmic(max(mix(vec3<f32>(grey), lens, 1.22), vec3<f32>(0.0)));
         }
     }
     let mapped = sum / f32(taps * taps);

@@ -3,6 +3,7 @@
 pub mod blackbody;
 pub mod bodies;
 pub mod camera;
+pub mod compare;
 pub mod extract;
 pub mod gpu;
 mod graph;

@@ -11,6 +11,9 @@ use crate::camera::Camera;
 /// One astronomical unit in metres (IAU 2012, resolution B2).
 pub const AU_M: f64 = 149_597_870_700.0;
 
+/// What a white sunlit surface becomes by itself: clouds and ice come near to white, rock stays dark.
+const EXPOSURE: f64 = 1.7;
+
 /// Nominal radius of the Sun (IAU 2015, resolution B3).
 const SUN_RADIUS_M: f64 = 695_700_000.0;
 
@@ -64,7 +67,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { exposure: Exposure::Auto, star_flux: 9.0, bloom: 0.06, octaves: 16, milky_way: true }
+        Self { exposure: Exposure::Auto, star_flux: 20.0, bloom: 0.012, octaves: 16, milky_way: true }
     }
 }
 
@@ -131,7 +134,7 @@ impl Scene {
                     weights += part;
                     sum += part * sunlight(body.position).ln();
                 }
-                (-sum / weights).exp()
+                EXPOSURE * (-sum / weights).exp()
             }
         }
     }

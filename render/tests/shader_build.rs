@@ -43,6 +43,36 @@ fn errors_name_file_and_line() {
     starts(&[("main.wgsl", &main)], "shaders/main.wgsl:1: a.wgsl cannot be read");
 }
 
+/// A shader that samples one texture and asks for its size.
+const SAMPLING: &str = "
+@group(0) @binding(3) var image: texture_2d<f32>;
+@group(0) @binding(4) var one: sampler;
+@group(0) @binding(5) var two: sampler;
+@fragment fn f() -> @location(0) vec4<f32> {
+    let size = vec2<f32>(textureDimensions(image));
+    return textureSampleLevel(image, one, size, 0.0);
+}
+";
+
+#[test]
+fn a_texture_is_bound_together_with_its_sampler() {
+    let words = compile(&[("main.wgsl", SAMPLING)]).unwrap().unwrap();
+    let mut at = 5;
+    let mut opcodes = Vec::new();
+    while at < words.len() {
+        opcodes.push(words[at] & 0xffff);
+        at += (words[at] >> 16) as usize;
+    }
+    assert_eq!(at, words.len());
+    let count = |opcode: u32| opcodes.iter().filter(|o| **o == opcode).count();
+    // OpSampledImage is gone; OpImage takes the bare image back for its size; one sampled type, one load.
+    assert_eq!([count(86), count(100), count(27), count(61)], [0, 1, 1, 1]);
+    let twice = SAMPLING
+        .replace("image, one, size, 0.0)", "image, one, size, 0.0) + textureSampleLevel(image, two, size, 0.0)");
+    let why = compile(&[("main.wgsl", &twice)]).unwrap_err();
+    assert!(why.contains("two samplers"), "{why}");
+}
+
 #[test]
 fn every_shader_of_the_crate_can_be_assembled() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");

@@ -181,3 +181,54 @@ fn queue_family(device: &Arc<PhysicalDevice>, choice: Choice) -> Result<u32, Str
 fn has(device: &Arc<PhysicalDevice>, format: Format, features: FormatFeatures) -> bool {
     device.format_properties(format).is_ok_and(|p| p.optimal_tiling_features.contains(features))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vulkano::buffer::{Buffer, BufferCreateInfo, BufferUsage};
+    use vulkano::command_buffer::{
+        CommandBufferBeginInfo, CommandBufferLevel, CommandBufferUsage, RecordingCommandBuffer,
+    };
+    use vulkano::image::sampler::{Sampler, SamplerCreateInfo};
+    use vulkano::memory::allocator::AllocationCreateInfo;
+
+    fn validated() -> Gpu {
+        Gpu::open(GpuOptions { choice: Choice::Software, validation: true }).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn a_wrong_call_is_caught() {
+        let gpu = validated();
+        assert_eq!(gpu.messages(), Vec::<String>::new());
+        let wrong = SamplerCreateInfo { lod: 2.0..=1.0, ..SamplerCreateInfo::default() };
+        #[expect(unsafe_code, reason = "the call is wrong on purpose: an upper limit below the lower one")]
+        let sampler = unsafe { Sampler::new_unchecked(gpu.device.clone(), wrong) };
+        drop(sampler);
+        let messages = gpu.messages();
+        assert!(messages.iter().any(|m| m.contains("VUID-VkSamplerCreateInfo-maxLod")), "{messages:?}");
+        assert!(gpu.messages().is_empty(), "each is told once");
+    }
+
+    #[test]
+    fn a_missing_barrier_is_caught() {
+        let gpu = validated();
+        let info = BufferCreateInfo { usage: BufferUsage::TRANSFER_DST, ..BufferCreateInfo::default() };
+        let buffer = Buffer::new_slice::<u32>(gpu.memory.clone(), info, AllocationCreateInfo::default(), 64).unwrap();
+        let begin = CommandBufferBeginInfo { usage: CommandBufferUsage::OneTimeSubmit, ..Default::default() };
+        let family = gpu.queue.queue_family_index();
+        let mut commands =
+            RecordingCommandBuffer::new(gpu.commands.clone(), family, CommandBufferLevel::Primary, begin).unwrap();
+        #[expect(unsafe_code, reason = "two writes without a barrier between them, wrong on purpose and never run")]
+        unsafe {
+            commands.fill_buffer(&buffer, 1).unwrap().fill_buffer(&buffer, 2).unwrap();
+        }
+        let messages = gpu.messages();
+        assert!(messages.iter().any(|m| m.contains("SYNC-HAZARD-WRITE")), "{messages:?}");
+    }
+
+    #[test]
+    fn the_best_device_draws_too() {
+        let gpu = Gpu::open(GpuOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+        assert!(!gpu.name().is_empty() && gpu.size_max() >= 4096);
+    }
+}

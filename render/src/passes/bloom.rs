@@ -38,8 +38,7 @@ impl Bloom {
         sampler: &Arc<Sampler>,
     ) -> Result<(), GpuError> {
         let mut step = |pass: &Pass, from: &Arc<ImageView>, into: &Arc<ImageView>, clear: bool| {
-            let writes =
-                [WriteDescriptorSet::image_view(0, from.clone()), WriteDescriptorSet::sampler(1, sampler.clone())];
+            let writes = [WriteDescriptorSet::image_view_sampler(0, from.clone(), sampler.clone())];
             to.onto(into, None, clear)?;
             to.draw(pass, pass.bind(gpu, writes)?, 3, 1)?;
             to.end()

@@ -98,8 +98,7 @@ impl Bodies {
             [
                 WriteDescriptorSet::buffer(0, frame.clone()),
                 WriteDescriptorSet::buffer(1, bodies.clone()),
-                WriteDescriptorSet::image_view(2, self.land.clone()),
-                WriteDescriptorSet::sampler(3, sampler.clone()),
+                WriteDescriptorSet::image_view_sampler(2, self.land.clone(), sampler.clone()),
             ],
         )?;
         to.draw(&self.pass, set, 6, count)
@@ -202,7 +201,7 @@ fn light(scene: &Scene, body: &Body, exposure: f64) -> [f32; 4] {
     let brightness = if body.look == Look::Sun {
         // As an eye squints: the nearer, the dimmer, until the surface can be looked at.
         let wide = 2.0 * body.radius_m / body.position.minus(scene.camera.position).length().max(body.radius_m);
-        let most = 10f64.powf(2.6 - 2.5 * smooth([0.01, 0.6], wide));
+        let most = 10f64.powf(2.6 - 2.8 * smooth([0.005, 0.3], wide));
         (SUN_SURFACE * exposure).min(most)
     } else {
         let distance_m = body.position.minus(scene.light.position).length().max(1.0);

@@ -37,9 +37,8 @@ impl ToneMap {
             gpu,
             [
                 WriteDescriptorSet::buffer(0, frame.clone()),
-                WriteDescriptorSet::image_view(1, colour.clone()),
-                WriteDescriptorSet::image_view(2, bloom.clone()),
-                WriteDescriptorSet::sampler(3, sampler.clone()),
+                WriteDescriptorSet::image_view_sampler(1, colour.clone(), sampler.clone()),
+                WriteDescriptorSet::image_view_sampler(2, bloom.clone(), sampler.clone()),
             ],
         )?;
         to.draw(&self.pass, set, 3, 1)

@@ -1,0 +1,163 @@
+//! Pictures that must go on looking as they do: drawn by the software device and compared with those in
+//! `fixtures/pictures` as an eye compares.
+//!
+//! Pins: the look of bodies, rings, shadows, air and sky, through tone mapping. It catches a changed shader, exposure or
+//! order of passes. Mint anew only on purpose, after looking at the result:
+//! `SPACETIME_WRITE_PICTURES=1 cargo test -p render --test golden_pictures`. On failure the picture found and its
+//! differences lie in the folder that the message names.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{camera, renderer, validated};
+use glam::DVec3;
+use render::bodies::Look;
+use render::compare::compare;
+use render::scene::Body;
+use render::{Camera, Picture, Scene};
+
+const SIZE: [u32; 2] = [640, 360];
+/// Share of pixels that may look different: other versions of the software device round differently.
+const SHARE_MAX: f64 = 0.003;
+
+fn scene(jd_tdb: f64, vertical_deg: f64) -> Scene {
+    Scene::solar_system(jd_tdb, camera(vertical_deg, SIZE)).unwrap()
+}
+
+fn body(scene: &Scene, look: Look) -> Body {
+    *scene.find(look).unwrap()
+}
+
+/// From one body to another, metres.
+fn between(scene: &Scene, from: Look, to: Look) -> DVec3 {
+    body(scene, to).position.minus(body(scene, from).position)
+}
+
+/// Puts the camera at `from_m` from a body's centre and lets it look at `at_m` from there.
+fn look_from(scene: &mut Scene, look: Look, from_m: DVec3, at_m: DVec3, up: DVec3) {
+    scene.camera.position = body(scene, look).position.plus(from_m);
+    scene.camera.icrf_from_camera = Camera::looking(at_m - from_m, up);
+}
+
+/// Compares with the fixture of that name, or writes it where that is asked for.
+fn check(name: &str, scene: &Scene) {
+    validated(|gpu| {
+        let found = renderer(gpu, SIZE, 1).pictures(scene).unwrap().remove(0);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/pictures").join(format!("{name}.png"));
+        if std::env::var_os("SPACETIME_WRITE_PICTURES").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            found.save(&path).unwrap();
+        }
+        let expected = Picture::load(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let difference = compare(&expected, &found).expect("pictures of one size");
+        let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        if difference.share > SHARE_MAX {
+            found.save(&out.join(format!("{name}.found.png"))).unwrap();
+            difference.picture.save(&out.join(format!("{name}.difference.png"))).unwrap();
+        }
+        let (share, worst) = (difference.share * 100.0, difference.worst);
+        assert!(
+            difference.share <= SHARE_MAX,
+            "{name}: {share:.2} % of pixels differ, by up to {worst}; see {}",
+            out.display()
+        );
+    });
+}
+
+#[test]
+fn golden_earthrise() {
+    // From low over the Moon's sunlit limb, at first quarter.
+    let mut scene = scene(2_451_557.4, 24.0);
+    let earth = between(&scene, Look::Moon, Look::Earth).normalize();
+    let sun = between(&scene, Look::Moon, Look::Sun).normalize();
+    let radius = body(&scene, Look::Moon).radius_m;
+    // Across the way to the Earth.
+    let side = (sun - earth * sun.dot(earth)).normalize();
+    // The Sun is low there, so that the ground has shadows.
+    let up = side * 0.3 + earth.cross(side) * 0.954;
+    let from = (up * 0.98 - earth * 0.16).normalize() * radius * 1.035;
+    look_from(&mut scene, Look::Moon, from, from + earth * 1e8 - up * 1.1e7, up);
+    check("earthrise", &scene);
+}
+
+#[test]
+fn golden_earth_and_moon() {
+    let mut scene = scene(2_451_559.4, 15.0);
+    let earth = between(&scene, Look::Moon, Look::Earth);
+    let sun = between(&scene, Look::Moon, Look::Sun).normalize();
+    let toward = earth.normalize();
+    let side = (sun - toward * sun.dot(toward)).normalize();
+    // From the Sun's side and behind the Moon, the Earth beside it.
+    let from = side * 5.0e6 - toward * 2.4e7;
+    look_from(&mut scene, Look::Moon, from, side * 2.6e6, DVec3::Z);
+    check("earth_and_moon", &scene);
+}
+
+#[test]
+fn golden_saturn() {
+    let mut scene = scene(2_453_000.0, 22.0);
+    let saturn = body(&scene, Look::Saturn);
+    let pole = saturn.icrf_from_body * DVec3::Z;
+    let sun = between(&scene, Look::Saturn, Look::Sun).normalize();
+    let side = pole.cross(sun).normalize();
+    // The south was lit then.
+    let from = (sun * 0.72 + side * 0.62 - pole * 0.30).normalize() * 7.4e8;
+    look_from(&mut scene, Look::Saturn, from, DVec3::ZERO, pole + side * 0.25);
+    check("saturn", &scene);
+}
+
+#[test]
+fn golden_shadow_of_the_moon_on_the_earth() {
+    // The total eclipse of 21 August 2017, at its greatest (18:25:32 UT).
+    let mut scene = scene(2_457_987.268_6, 40.0);
+    let sun = between(&scene, Look::Earth, Look::Sun).normalize();
+    let moon = between(&scene, Look::Earth, Look::Moon);
+    // From beside the line from Sun to Moon, so that the Moon is not in the way.
+    let from = (sun + moon.cross(sun).normalize() * 0.2 + DVec3::Z * 0.1).normalize() * 2.1e7;
+    look_from(&mut scene, Look::Earth, from, DVec3::ZERO, DVec3::Z);
+    check("shadow_of_the_moon", &scene);
+}
+
+#[test]
+fn golden_total_eclipse_of_the_sun() {
+    // The same eclipse from within the umbra, above the air.
+    let mut scene = scene(2_457_987.268_6, 2.6);
+    let axis = between(&scene, Look::Sun, Look::Moon).normalize();
+    let moon = between(&scene, Look::Earth, Look::Moon);
+    // Where the axis of the shadow is nearest to the Earth's centre; then back toward the Moon, out of the Earth.
+    let nearest = moon - axis * moon.dot(axis);
+    look_from(&mut scene, Look::Earth, nearest - axis * 6.6e6, moon, DVec3::Z);
+    check("total_eclipse", &scene);
+}
+
+#[test]
+fn golden_eclipse_of_the_moon() {
+    // In the middle of the total eclipse of 21 January 2000 (4:44 UT), and an hour and a half before.
+    let mut scene = scene(2_451_564.637, 0.9);
+    let moon = between(&scene, Look::Earth, Look::Moon);
+    look_from(&mut scene, Look::Earth, moon.normalize() * 7e6, moon, DVec3::Z);
+    check("eclipse_of_the_moon", &scene);
+}
+
+#[test]
+fn golden_jupiter() {
+    let mut scene = scene(2_451_545.0, 30.0);
+    let jupiter = body(&scene, Look::Jupiter);
+    let sun = between(&scene, Look::Jupiter, Look::Sun).normalize();
+    let pole = jupiter.icrf_from_body * DVec3::Z;
+    let from = (sun + pole.cross(sun) * 0.7).normalize() * 2.9e8;
+    look_from(&mut scene, Look::Jupiter, from, DVec3::ZERO, pole);
+    check("jupiter", &scene);
+}
+
+#[test]
+fn golden_milky_way() {
+    let mut scene = scene(2_451_545.0, 75.0);
+    let earth = body(&scene, Look::Earth);
+    scene.camera.position = earth.position.plus(DVec3::Z * 3e8);
+    // Toward the galaxy's centre: Scorpius and Sagittarius.
+    scene.camera.icrf_from_camera = Camera::looking(DVec3::new(-0.20, -0.86, -0.46), DVec3::Z);
+    scene.bodies.retain(|body| body.look != Look::Sun);
+    check("milky_way", &scene);
+}
