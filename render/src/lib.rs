@@ -2,4 +2,5 @@
 
 pub mod blackbody;
 pub mod models;
+pub mod relativity;
 pub mod sky;
