@@ -184,11 +184,11 @@ mod tests {
     #[test]
     fn aberration_is_that_of_the_textbook() {
         // Rindler 4.3: tan(a'/2) = sqrt((1-b)/(1+b)) tan(a/2), the angle from the direction of flight.
-        for b in [0.1, 0.5, 0.9, 0.999] {
+        for b in [0.1, 0.5, 0.9, 0.999f64] {
             for degrees in [1.0, 45.0, 90.0, 135.0, 179.0f64] {
                 let angle = degrees.to_radians();
                 let seen = aberrated(DVec3::new(angle.cos(), angle.sin(), 0.0), DVec3::X * b);
-                let expected = 2.0 * (((1.0 - b) / (1.0 + b) as f64).sqrt() * (angle / 2.0).tan()).atan();
+                let expected = 2.0 * (((1.0 - b) / (1.0 + b)).sqrt() * (angle / 2.0).tan()).atan();
                 assert!(near(seen.y.atan2(seen.x), expected, 1e-9), "{b} {degrees}");
             }
         }
