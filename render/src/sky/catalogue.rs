@@ -7,6 +7,7 @@ use core::f64::consts::{FRAC_PI_2, TAU};
 
 use glam::DVec3;
 
+use super::u32_at;
 use crate::blackbody;
 
 /// The catalogue that comes with the program: 117,955 stars of the Hipparcos catalogue and two more.
@@ -167,9 +168,4 @@ fn star(record: &[u8]) -> Result<Star, &'static str> {
         hp_magnitude: f32::from(i16_at(12)) / 1000.0,
         colour_index: (colour != UNKNOWN_COLOUR).then(|| (f64::from(colour) * 0.001 - 1.0) as f32),
     })
-}
-
-/// Little-endian number at `at`, which the caller knows to lie inside.
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
