@@ -1,0 +1,4 @@
+//! x
+pub mod colour;
+pub mod format;
+pub mod paint;
