@@ -35,7 +35,7 @@ fn check(name: &str, expected_area: f32, expected_centre: Option<Vec2>, paint: i
     let (found, centre) = area(&draw(paint));
     assert!((found - expected_area).abs() < 0.012 * expected_area, "{name}: area {found}, not {expected_area}");
     if let Some(expected) = expected_centre {
-        assert!(centre.distance(expected) < 0.1, "{name}: centre {centre}, not {expected}");
+        assert!(centre.distance(expected) < 0.25, "{name}: centre {centre}, not {expected}");
     }
 }
 

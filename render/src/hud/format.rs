@@ -13,7 +13,7 @@ pub const LIGHT_M_S: f64 = 299_792_458.0;
 pub const STANDARD_GRAVITY_M_S2: f64 = 9.80665;
 
 /// Characters of every number that this module writes, blanks as wide as digits included.
-pub const WIDTH: usize = 9;
+pub const WIDTH: usize = 10;
 
 const DAY_S: f64 = 86_400.0;
 const YEAR_S: f64 = 31_557_600.0;
@@ -23,16 +23,22 @@ const MINUS: char = '\u{2212}';
 /// Between groups of three digits.
 const THIN: char = '\u{2009}';
 
-/// A short text that needs no allocation; what does not fit is cut off.
+/// A text of at most `N` bytes (255 at most) that needs no allocation; what does not fit is cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Short {
-    bytes: [u8; 63],
+pub struct Inline<const N: usize> {
+    bytes: [u8; N],
     length: u8,
 }
 
-impl Short {
+/// A number, a name.
+pub type Short = Inline<63>;
+
+impl<const N: usize> Inline<N> {
     /// Nothing.
-    pub const EMPTY: Self = Self { bytes: [0; 63], length: 0 };
+    pub const EMPTY: Self = {
+        assert!(N <= 255, "its length is kept in a byte");
+        Self { bytes: [0; N], length: 0 }
+    };
 
     /// What `arguments` write, as far as it fits.
     #[must_use]
@@ -57,7 +63,7 @@ impl Short {
     }
 }
 
-impl Write for Short {
+impl<const N: usize> Write for Inline<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let from = usize::from(self.length);
         let room = self.bytes.len() - from;
@@ -76,10 +82,10 @@ impl Write for Short {
     }
 }
 
-impl From<&str> for Short {
+impl<const N: usize> From<&str> for Inline<N> {
     fn from(text: &str) -> Self {
         let mut short = Self::EMPTY;
-        let mut length = text.len().min(short.bytes.len());
+        let mut length = text.len().min(N);
         while !text.is_char_boundary(length) {
             length -= 1;
         }
@@ -89,13 +95,13 @@ impl From<&str> for Short {
     }
 }
 
-impl Default for Short {
+impl<const N: usize> Default for Inline<N> {
     fn default() -> Self {
         Self::EMPTY
     }
 }
 
-impl fmt::Debug for Short {
+impl<const N: usize> fmt::Debug for Inline<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
@@ -146,7 +152,7 @@ pub fn share_of_c(share: f64) -> Short {
     let sign = if share < 0.0 { "\u{2212}" } else { "" };
     if !share.is_finite() {
         padded(&no_number(share))
-    } else if size == 0.0 {
+    } else if size < 9.995e-10 {
         padded(&Short::of(format_args!("{:.6}", 0.0)))
     } else if size < 9.995e-5 {
         padded(&Short::of(format_args!("{sign}{}", exponent(size, 2))))
@@ -160,7 +166,9 @@ pub fn share_of_c(share: f64) -> Short {
         };
         padded(&Short::of(format_args!("{sign}{}", number.as_str())))
     } else {
-        padded(&Short::of(format_args!("{sign}1\u{2212}{}", exponent(1.0 - size, if sign.is_empty() { 1 } else { 0 }))))
+        // As many digits as the width allows.
+        let digits = if sign.is_empty() && 1.0 - size >= 1e-9 { 1 } else { 0 };
+        padded(&Short::of(format_args!("{sign}1\u{2212}{}", exponent(1.0 - size, digits))))
     }
 }
 
@@ -382,8 +390,17 @@ struct Exponent {
 impl fmt::Display for Exponent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = Short::of(format_args!("{:.*e}", self.decimals, self.value));
-        for character in text.as_str().chars() {
-            f.write_char(if character == '-' { MINUS } else { character })?;
+        let (mantissa, power) = text.as_str().split_once('e').unwrap_or((text.as_str(), ""));
+        let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |digits| ("\u{2212}", digits));
+        write!(f, "{sign}{digits}\u{d7}10")?;
+        for character in power.chars() {
+            f.write_char(match character {
+                '-' => '\u{207b}',
+                '1' => '\u{b9}',
+                '2' => '\u{b2}',
+                '3' => '\u{b3}',
+                digit => char::from_u32(0x2070 + digit.to_digit(10).unwrap_or(0)).unwrap_or(digit),
+            })?;
         }
         Ok(())
     }
@@ -417,6 +434,12 @@ mod tests {
 
     /// As it is read: without blanks, with plain signs.
     fn plain(text: &str) -> String {
+        let raised = |c: char| {
+            "\u{2070}\u{b9}\u{b2}\u{b3}\u{2074}\u{2075}\u{2076}\u{2077}\u{2078}\u{2079}".chars().position(|r| r == c)
+        };
+        let power =
+            |c: char| raised(c).map_or(if c == '\u{207b}' { '-' } else { c }, |digit| char::from(b'0' + digit as u8));
+        let text: String = text.replace("\u{d7}10", "e").chars().map(power).collect();
         text.trim_start_matches(BLANK).replace(MINUS, "-").replace([THIN, BLANK], " ")
     }
 
@@ -478,11 +501,13 @@ mod tests {
     fn shares_of_c() {
         for (share, expected) in [
             (0.0, "0.000000"),
+            (-1e-12, "0.000000"),
+            (1e-9, "1.00e-9"),
             (2.6369e-5, "2.64e-5"),
             (1.5e-4, "0.000150"),
             (0.5, "0.500000"),
             (0.999_999_6, "1-4.0e-7"),
-            (1.0 - 2.0_f64.powi(-52), "1-2.2e-16"),
+            (1.0 - 2.0_f64.powi(-52), "1-2e-16"),
             (1.0, "1.000"),
             (-2.0, "-2.000"),
             (1e300, "1.0e300"),

@@ -1,8 +1,6 @@
 //! Draws an overlay on the processor, by the rules that `render::hud::paint` states and nothing else. For tests and
 //! examples; must never be faster than it is plain.
 
-use std::path::Path;
-
 use glam::{DVec2, Vec3, Vec4, vec2};
 use render::hud::paint::{BOX, GLYPH, Overlay, STRIP, Vertex};
 use render::text::Atlas;
@@ -63,29 +61,6 @@ impl Canvas {
                 *pixel = covered.truncate() + *pixel * (1.0 - covered.w);
             }
         }
-    }
-
-    /// The picture as it is stored: 8-bit sRGB.
-    pub fn srgb(&self) -> Vec<u8> {
-        let encode = |value: f32| {
-            let value = value.clamp(0.0, 1.0);
-            let value = if value <= 0.003_130_8 { value * 12.92 } else { 1.055 * value.powf(1.0 / 2.4) - 0.055 };
-            (value * 255.0).round() as u8
-        };
-        self.pixels.iter().flat_map(|pixel| pixel.to_array().map(encode)).collect()
-    }
-
-    /// Writes a PNG.
-    pub fn save(&self, path: &Path) -> std::io::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let file = std::io::BufWriter::new(std::fs::File::create(path)?);
-        let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.write_header()?.write_image_data(&self.srgb())?;
-        Ok(())
     }
 }
 
