@@ -12,7 +12,7 @@ use raster::Canvas;
 use render::hud::colour::{Colour, Palette};
 use render::hud::layout::{Part, View};
 use render::hud::menu::{Item, Menu, Timeline, TimelineMark, Value};
-use render::hud::paint::{GLYPH, Overlay, Rect};
+use render::hud::paint::{GLYPH, Overlay, Rect, STRIP};
 use render::hud::values::HudValues;
 use render::hud::{Front, paint};
 use render::text::Text;
@@ -200,6 +200,38 @@ fn a_target_is_marked_where_it_is_seen() {
 }
 
 #[test]
+fn an_arrow_points_to_what_is_out_of_sight() {
+    let palette = Palette::default();
+    let red = (palette.accent.red * 65_535.0).round() as u16;
+    for view in views() {
+        let middle = view.project(glam::DVec3::X).expect("straight ahead is seen");
+        for (direction, side) in [
+            (glam::DVec3::new(0.1, 5.0, 0.0), vec2(-1.0, 0.0)),
+            (glam::DVec3::new(-1.0, -5.0, 0.0), vec2(1.0, 0.0)),
+            (glam::DVec3::new(-9.0, 0.0, 1.0), vec2(0.0, -1.0)),
+            (glam::DVec3::new(-9.0, 0.0, -1.0), vec2(0.0, 1.0)),
+            (glam::DVec3::new(0.0, 3.0, 3.0), vec2(-1.0, -1.0)),
+        ] {
+            let mut values = HudValues { target: sample::orbit().target, ..HudValues::default() };
+            // The nose is behind, so that its mark is not in the way.
+            values.camera_from_ship = glam::DQuat::from_rotation_z(3.0);
+            values.target.as_mut().expect("the sample has one").direction = direction;
+            let overlay = painted(&Front { values: Some(&values), ..Front::default() }, &view).0;
+            let arrow = overlay.vertices.iter().filter(|v| v.kind == STRIP && v.colour[0] == red);
+            let corners: Vec<glam::Vec2> = arrow.map(|v| v.position.into()).collect();
+            assert_eq!(corners.len(), 3, "one triangle in {:?}", view.size);
+            let at = (corners[0] + corners[1] + corners[2]) / 3.0 - middle;
+            // In the smallest pictures the ball begins right below the middle.
+            let small = view.size.y < 600.0 && side.y > 0.0;
+            assert!(at.dot(side) > 20.0 || small, "{direction}: {at} in {:?}", view.size);
+            // The sharp corner, the furthest from the others, is in front.
+            let tip = corners.iter().map(|corner| (*corner - middle - at).dot(side)).fold(0.0, f32::max);
+            assert!(tip > 5.0, "{direction} in {:?}", view.size);
+        }
+    }
+}
+
+#[test]
 fn a_menu_shows_the_chosen_line_however_long_it_is() {
     let items: Vec<Item<'_>> = (0..100).map(|_| Item { label: "Line", value: Value::None, enabled: true }).collect();
     let palette = Palette::default();
@@ -211,7 +243,7 @@ fn a_menu_shows_the_chosen_line_however_long_it_is() {
             let chosen =
                 letters(&overlay).iter().filter(|letter| (letter.colour.red - palette.accent.red).abs() < 1e-3).count();
             assert_eq!(chosen, "Line".len(), "line {selected} in {:?}", view.size);
-            check_places(&front, &view);
+            check_places(&Front { toast: Some("Saved"), ..front }, &view);
         }
     }
 }

@@ -156,7 +156,7 @@ pub fn share_of_c(share: f64) -> Short {
         padded(&Short::of(format_args!("{:.6}", 0.0)))
     } else if size < 9.995e-5 {
         padded(&Short::of(format_args!("{sign}{}", exponent(size, 2))))
-    } else if size < 0.999_999_5 || size >= 1.0 {
+    } else if !(0.999_999_5..1.0).contains(&size) {
         // Beyond that of light only where a world's own light is slower than its ships.
         let digits = if size < 1.0 { 6 } else { 3 };
         let number = if size < 1e3 {
@@ -603,7 +603,8 @@ mod tests {
         let long = "\u{221e}".repeat(30);
         assert_eq!(Short::from(long.as_str()).as_str(), "\u{221e}".repeat(21));
         let mut text = Short::from("x");
-        let _ = write!(text, "{long}{}", "more");
+        let more = "more";
+        let _ = write!(text, "{long}{more}");
         assert!(text.as_str().starts_with("x\u{221e}") && !text.as_str().contains("more"));
         assert_eq!(text.as_str().len(), 63);
     }

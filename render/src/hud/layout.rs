@@ -132,7 +132,7 @@ impl Layout {
         let wide = room.x >= 4.0 * PANEL_WIDTH + 4.0 * GAP + NAVBALL.x;
         let mut layout = Self { rects: [None; Part::ALL.len()] };
         for part in Part::ALL.into_iter().filter(|part| shown(*part)) {
-            let (min, size) = place(part, room, foot, wide);
+            let (min, size) = place(part, room, foot, shown(Part::Warnings), wide);
             let corner = (view.safe.min + min * unit).round();
             let rect = Rect { min: corner, max: corner + (size * unit).floor() };
             let free = layout.rects.iter().flatten().all(|other| !other.overlaps(rect));
@@ -151,7 +151,7 @@ impl Layout {
 const NAVBALL: Vec2 = vec2(188.0, 208.0);
 
 /// Upper left corner and size of a part in a room, all in units from the room's corner.
-fn place(part: Part, room: Vec2, foot: f32, wide: bool) -> (Vec2, Vec2) {
+fn place(part: Part, room: Vec2, foot: f32, warnings: bool, wide: bool) -> (Vec2, Vec2) {
     let panel = vec2(PANEL_WIDTH, PANEL_HEIGHT);
     let bottom = room.y - foot;
     let (right, middle) = (room.x - PANEL_WIDTH, room.x / 2.0);
@@ -180,11 +180,16 @@ fn place(part: Part, room: Vec2, foot: f32, wide: bool) -> (Vec2, Vec2) {
             let above = if wide { above } else { above.min(high - GAP) };
             centred(above - SUBTITLE_HEIGHT, room.x.min(560.0), SUBTITLE_HEIGHT)
         }
-        Part::Toast => centred(WARNINGS_HEIGHT + GAP, room.x.min(if wide { 420.0 } else { between }), 30.0),
+        Part::Toast => {
+            let top = if warnings { WARNINGS_HEIGHT + GAP } else { 0.0 };
+            centred(top, room.x.min(if wide { 420.0 } else { between }), TOAST_HEIGHT)
+        }
     }
 }
 
 const WARNINGS_HEIGHT: f32 = 94.0;
+/// Height of a short message in units; without instruments it stands at the top.
+pub(super) const TOAST_HEIGHT: f32 = 30.0;
 const SUBTITLE_HEIGHT: f32 = 72.0;
 
 fn index(part: Part) -> usize {

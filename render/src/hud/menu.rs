@@ -2,6 +2,7 @@
 
 use glam::{Vec2, vec2};
 
+use super::layout::TOAST_HEIGHT;
 use super::paint::{Align, Ink, Rect};
 use super::painter::{Painter, Size};
 use crate::text::Weight;
@@ -86,7 +87,8 @@ pub(super) fn paint_menu(painter: &mut Painter<'_>, menu: &Menu<'_>) {
     let safe = painter.view.safe;
     let foot = if menu.help.is_empty() { 12.0 } else { FOOT };
     let row = painter.px(ROW).floor().max(1.0);
-    let room = safe.size().y - painter.px(TITLE + foot);
+    // A message above it has room too.
+    let room = safe.size().y - painter.px(2.0 * (TOAST_HEIGHT + 6.0) + TITLE + foot);
     let shown = ((room / row).floor() as usize).clamp(1, menu.items.len().max(1));
     let selected = menu.selected.min(menu.items.len().saturating_sub(1));
     // The selected one stands in the middle of the list, as far as the list's ends allow.

@@ -9,6 +9,7 @@ use super::colour::Colour;
 use super::format;
 use super::paint::{Align, Ink, Rect};
 use super::painter::{Painter, Size};
+use super::scene_marks::HALO;
 use super::values::Attitude;
 use crate::text::Weight;
 
@@ -89,7 +90,7 @@ fn parallels(painter: &mut Painter<'_>, ball: &Ball, axes: [Vec3; 3]) {
             _ => (thin, 0.2),
         };
         let circle = |angle: f32| up * sine + (north * angle.cos() + west * angle.sin()) * cosine;
-        curve(painter, ball, circle, TAU, width, colour.alpha(alpha));
+        curve(painter, ball, (TAU, 16 + (32.0 * cosine) as usize), width, colour.alpha(alpha), circle);
     }
     for step in 0..12 {
         let angle = TAU * step as f32 / 12.0;
@@ -98,22 +99,30 @@ fn parallels(painter: &mut Painter<'_>, ball: &Ball, axes: [Vec3; 3]) {
         // From 75 degrees down to 75 up, so that the poles stay open.
         let most = 75f32.to_radians();
         let meridian = |part: f32| way * (part - most).cos() + up * (part - most).sin();
-        curve(painter, ball, meridian, 2.0 * most, thin, colour.alpha(alpha));
+        curve(painter, ball, (2.0 * most, 20), thin, colour.alpha(alpha), meridian);
     }
 }
 
-/// The part of a curve on the ball that faces the eye.
-fn curve(painter: &mut Painter<'_>, ball: &Ball, point: impl Fn(f32) -> Vec3, length: f32, width: f32, colour: Colour) {
-    const PIECES: usize = 48;
-    let mut points = [Vec2::ZERO; PIECES + 1];
+/// The part of a curve on the ball that faces the eye; so long, in so many pieces.
+fn curve(
+    painter: &mut Painter<'_>,
+    ball: &Ball,
+    (length, pieces): (f32, usize),
+    width: f32,
+    colour: Colour,
+    point: impl Fn(f32) -> Vec3,
+) {
+    const MOST: usize = 48;
+    let mut points = [Vec2::ZERO; MOST + 1];
+    let pieces = pieces.min(MOST);
     let mut count = 0;
-    for i in 0..=PIECES {
-        let at = point(length * i as f32 / PIECES as f32);
+    for i in 0..=pieces {
+        let at = point(length * i as f32 / pieces as f32);
         if at.x > 0.02 {
             points[count] = ball.at(at);
             count += 1;
         }
-        if (at.x <= 0.02 || i == PIECES) && count > 0 {
+        if (at.x <= 0.02 || i == pieces) && count > 0 {
             painter.overlay.polyline(&points[..count], width, colour);
             count = 0;
         }
@@ -184,12 +193,17 @@ fn frame(painter: &mut Painter<'_>, ball: &Ball) {
     painter.overlay.disc(ball.centre, painter.px(2.2), accent);
 }
 
+/// Radians from north over east, and above the horizon, of a direction in the horizon's axes (north, west, up).
+fn heading_and_pitch(direction: DVec3) -> [f64; 2] {
+    let flat = direction.x.hypot(direction.y);
+    let heading = if flat > 1e-9 { (-direction.y).atan2(direction.x) } else { 0.0 };
+    [heading, direction.z.atan2(flat)]
+}
+
 /// Heading on a plate above the ball, pitch to its right.
 fn readings(painter: &mut Painter<'_>, rect: Rect, ball: &Ball, forward: DVec3) {
-    let flat = forward.x.hypot(forward.y);
-    let pitch = format::degrees(forward.z.atan2(flat));
-    // Axes are north, west, up, and a heading runs from north over east.
-    let heading = if flat > 1e-9 { format::heading((-forward.y).atan2(forward.x)) } else { format::heading(0.0) };
+    let [heading, pitch] = heading_and_pitch(forward);
+    let (heading, pitch) = (format::heading(heading), format::degrees(pitch));
     let half = vec2(painter.px(52.0), painter.px(11.0)).round();
     let plate = Rect::around(vec2(ball.centre.x, rect.min.y + half.y).round(), half);
     painter.plate(plate);
@@ -245,8 +259,8 @@ pub(super) enum Mark {
 /// Draws a mark of a radius in pixels, dark around it so that it is seen on anything.
 pub(super) fn draw_mark(painter: &mut Painter<'_>, mark: Mark, at: Vec2, size: f32, colour: Colour) {
     let width = painter.hair(1.75);
-    let dark = painter.palette.plate.alpha(0.55 * colour.alpha);
-    for (width, colour) in [(width + 2.0, dark), (width, colour)] {
+    let dark = painter.palette.plate.alpha(HALO * colour.alpha);
+    for (width, colour) in [(width + painter.px(2.5).max(2.0), dark), (width, colour)] {
         let overlay = &mut *painter.overlay;
         let mut spoke = |degrees: f32, from: f32, to: f32| {
             let way = Vec2::from_angle(degrees.to_radians()) * size;
@@ -281,5 +295,86 @@ pub(super) fn draw_mark(painter: &mut Painter<'_>, mark: Mark, at: Vec2, size: f
                 overlay.disc(at, width * 0.7, colour);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hud::colour::Palette;
+    use crate::hud::layout::View;
+    use crate::hud::paint::Overlay;
+    use crate::text::Text;
+    use glam::DQuat;
+
+    #[test]
+    fn headings_run_from_north_over_east() {
+        for (turn, heading, pitch) in [
+            (DQuat::IDENTITY, 0.0, 0.0),
+            // Turned to the left, from north to west.
+            (DQuat::from_rotation_z(90f64.to_radians()), -90.0, 0.0),
+            (DQuat::from_rotation_z(-45f64.to_radians()), 45.0, 0.0),
+            // The nose goes up when the ship turns about its left backwards.
+            (DQuat::from_rotation_y(-30f64.to_radians()), 0.0, 30.0),
+            (DQuat::from_rotation_y(-90f64.to_radians()), 0.0, 90.0),
+        ] {
+            let found = heading_and_pitch(turn * DVec3::X).map(f64::to_degrees);
+            assert!((found[0] - heading).abs() < 1e-6 && (found[1] - pitch).abs() < 1e-6, "{found:?}");
+        }
+    }
+
+    /// What is painted for an attitude, and the ball's centre.
+    fn painted(attitude: &Attitude) -> (Overlay, Vec2) {
+        let (mut overlay, mut text, palette) = (Overlay::default(), Text::new(), Palette::default());
+        let view = View::screen(1280, 720, 1.0, 1.0);
+        let mut painter = Painter::new(&mut overlay, &mut text, &palette, &view);
+        let rect = Rect::new(100.0, 100.0, 188.0, 208.0);
+        paint(&mut painter, rect, attitude);
+        (overlay, vec2(194.0, rect.max.y - 92.0))
+    }
+
+    /// Where the paint of a colour lies as seen from the centre of the ball.
+    fn middle_of(attitude: &Attitude, colour: Colour) -> Vec2 {
+        let (overlay, centre) = painted(attitude);
+        let red = (colour.red * 65_535.0).round() as u16;
+        let of_colour = |v: &&crate::hud::paint::Vertex| v.colour[0] == red && v.colour[3] == u16::MAX;
+        let (mut sum, mut count) = (Vec2::ZERO, 0.0);
+        for vertex in overlay.vertices.iter().filter(of_colour) {
+            sum += Vec2::from(vertex.position) - centre;
+            count += 1.0;
+        }
+        sum / count
+    }
+
+    #[test]
+    fn the_ground_is_where_it_is() {
+        let ground = Palette::default().ground;
+        let seen = |turn: DQuat| middle_of(&Attitude { horizon_from_ship: turn, ..Attitude::default() }, ground);
+        assert!(seen(DQuat::IDENTITY).y > 20.0, "below");
+        assert!(seen(DQuat::from_rotation_x(180f64.to_radians())).y < -20.0, "above, when upside down");
+        // Rolled to the right, the ground comes up on the right: x is forward, so this turns left up, right down.
+        assert!(seen(DQuat::from_rotation_x(90f64.to_radians())).x > 20.0, "to the right");
+        assert!(seen(DQuat::from_rotation_y(90f64.to_radians())).length() < 1.0, "all of it, straight down");
+        let up = Attitude { horizon_from_ship: DQuat::from_rotation_y(-90f64.to_radians()), ..Attitude::default() };
+        let (overlay, _) = painted(&up);
+        let red = (ground.red * 65_535.0).round() as u16;
+        assert!(!overlay.vertices.iter().any(|v| v.colour[0] == red && v.colour[3] == u16::MAX), "none, straight up");
+    }
+
+    #[test]
+    fn marks_are_on_the_side_that_they_point_to() {
+        let accent = Palette::default().accent;
+        let bare = middle_of(&Attitude::default(), accent);
+        for (direction, side) in [
+            (DVec3::new(1.0, 1.0, 0.0), Vec2::NEG_X),
+            (DVec3::new(1.0, -1.0, 0.0), Vec2::X),
+            (DVec3::new(1.0, 0.0, 1.0), Vec2::NEG_Y),
+            (DVec3::new(1.0, 0.0, -1.0), Vec2::Y),
+        ] {
+            let seen = middle_of(&Attitude { target: Some(direction), ..Attitude::default() }, accent);
+            assert!((seen - bare).normalize().dot(side) > 0.95, "{direction}: {seen}");
+        }
+        let nothing = Attitude { target: Some(DVec3::ZERO), prograde: Some(DVec3::NAN), ..Attitude::default() };
+        assert_eq!(painted(&nothing).0.vertices, painted(&Attitude::default()).0.vertices);
     }
 }

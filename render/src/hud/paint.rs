@@ -178,38 +178,29 @@ impl Overlay {
 
     /// A bent line of even width with mitred corners and flat ends. Bends of more than a right angle are cut short.
     pub fn polyline(&mut self, points: &[Vec2], width: f32, colour: Colour) {
-        let half = width / 2.0 + 1.0;
-        let direction = |i: usize| (points[i + 1] - points[i]).normalize_or_zero();
-        let count = points.len();
-        if count < 2 {
+        if points.len() < 2 {
             return;
         }
+        let half = width / 2.0 + 1.0;
         let total: f32 = points.windows(2).map(|pair| pair[0].distance(pair[1])).sum();
-        let (mut along, mut previous) = (0.0, None::<[u32; 2]>);
-        for i in 0..count {
-            let before = direction(i.saturating_sub(1).min(count - 2));
-            let after = direction(i.min(count - 2));
-            let normal = (before.perp() + after.perp()).normalize_or(after.perp());
+        let (mut along, mut before, mut previous) = (0.0, None, None::<[u32; 2]>);
+        for (i, &point) in points.iter().enumerate() {
+            let step = points.get(i + 1).map_or(Vec2::ZERO, |next| *next - point);
+            let length = step.length();
+            let after = if length > 0.0 { step / length } else { before.unwrap_or(Vec2::ZERO) };
+            let back = before.unwrap_or(after);
+            let normal = (back.perp() + after.perp()).normalize_or(after.perp());
             // The mitre: long enough to reach both edges' corner.
             let side = normal * (half / normal.dot(after.perp()).max(0.7));
             // A pixel more at the ends, for their smooth edges.
-            let reach = if i == 0 {
-                -1.0
-            } else if i + 1 == count {
-                1.0
-            } else {
-                0.0
-            };
-            let (at, way) = (points[i] + after * reach, along + reach);
+            let reach = f32::from(u8::from(i + 1 == points.len())) - f32::from(u8::from(i == 0));
+            let (at, way) = (point + after * reach, along + reach);
             let edges = |across: f32| vec4(width / 2.0 - across, width / 2.0 + across, way, total - way);
             let pair = [self.corner(at + side, edges(half), colour), self.corner(at - side, edges(-half), colour)];
             if let Some([a, b]) = previous {
                 self.indices.extend([a, b, pair[0], b, pair[1], pair[0]]);
             }
-            previous = Some(pair);
-            if i + 1 < count {
-                along += points[i].distance(points[i + 1]);
-            }
+            (previous, before, along) = (Some(pair), Some(after), along + length);
         }
     }
 

@@ -112,7 +112,7 @@ fn paint_speed(painter: &mut Painter<'_>, rect: Rect, speed: &Speed, values: &Hu
     large(painter, rect, &format::speed(speed.metres_per_second, values.light_m_s));
     let ends = edges(painter, rect);
     let share = Quantity { number: format::share_of_c(speed.share_of_c), unit: "c" };
-    painter.quantity_row(ends, baseline(painter, rect, 74.0), "Of light", &share, UNITS);
+    painter.quantity_row(ends, baseline(painter, rect, 74.0), "Fraction", &share, UNITS);
     bar_row(painter, rect, 94.0, "Throttle", values.throttle, painter.palette.accent);
 }
 

@@ -11,6 +11,9 @@ use super::painter::{Painter, Size};
 use super::values::{HudValues, Target};
 use crate::text::Weight;
 
+/// How dark it is around a mark, so that it is seen before a bright planet.
+pub(super) const HALO: f32 = 0.85;
+
 /// Paints all marks.
 pub(super) fn paint(painter: &mut Painter<'_>, values: &HudValues, layout: &Layout) {
     let seen = |direction: DVec3| painter.view.project(values.camera_from_ship * direction);
@@ -35,11 +38,13 @@ fn is_free(painter: &Painter<'_>, layout: &Layout, rect: Rect) -> bool {
 /// Four short lines around a dot.
 fn boresight(painter: &mut Painter<'_>, at: Vec2) {
     let accent = painter.palette.accent;
-    let dark = painter.palette.plate.alpha(0.55);
+    let dark = painter.palette.plate.alpha(HALO);
     let (near, far, width) = (painter.px(6.0), painter.px(13.0), painter.hair(1.5));
-    for (width, colour) in [(width + 2.0, dark), (width, accent)] {
+    let halo = painter.px(3.5).max(3.0);
+    for (more, colour) in [(halo, dark), (0.0, accent)] {
+        let width = width + more;
         for way in [Vec2::X, Vec2::NEG_X, Vec2::Y, Vec2::NEG_Y] {
-            painter.overlay.line(at + way * near, at + way * far, width, colour);
+            painter.overlay.line(at + way * (near - more / 2.0), at + way * (far + more / 2.0), width, colour);
         }
         painter.overlay.disc(at, width * 0.75, colour);
     }
@@ -64,9 +69,11 @@ fn paint_target(painter: &mut Painter<'_>, target: &Target, layout: &Layout) {
 /// Corners of a square.
 fn bracket(painter: &mut Painter<'_>, at: Vec2, half: f32) {
     let accent = painter.palette.accent;
-    let dark = painter.palette.plate.alpha(0.5);
+    let dark = painter.palette.plate.alpha(HALO);
     let (length, width) = ((half * 0.45).min(painter.px(14.0)), painter.hair(1.5));
-    for (width, colour) in [(width + 2.0, dark), (width, accent)] {
+    let halo = painter.px(3.5).max(3.0);
+    for (more, colour) in [(halo, dark), (0.0, accent)] {
+        let (width, length) = (width + more, length + more / 2.0);
         for (x, y) in [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)] {
             let corner = at + vec2(x, y) * half;
             let ends = [corner - vec2(x * length, 0.0), corner, corner - vec2(0.0, y * length)];
@@ -104,20 +111,30 @@ fn name(painter: &mut Painter<'_>, target: &Target, at: Vec2, half: f32, layout:
     painter.write(distance.as_str(), vec2(left, plate.min.y + painter.px(33.0)), ink(medium, white, true));
 }
 
-/// A triangle on an oval around the middle that points to what is out of sight.
+/// A triangle on an oval about the middle, between what stands above and below, that points to what is out of sight.
 fn arrow(painter: &mut Painter<'_>, direction: DVec3, layout: &Layout) {
     let middle = painter.view.project(DVec3::X).unwrap_or(painter.view.safe.centre());
     // Straight behind any way is as good: turn right.
     let way = vec2(-direction.y as f32, -direction.z as f32).normalize_or(Vec2::X);
-    let top = layout.rect(Part::Warnings).map_or(painter.view.safe.min.y, |rect| rect.max.y);
-    let bottom = layout.rect(Part::Navball).map_or(painter.view.safe.max.y, |rect| rect.min.y);
-    let high = (middle.y - top).min(bottom - middle.y).max(painter.px(60.0)) - painter.px(22.0);
-    let wide = (high * 1.7).min(painter.view.safe.size().x / 2.0 - painter.px(22.0));
-    let at = middle + way * vec2(wide, high);
+    let safe = painter.view.safe;
+    let lower_edge = |part| layout.rect(part).map_or(safe.min.y, |rect: Rect| rect.max.y);
+    let upper_edge = |part| layout.rect(part).map_or(safe.max.y, |rect: Rect| rect.min.y);
+    let top = lower_edge(Part::Warnings).max(lower_edge(Part::Toast));
+    let bottom = upper_edge(Part::Navball).min(upper_edge(Part::Subtitle));
+    // Around the middle of what is free, if the middle of the picture has too little room.
+    let need = painter.px(60.0).min((bottom - top) / 2.0).max(0.0);
+    let middle = vec2(middle.x, middle.y.min(bottom - need).max(top + need));
+    let margin = painter.px(20.0);
+    let high = ((middle.y - top).min(bottom - middle.y) - margin).max(0.0);
+    let wide = (painter.px(60.0).max(high) * 1.7).min(safe.size().x / 2.0 - margin);
     let size = painter.px(11.0);
+    // Further to the sides where something is in the way.
+    let places = [1.0, 1.25, 1.5, 1.75, 2.0, 2.5].map(|wider| middle + way * vec2(wide * wider, high));
+    let free = |at: &Vec2| is_free(painter, layout, Rect::around(*at, Vec2::splat(1.4 * size)));
+    let Some(at) = places.into_iter().find(free) else { return };
     let corner = |ahead: f32, aside: f32| at + (way * ahead + way.perp() * aside) * size;
     let accent = painter.palette.accent;
-    let dark = painter.palette.plate.alpha(0.6);
+    let dark = painter.palette.plate.alpha(HALO);
     painter.overlay.triangle([corner(1.35, 0.0), corner(-0.85, 1.1), corner(-0.85, -1.1)], dark);
     painter.overlay.triangle([corner(1.0, 0.0), corner(-0.65, 0.8), corner(-0.65, -0.8)], accent);
 }

@@ -102,7 +102,7 @@ impl Text {
         self.atlas.begin_frame();
         let frame = self.frame;
         let kept: usize = self.lines.values().map(HashMap::len).sum();
-        if frame % KEPT_FRAMES == 0 || kept > MOST_KEPT {
+        if frame.is_multiple_of(KEPT_FRAMES) || kept > MOST_KEPT {
             // Too many at once: keep only what the last frame showed.
             let age = if kept > MOST_KEPT { 1 } else { KEPT_FRAMES };
             self.lines.values_mut().for_each(|lines| lines.retain(|_, line| line.used + age >= frame));

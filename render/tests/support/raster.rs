@@ -32,7 +32,7 @@ impl Canvas {
 
     fn triangle(&mut self, corners: [&Vertex; 3], atlas: &Atlas) {
         // On a grid of 256ths of a pixel, as devices do, so that neighbours neither overlap nor leave gaps.
-        let snapped = |v: &Vertex| (DVec2::from(glam::Vec2::from(v.position).as_dvec2()) * 256.0).round() / 256.0;
+        let snapped = |v: &Vertex| (glam::Vec2::from(v.position).as_dvec2() * 256.0).round() / 256.0;
         let [mut a, mut b, mut c] = corners;
         if (snapped(b) - snapped(a)).perp_dot(snapped(c) - snapped(a)) < 0.0 {
             (b, c) = (c, b);

@@ -7,7 +7,7 @@ use render::hud::values::{Attitude, HudValues, Network, Speed, Surroundings, Tar
 /// What a tutorial may say.
 #[allow(dead_code, reason = "not every test that shares this file shows it")]
 pub const SUBTITLE: &str = "Push the throttle up with W until the engine runs, then turn the ship with the mouse: the \
-                            yellow mark on the ball shows where you are going.";
+                            round mark on the ball shows where you are going.";
 
 /// In orbit about the Earth, the Moon ahead.
 pub fn orbit() -> HudValues {
