@@ -7,6 +7,7 @@ pub mod compare;
 pub mod extract;
 pub mod gpu;
 mod graph;
+pub mod hud;
 pub mod models;
 mod passes;
 pub mod picture;
@@ -14,6 +15,7 @@ pub mod relativity;
 pub mod renderer;
 pub mod scene;
 pub mod sky;
+pub mod text;
 
 pub use camera::Camera;
 pub use gpu::{Choice, Gpu, GpuError, GpuOptions};
