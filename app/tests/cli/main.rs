@@ -11,3 +11,4 @@ mod replay_fault;
 mod replay_hostile;
 mod run;
 mod scenario;
+mod shot;
