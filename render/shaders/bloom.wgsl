@@ -7,12 +7,14 @@
 struct Varyings {
     @builtin(position) position: vec4<f32>,
     @location(0) uv: vec2<f32>,
+    // From the vertex stage: lavapipe draws every eye into the first one's layer where that stage does not ask for it.
+    @location(1) @interpolate(flat) view: u32,
 }
 
 @vertex
-fn vertex_main(@builtin(vertex_index) vertex: u32) -> Varyings {
-    let at = corner(vertex);
-    return Varyings(vec4<f32>(at, 0.0, 1.0), at * 0.5 + 0.5);
+fn vertex_main(@builtin(vertex_index) vertex: u32, @builtin(view_index) view: u32) -> Varyings {
+    let at = square(vertex);
+    return Varyings(vec4<f32>(at, 0.0, 1.0), at * 0.5 + 0.5, view);
 }
 
 fn tap(uv: vec2<f32>, view: u32) -> vec3<f32> {
@@ -22,19 +24,19 @@ fn tap(uv: vec2<f32>, view: u32) -> vec3<f32> {
 // Thirteen samples that weigh every texel of a 6 x 6 block: no light is lost between levels, and a point that moves
 // does not flicker.
 @fragment
-fn fragment_down(in: Varyings, @builtin(view_index) view: u32) -> @location(0) vec4<f32> {
+fn fragment_down(in: Varyings) -> @location(0) vec4<f32> {
     let t = 1.0 / vec2<f32>(textureDimensions(from_level));
     var inner = vec3<f32>(0.0);
     var outer = vec3<f32>(0.0);
     for (var j = -1; j <= 1; j++) {
         for (var i = -1; i <= 1; i++) {
             let weight = f32((2 - abs(i)) * (2 - abs(j)));
-            outer += weight * tap(in.uv + vec2<f32>(f32(i), f32(j)) * 2.0 * t, view);
+            outer += weight * tap(in.uv + vec2<f32>(f32(i), f32(j)) * 2.0 * t, in.view);
         }
     }
     for (var j = -1; j <= 1; j += 2) {
         for (var i = -1; i <= 1; i += 2) {
-            inner += tap(in.uv + vec2<f32>(f32(i), f32(j)) * t, view);
+            inner += tap(in.uv + vec2<f32>(f32(i), f32(j)) * t, in.view);
         }
     }
     return vec4<f32>(inner * 0.125 + outer * 0.03125, 1.0);
@@ -42,12 +44,12 @@ fn fragment_down(in: Varyings, @builtin(view_index) view: u32) -> @location(0) v
 
 // A tent over 3 x 3 texels of the smaller level.
 @fragment
-fn fragment_up(in: Varyings, @builtin(view_index) view: u32) -> @location(0) vec4<f32> {
+fn fragment_up(in: Varyings) -> @location(0) vec4<f32> {
     let t = 1.0 / vec2<f32>(textureDimensions(from_level));
     var sum = vec3<f32>(0.0);
     for (var j = -1; j <= 1; j++) {
         for (var i = -1; i <= 1; i++) {
-            sum += f32((2 - abs(i)) * (2 - abs(j))) * tap(in.uv + vec2<f32>(f32(i), f32(j)) * t, view);
+            sum += f32((2 - abs(i)) * (2 - abs(j))) * tap(in.uv + vec2<f32>(f32(i), f32(j)) * t, in.view);
         }
     }
     return vec4<f32>(sum / 16.0, 1.0);

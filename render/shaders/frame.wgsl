@@ -1,4 +1,4 @@
-// What every pass knows of the frame, and fullscreen triangles.
+// What every pass knows of the frame.
 
 // One eye. View axes are right, down, forward; world axes are those of the ICRF; lengths are metres.
 struct Eye {
@@ -32,12 +32,8 @@ struct Frame {
     bloom: f32,
 }
 
-// Corner of a triangle that covers the picture.
-fn corner(vertex: u32) -> vec2<f32> {
-    return vec2<f32>(f32((vertex << 1u) & 2u), f32(vertex & 2u)) * 2.0 - 1.0;
-}
-
-// Corner of a square from -1 to 1, in six vertices.
+// Corner of a square from -1 to 1, in six vertices. It covers the whole picture and no more: lavapipe (Mesa 22.3) draws
+// what it has to clip into the first eye's layer only, so one large triangle would leave the other eye dark.
 fn square(vertex: u32) -> vec2<f32> {
     var corners = array<u32, 6>(0u, 1u, 2u, 2u, 1u, 3u);
     let i = corners[vertex];

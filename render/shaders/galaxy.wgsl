@@ -11,7 +11,7 @@ struct Varyings {
 
 @vertex
 fn vertex_main(@builtin(vertex_index) vertex: u32, @builtin(view_index) view: u32) -> Varyings {
-    let at = corner(vertex);
+    let at = square(vertex);
     return Varyings(vec4<f32>(at, 0.0, 1.0), ray(frame.eyes[view], at));
 }
 

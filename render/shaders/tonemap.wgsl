@@ -9,12 +9,14 @@
 struct Varyings {
     @builtin(position) position: vec4<f32>,
     @location(0) uv: vec2<f32>,
+    // From the vertex stage: lavapipe draws every eye into the first one's layer where that stage does not ask for it.
+    @location(1) @interpolate(flat) view: u32,
 }
 
 @vertex
-fn vertex_main(@builtin(vertex_index) vertex: u32) -> Varyings {
-    let at = corner(vertex);
-    return Varyings(vec4<f32>(at, 0.0, 1.0), at * 0.5 + 0.5);
+fn vertex_main(@builtin(vertex_index) vertex: u32, @builtin(view_index) view: u32) -> Varyings {
+    let at = square(vertex);
+    return Varyings(vec4<f32>(at, 0.0, 1.0), at * 0.5 + 0.5, view);
 }
 
 // Fit of the Academy's reference and display transform by Stephen Hill (2016), for linear sRGB in and out.
@@ -35,16 +37,16 @@ fn hash(p: vec2<u32>) -> f32 {
 }
 
 @fragment
-fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> @location(0) vec4<f32> {
+fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
     // As many samples as the picture was drawn with per pixel, each mapped before they are averaged.
     let step = vec2<f32>(abs(dpdx(in.uv.x)), abs(dpdy(in.uv.y)));
     let taps = clamp(i32(round(step.x * frame.size.x)), 1, 4);
-    let glow = textureSampleLevel(bloom, linear, in.uv, view, 0.0).rgb;
+    let glow = textureSampleLevel(bloom, linear, in.uv, in.view, 0.0).rgb;
     var sum = vec3<f32>(0.0);
     for (var j = 0; j < taps; j++) {
         for (var i = 0; i < taps; i++) {
             let offset = (vec2<f32>(f32(i), f32(j)) + 0.5) / f32(taps) - 0.5;
-            let light = textureSampleLevel(colour, linear, in.uv + offset * step, view, 0.0).rgb;
+            let light = textureSampleLevel(colour, linear, in.uv + offset * step, in.view, 0.0).rgb;
             let lens = light + glow * frame.bloom;
             // The curve takes away some colour; this gives it back.
             let grey = dot(lens, vec3<f32>(0.2126, 0.7152, 0.0722));

@@ -43,11 +43,12 @@ fn what_cannot_be_shown_gets_a_sentence() {
         ("shot {} --tick 401 --out {}", "has no tick 401; it goes from tick 0 to tick 400"),
         ("shot {} --camera body:vulcan --out {}", "there is no body `vulcan`; there are"),
         ("shot {} --camera cockpit:999 --out {}", "there is no ship 999"),
-        ("shot {} --camera drone --out {}", "`drone` is no camera"),
-        ("shot {} --size 9x9 --out {}", "16x16"),
     ] {
-        let told = run(line, &[&recording, &out]);
-        assert_misused(&told, part);
+        assert_misused(&run(line, &[&recording, &out]), part);
+    }
+    for (line, part) in [("--camera drone", "`drone` is no camera"), ("--size 9x9", "16x16")] {
+        let told = run(&format!("shot demo --out {{}} {line}"), &[&out]);
+        assert!(code(&told) == 2 && stderr(&told).contains(part), "{}", stderr(&told));
     }
     assert!(!out.exists());
     assert_misused(&run("shot nothing --out {}", &[&out]), "there is no scenario `nothing`");

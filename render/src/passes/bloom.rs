@@ -40,7 +40,7 @@ impl Bloom {
         let mut step = |pass: &Pass, from: &Arc<ImageView>, into: &Arc<ImageView>, clear: bool| {
             let writes = [WriteDescriptorSet::image_view_sampler(0, from.clone(), sampler.clone())];
             to.onto(into, None, clear)?;
-            to.draw(pass, pass.bind(gpu, writes)?, 3, 1)?;
+            to.draw(pass, pass.bind(gpu, writes)?, 6, 1)?;
             to.end()
         };
         let mut from = colour;

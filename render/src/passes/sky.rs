@@ -56,7 +56,7 @@ impl Sky {
 
     /// Draws the glow of the Milky Way.
     pub(crate) fn draw_galaxy(&self, gpu: &Gpu, to: &mut Drawing, frame: &Subbuffer<[u8]>) -> Result<(), GpuError> {
-        to.draw(&self.galaxy, self.galaxy.bind_buffers(gpu, &[frame])?, 3, 1)
+        to.draw(&self.galaxy, self.galaxy.bind_buffers(gpu, &[frame])?, 6, 1)
     }
 
     /// Draws the stars as they stand `years` after J2000.

@@ -41,6 +41,6 @@ impl ToneMap {
                 WriteDescriptorSet::image_view_sampler(2, bloom.clone(), sampler.clone()),
             ],
         )?;
-        to.draw(&self.pass, set, 3, 1)
+        to.draw(&self.pass, set, 6, 1)
     }
 }
