@@ -8,6 +8,8 @@ pub mod netsim;
 pub mod protocol;
 pub mod replica;
 pub mod speculation;
+#[cfg(feature = "testnet")]
+pub mod testnet;
 pub mod transport;
 pub mod world;
 

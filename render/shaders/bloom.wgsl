@@ -1,21 +1,9 @@
 //!include frame.wgsl
+//!include picture.wgsl
 // The glow around what is bright: each level is half as large as the one before, then they are added up again.
 
 @group(0) @binding(0) var from_level: texture_2d_array<f32>;
 @group(0) @binding(1) var linear: sampler;
-
-struct Varyings {
-    @builtin(position) position: vec4<f32>,
-    @location(0) uv: vec2<f32>,
-    // From the vertex stage: lavapipe draws every eye into the first one's layer where that stage does not ask for it.
-    @location(1) @interpolate(flat) view: u32,
-}
-
-@vertex
-fn vertex_main(@builtin(vertex_index) vertex: u32, @builtin(view_index) view: u32) -> Varyings {
-    let at = square(vertex);
-    return Varyings(vec4<f32>(at, 0.0, 1.0), at * 0.5 + 0.5, view);
-}
 
 fn tap(uv: vec2<f32>, view: u32) -> vec3<f32> {
     return textureSampleLevel(from_level, linear, uv, view, 0.0).rgb;

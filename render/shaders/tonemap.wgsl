@@ -1,23 +1,11 @@
 //!include frame.wgsl
+//!include picture.wgsl
 // From linear light to what a screen shows: bloom, a filmic curve, and dither. The target's format applies sRGB.
 
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var colour: texture_2d_array<f32>;
 @group(0) @binding(2) var bloom: texture_2d_array<f32>;
 @group(0) @binding(3) var linear: sampler;
-
-struct Varyings {
-    @builtin(position) position: vec4<f32>,
-    @location(0) uv: vec2<f32>,
-    // From the vertex stage: lavapipe draws every eye into the first one's layer where that stage does not ask for it.
-    @location(1) @interpolate(flat) view: u32,
-}
-
-@vertex
-fn vertex_main(@builtin(vertex_index) vertex: u32, @builtin(view_index) view: u32) -> Varyings {
-    let at = square(vertex);
-    return Varyings(vec4<f32>(at, 0.0, 1.0), at * 0.5 + 0.5, view);
-}
 
 // Fit of the Academy's reference and display transform by Stephen Hill (2016), for linear sRGB in and out.
 fn filmic(c: vec3<f32>) -> vec3<f32> {

@@ -10,7 +10,8 @@ use crate::repository::packages;
 /// or `benches`.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("sim", &[]),
-    ("netcode", &[]),
+    // Its own tests ask for its feature `testnet`.
+    ("netcode", &["netcode"]),
     ("mesh", &["sim"]),
     ("persistence", &["sim"]),
     ("render", &["sim"]),

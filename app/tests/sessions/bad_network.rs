@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::mesh::{MS, Mesh, bad, pass, scale, seconds};
-use crate::relay::RelayConfig;
+use netcode::testnet::relay::RelayConfig;
 
 /// A session over a bad network, from the first member to the recordings.
 fn plays_and_stays_equal(count: usize) {

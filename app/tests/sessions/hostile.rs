@@ -9,9 +9,9 @@ use netcode::protocol::{Hash, PeerKey};
 use netcode::transport::{Hello, Identity, Initiation, Introduction, InviteLink, Packet};
 use serde_json::Value;
 
-use crate::forge::hostile;
 use crate::mesh::{MS, Mesh, pass, scale};
-use crate::relay::RelayConfig;
+use netcode::testnet::forge::hostile;
+use netcode::testnet::relay::RelayConfig;
 
 const PEERS: usize = 3;
 /// Growth of one process that is allowed, bytes.

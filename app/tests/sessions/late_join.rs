@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::mesh::{MS, Mesh, scale};
 use crate::peers::Peer;
-use crate::relay::RelayConfig;
+use netcode::testnet::relay::RelayConfig;
 
 /// From the start of the process to its first turn as a member.
 const LIMIT: Duration = Duration::from_secs(2);

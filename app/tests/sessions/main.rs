@@ -3,12 +3,6 @@
 
 #[path = "../cli/common.rs"]
 mod common;
-#[path = "../../../netcode/tests/forge/mod.rs"]
-mod forge;
-#[path = "../../../netcode/tests/netns/mod.rs"]
-mod netns;
-#[path = "../../../netcode/tests/relay/mod.rs"]
-mod relay;
 
 mod bad_network;
 mod commands;

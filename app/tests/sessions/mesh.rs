@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::netns::{Net, Reach};
 use crate::peers::{PROGRAM, Peer, agree, verified};
-use crate::relay::{Relay, RelayConfig};
+use netcode::testnet::netns::{Net, Reach};
+use netcode::testnet::relay::{Relay, RelayConfig};
 
 pub const MS: Duration = Duration::from_millis(1);
 /// Ticks per second of the scenarios.

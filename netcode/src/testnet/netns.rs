@@ -2,9 +2,6 @@
 //! as on machines of their own. The kernels that this must run on have no netem, so delay and loss come from a relay in
 //! the test's own process: it is on the bridge too, with an address for each peer's front. Needs root and Debian's iproute2;
 //! must never pass in silence where it has neither: it says so, or fails where `SPACETIME_NETNS=required`.
-//!
-//! Usable from other crates' tests with `#[path = "../../netcode/tests/netns/mod.rs"] mod netns;`.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs::File;
 use std::io::Write;

@@ -1,14 +1,12 @@
 //! What a rejected datagram costs, by kind: our own work, without system calls, as the network is in memory.
 
-mod transport_support;
-
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::support::{Net, Peer, address, hello, identity, members, run};
 use netcode::protocol::Time;
 use netcode::transport::{Packet, Reject, mark, mark_key};
-use transport_support::{Net, Peer, address, hello, identity, members, run};
 
 const A: &str = "10.0.0.1:1000";
 const B: &str = "10.0.0.2:2000";

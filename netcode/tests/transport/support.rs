@@ -30,7 +30,6 @@ impl std::fmt::Debug for Net {
     }
 }
 
-#[allow(dead_code, reason = "each test program uses a part of it")]
 impl Net {
     /// Puts a datagram on its way, from wherever.
     pub fn inject(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
@@ -84,14 +83,12 @@ impl Wire for FakeWire {
 }
 
 /// A peer of a test.
-#[allow(dead_code, reason = "each test program uses a part of it")]
 pub struct Peer {
     pub endpoint: Endpoint<FakeWire>,
     pub address: Rc<Cell<SocketAddr>>,
     pub seen: Vec<Incoming>,
 }
 
-#[allow(dead_code, reason = "each test program uses a part of it")]
 impl Peer {
     pub fn new(net: &Net, seed: u8, at: &str, hello: Hello, policy: Policy) -> Self {
         let address = Rc::new(Cell::new(address(at)));
@@ -122,7 +119,6 @@ impl Peer {
 }
 
 /// Polls all peers every millisecond of virtual time.
-#[allow(dead_code, reason = "each test program uses a part of it")]
 pub fn run(now: &mut Time, ms: u64, peers: &mut [&mut Peer]) {
     for _ in 0..ms {
         *now = now.plus(1000);

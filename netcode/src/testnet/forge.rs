@@ -1,9 +1,7 @@
 //! Hostile datagrams for tests: forged, mutated, truncated and replayed from what was seen on a wire. Must never need a key:
 //! a stranger makes them.
-//!
-//! Usable from other crates' tests with `#[path = "../../netcode/tests/forge/mod.rs"] mod forge;`.
 
-use netcode::netsim::Random;
+use crate::netsim::Random;
 
 /// One hostile datagram, from what was seen on the wire.
 pub fn hostile(random: &mut Random, seen: &[Vec<u8>]) -> Vec<u8> {

@@ -1,18 +1,15 @@
 //! Forged, mutated, truncated and replayed datagrams against a live link: none reaches the upper side, nothing grows,
 //! nothing panics, and the honest ones still arrive.
 
-mod forge;
-mod transport_support;
-
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use forge::hostile;
+use crate::support::{Net, Peer, address, hello, members, run};
 use netcode::netsim::Random;
 use netcode::protocol::Time;
+use netcode::testnet::forge::hostile;
 use netcode::transport::Reject;
-use transport_support::{Net, Peer, address, hello, members, run};
 
 const A: &str = "10.0.0.1:1000";
 const B: &str = "10.0.0.2:2000";

@@ -2,9 +2,6 @@
 //! through. Each peer has one front: the address by which the others know it. What a peer sends to another's front comes
 //! out of its own front, so both directions look like ordinary traffic, and answers find their way back. Must never
 //! keep a datagram's order, which a network does not either, nor cost so much that it disturbs what is measured.
-//!
-//! Usable from other crates' tests with `#[path = "../../netcode/tests/relay/mod.rs"] mod relay;`.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use netcode::netsim::Random;
+use crate::netsim::Random;
 
 /// How often sockets are looked at: what arrives is seen half of this late, on average.
 const LOOK: Duration = Duration::from_micros(400);
@@ -126,11 +123,6 @@ impl Relay {
     /// The address by which the others know peer `j`.
     pub fn front(&self, j: usize) -> SocketAddr {
         self.fronts[j]
-    }
-
-    /// All fronts, in the order of the real addresses.
-    pub fn fronts(&self) -> &[SocketAddr] {
-        &self.fronts
     }
 
     /// The socket that the others' datagrams for peer `j` come to, and that its own come out of: who sends with it is taken

@@ -1,11 +1,9 @@
 //! Links over a network in memory: who gets in and why not, restarts, roaming, simultaneous opening, loss.
 
-mod transport_support;
-
+use crate::support::{Net, Peer, address, hello, identity, members, run};
 use ed25519_dalek::SigningKey;
 use netcode::protocol::{Hash, SessionId, Time};
 use netcode::transport::{Down, Hello, Incoming, Invite, PAYLOAD_BYTES_MAX, Policy, Refusal, Terms};
-use transport_support::{Net, Peer, address, hello, identity, members, run};
 
 const A: &str = "10.0.0.1:1000";
 const B: &str = "10.0.0.2:2000";
@@ -72,7 +70,7 @@ fn a_datagram_costs_24_bytes_more_than_it_carries() {
 /// What the joiner, peer 3, is told by peer 1.
 fn refusal(hello: Hello, policy: Policy, invite: Option<Invite>) -> Option<Refusal> {
     let (net, mut now) = (Net::default(), Time(0));
-    let mut host = Peer::new(&net, 1, A, transport_support::hello(), policy);
+    let mut host = Peer::new(&net, 1, A, crate::support::hello(), policy);
     let mut joiner = Peer::new(&net, 3, B, hello, Policy::default());
     joiner.endpoint.connect(now, host.key(), address(A), invite).expect("room");
     run(&mut now, 20, &mut [&mut host, &mut joiner]);

@@ -1,16 +1,13 @@
 //! The namespaces of the other tests, themselves tested: each peer is a process with its own address, and where told so, all
 //! traffic between peers goes through the relay.
 
-mod netns;
-mod relay;
-
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use netns::{Net, Reach};
-use relay::{Relay, RelayConfig};
+use netcode::testnet::netns::{Net, Reach};
+use netcode::testnet::relay::{Relay, RelayConfig};
 
 const PORT: u16 = 7000;
 const PEERS: usize = 3;
@@ -41,7 +38,7 @@ fn start(net: &Net, i: usize, others: &[SocketAddr]) -> Child {
     let mut addresses = vec![SocketAddr::from((net.address(i), PORT)).to_string()];
     addresses.extend(others.iter().map(ToString::to_string));
     net.command(i, std::env::current_exe().expect("this program"))
-        .args(["--exact", "peer", "--nocapture"])
+        .args(["--exact", "namespaces::peer", "--nocapture"])
         .env(PEER, addresses.join(","))
         .stdout(Stdio::piped())
         .spawn()

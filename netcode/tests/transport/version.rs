@@ -1,11 +1,9 @@
 //! The handshake written by hand, from docs/NETCODE.md and with snow alone: what another implementation, or another
 //! version of this one, would send.
 
-mod transport_support;
-
+use crate::support::{Net, Peer, address, hello, identity, members, run};
 use netcode::protocol::{PROTOCOL_VERSION, Time};
 use netcode::transport::{Answer, Packet, Refusal, mark, mark_key};
-use transport_support::{Net, Peer, address, hello, identity, members, run};
 
 const HOST: &str = "10.0.0.1:1000";
 const SELF: &str = "10.0.0.2:1000";

@@ -1,12 +1,10 @@
 //! The lossy network of the other tests, itself tested with plain sockets: delays, losses, both directions, pauses and
 //! what it costs.
 
-mod relay;
-
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use relay::{Relay, RelayConfig};
+use netcode::testnet::relay::{Relay, RelayConfig};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -1,12 +1,10 @@
 //! Ten thousand sources that all want a handshake: tables stay bounded and honest peers get in.
 
-mod transport_support;
-
 use std::net::SocketAddr;
 
+use crate::support::{FakeWire, Net, Peer, address, hello, identity, members, run};
 use netcode::protocol::Time;
 use netcode::transport::{Initiation, Introduction, Packet, Policy, Reject, mark, mark_key};
-use transport_support::{FakeWire, Net, Peer, address, hello, identity, members, run};
 
 const HOST: &str = "10.0.0.1:1000";
 const SOURCES: u32 = 10_000;

@@ -1,13 +1,11 @@
 //! Two endpoints over real UDP on this machine: they meet, talk, restart, and change their port behind a relay.
 
-mod transport_support;
-
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crate::support::{hello, identity, members};
 use netcode::protocol::Time;
 use netcode::transport::{Endpoint, Identity, Incoming};
-use transport_support::{hello, identity, members};
 
 /// How long a test waits for what takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(20);
