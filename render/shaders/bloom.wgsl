@@ -1,4 +1,3 @@
-//!include frame.wgsl
 //!include picture.wgsl
 // The glow around what is bright: each level is half as large as the one before, then they are added up again.
 

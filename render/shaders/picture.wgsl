@@ -1,3 +1,4 @@
+//!include frame.wgsl
 // The vertex stage of passes that go over the whole picture.
 
 struct Varyings {

@@ -1,4 +1,3 @@
-//!include frame.wgsl
 //!include picture.wgsl
 // From linear light to what a screen shows: bloom, a filmic curve, and dither. The target's format applies sRGB.
 
