@@ -9,6 +9,7 @@ pub mod exit;
 pub mod netsim_cmd;
 pub mod output;
 pub mod pilot;
+pub mod play;
 pub mod progress;
 pub mod record;
 pub mod replay;
