@@ -19,7 +19,7 @@ fn lone(camera: Camera, look: Look, at: DVec3, radius_m: f64, sunward: DVec3) ->
     let body = Body { look, position, icrf_from_body: DQuat::IDENTITY, radius_m, flattened };
     let light = Light { position: position.plus(sunward.normalize() * 1.5e11), radius_m: 6.957e8 };
     let options = Options { exposure: Exposure::Fixed(1.0), milky_way: false, star_flux: 0.0, ..Options::default() };
-    Scene { camera, years: 0.0, light, bodies: vec![body], options }
+    Scene { light, bodies: vec![body], options, ..Scene::empty(camera) }
 }
 
 /// The brightness of a pixel of linear light.
