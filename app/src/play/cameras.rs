@@ -235,7 +235,8 @@ mod tests {
 
     #[test]
     fn without_a_ship_there_is_something_to_see() {
-        let camera = Cameras::default().camera(&FrameView::default(), 0.5, Some(9), (Position::ORIGIN, 6e6), (1.0, 1.5));
+        let camera =
+            Cameras::default().camera(&FrameView::default(), 0.5, Some(9), (Position::ORIGIN, 6e6), (1.0, 1.5));
         assert!((camera.position.minus(Position::ORIGIN).length() - 2.4e7).abs() < 1.0);
     }
 }

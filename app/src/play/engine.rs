@@ -85,9 +85,9 @@ fn fly(mut flight: Flight, mut inside: Inside) -> Result<(), Failure> {
     let mut pace = Pace::new(rate_hz, Duration::ZERO);
     let mut held = false;
     inside.board.introduce(flight.simulation().scenario());
-    inside.feed.publish(flight.simulation());
+    inside.outlet.publish(flight.simulation());
     let player = flight.player().0;
-    inside.board.tell(|status| status.player = Some(player));
+    inside.board.tell(|status| (status.player, status.may_set_time) = (Some(player), true));
     loop {
         let wait = if held { STANDS } else { pace.wait(began.elapsed()) };
         match inside.orders.recv_timeout(wait) {
@@ -124,7 +124,7 @@ fn tick(flight: &mut Flight, inside: &mut Inside, (due, rate_hz): (Instant, u32)
     if let Some(failure) = failed {
         inside.say(format!("The flight is not recorded any more: {failure}"));
     }
-    inside.feed.publish(flight.simulation());
+    inside.outlet.publish(flight.simulation());
     inside.board.beat(Pulse { tick, fraction: 0.0, at: due, per_s: f64::from(rate_hz) });
     let (ship, recording) = (flight.ship(), flight.recording());
     inside.board.tell(|status| {
@@ -174,6 +174,6 @@ mod tests {
             |notice: &Notice| matches!(notice, Notice::Happened { event: sim::Event::TimeFactor { .. }, .. });
         assert!(world.notices().iter().any(happened));
         assert!(world.status().ship.is_some() && world.scenario().is_some() && !world.has_ended());
-        world.end().unwrap();
+        world.end().1.unwrap();
     }
 }

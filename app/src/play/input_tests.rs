@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::play::keys::MouseButton;
 
 const FEEL: Feel = Feel { mouse: 1.0, invert_pitch: false };
 

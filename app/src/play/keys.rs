@@ -14,6 +14,7 @@ macro_rules! with_keys {
         }
     };
 }
+#[cfg(feature = "desktop")]
 pub(crate) use with_keys;
 
 /// Makes an enumeration whose variants know their names.

@@ -1,11 +1,11 @@
 //! Plays a recording like a film: runs, stands, steps, seeks, fast and slow. The recording is simulated again from the
 //! nearest keyframe, and every digest on the way is compared. Must never read a clock: `replay_world` does.
 
-use sim::frame_view::FrameFeed;
 use sim::input::SentCommand;
 use sim::recording::Segment;
 use sim::{Command, Event, InputFrame, Membership, Simulation, TickReport};
 
+use super::world::Outlet;
 use crate::exit::Failure;
 use crate::replay::Recording;
 
@@ -113,9 +113,9 @@ impl Player {
     ///
     /// # Errors
     /// As [`Self::seek`].
-    pub fn play(&mut self, playing: bool, feed: &mut FrameFeed) -> Result<(), Failure> {
+    pub fn play(&mut self, playing: bool, outlet: &mut Outlet) -> Result<(), Failure> {
         if playing && self.position >= self.recording.last_tick() as f64 {
-            self.seek(self.recording.reader.ticks().start, feed)?;
+            self.seek(self.recording.reader.ticks().start, outlet)?;
         }
         self.playing = playing;
         Ok(())
@@ -128,11 +128,11 @@ impl Player {
         }
     }
 
-    /// Stands at a tick, as near to it as the recording has one. `feed` gets it and the tick before.
+    /// Stands at a tick, as near to it as the recording has one. `outlet` gets it and the tick before.
     ///
     /// # Errors
     /// [`Failure::Unreadable`] for damage on the way.
-    pub fn seek(&mut self, tick: u64, feed: &mut FrameFeed) -> Result<(), Failure> {
+    pub fn seek(&mut self, tick: u64, outlet: &mut Outlet) -> Result<(), Failure> {
         let (first, last) = (self.recording.reader.ticks().start, self.recording.last_tick());
         let tick = tick.clamp(first, last);
         let before = tick.saturating_sub(1).max(first);
@@ -146,10 +146,10 @@ impl Player {
         while self.simulation.tick().0 < before {
             self.step()?;
         }
-        feed.publish(&self.simulation);
+        outlet.publish(&self.simulation);
         if before < tick {
             self.step()?;
-            feed.publish(&self.simulation);
+            outlet.publish(&self.simulation);
         }
         self.position = tick as f64;
         Ok(())
@@ -159,11 +159,11 @@ impl Player {
     ///
     /// # Errors
     /// As [`Self::seek`].
-    pub fn step_by(&mut self, ticks: i64, feed: &mut FrameFeed) -> Result<(), Failure> {
+    pub fn step_by(&mut self, ticks: i64, outlet: &mut Outlet) -> Result<(), Failure> {
         self.playing = false;
         // Between two ticks, a step leads to the next whole one.
         let from = if ticks > 0 { self.position.floor() } else { self.position.ceil() } as u64;
-        self.seek(from.saturating_add_signed(ticks), feed)
+        self.seek(from.saturating_add_signed(ticks), outlet)
     }
 
     /// Lets so much of the wall's time pass, in at most `ticks_max` ticks; what is beyond is left out, and it is slower
@@ -171,12 +171,7 @@ impl Player {
     ///
     /// # Errors
     /// As [`Self::seek`].
-    pub fn advance(
-        &mut self,
-        seconds: f64,
-        ticks_max: u64,
-        feed: &mut FrameFeed,
-    ) -> Result<Vec<(u64, Event)>, Failure> {
+    pub fn advance(&mut self, seconds: f64, ticks_max: u64, outlet: &mut Outlet) -> Result<Vec<(u64, Event)>, Failure> {
         let mut happened = Vec::new();
         if !self.playing || seconds.is_nan() || seconds <= 0.0 {
             return Ok(happened);
@@ -191,7 +186,7 @@ impl Player {
             let tick = self.simulation.tick().0;
             // Only the last two are seen.
             if tick + 1 >= to {
-                feed.publish(&self.simulation);
+                outlet.publish(&self.simulation);
             }
             for event in &self.report.events {
                 happened.push((tick, *event));

@@ -29,17 +29,17 @@ fn recorded(folder: &Path) -> Recording {
     Recording::open(&path).unwrap()
 }
 
-fn shown(feed: &FrameFeed) -> FrameView {
-    (*feed.reader().latest()).clone()
+fn shown(feed: &Outlet) -> FrameView {
+    (*feed.latest()).clone()
 }
 
 #[test]
 fn seeking_then_stepping_is_playing() {
     let folder = tempfile::tempdir().unwrap();
     let recording = recorded(folder.path());
-    let (mut played, mut feed) = (Player::new(recording.reopen().unwrap()).unwrap(), FrameFeed::new());
+    let (mut played, mut feed) = (Player::new(recording.reopen().unwrap()).unwrap(), Outlet::new());
     played.play(true, &mut feed).unwrap();
-    let (mut sought, mut other) = (Player::new(recording).unwrap(), FrameFeed::new());
+    let (mut sought, mut other) = (Player::new(recording).unwrap(), Outlet::new());
     for (tick, steps) in [(950, 5), (30, 1), (301, 7), (0, 3), (899, 2), (1_000, 0), (500, -1), (1, -1)] {
         sought.seek(tick, &mut other).unwrap();
         for _ in 0..i64::abs(steps) {
@@ -70,7 +70,7 @@ fn speed_is_ticks_per_ticks_time() {
     let folder = tempfile::tempdir().unwrap();
     let recording = recorded(folder.path());
     for (speed, position) in [(1.0, 90.0), (0.1, 9.0), (0.01, 9.0), (5.0, 450.0), (100.0, 1_000.0), (1e9, 1_000.0)] {
-        let (mut player, mut feed) = (Player::new(recording.reopen().unwrap()).unwrap(), FrameFeed::new());
+        let (mut player, mut feed) = (Player::new(recording.reopen().unwrap()).unwrap(), Outlet::new());
         player.set_speed(speed);
         player.play(true, &mut feed).unwrap();
         for _ in 0..60 {
@@ -80,7 +80,7 @@ fn speed_is_ticks_per_ticks_time() {
         assert_eq!(player.is_playing(), position < 1_000.0, "it stands at the end");
         assert_eq!(player.simulation().tick().0, player.position().ceil() as u64);
     }
-    let (mut player, mut feed) = (Player::new(recording).unwrap(), FrameFeed::new());
+    let (mut player, mut feed) = (Player::new(recording).unwrap(), Outlet::new());
     player.set_speed(f64::NAN);
     player.play(true, &mut feed).unwrap();
     player.advance(10.0, 5, &mut feed).unwrap();
@@ -97,7 +97,7 @@ fn speed_is_ticks_per_ticks_time() {
 #[test]
 fn slow_motion_goes_between_ticks() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut player, mut feed) = (Player::new(recorded(folder.path())).unwrap(), FrameFeed::new());
+    let (mut player, mut feed) = (Player::new(recorded(folder.path())).unwrap(), Outlet::new());
     player.seek(100, &mut feed).unwrap();
     assert_eq!(player.fraction(), 1.0);
     player.set_speed(0.1);
@@ -114,7 +114,7 @@ fn slow_motion_goes_between_ticks() {
 #[test]
 fn the_log_is_shown_and_beyond_its_ends_is_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut player, mut feed) = (Player::new(recorded(folder.path())).unwrap(), FrameFeed::new());
+    let (mut player, mut feed) = (Player::new(recorded(folder.path())).unwrap(), Outlet::new());
     assert_eq!(player.marks(), [(301, false)], "the time factor; controls and shots are no marks");
     for (tick, words) in
         [(1, "player 1 joins as operator"), (11, "throttle 27 %, assist on"), (301, "sets time to 4x"), (421, "fires")]
@@ -141,7 +141,7 @@ fn another_build_is_found_out() {
         let ship = simulation.ships_of(sim::PlayerId(1))[0];
         simulation.inject_fault(Fault { tick: 20, system: sim::System::Motion, entity: ship });
     }));
-    let (mut player, mut feed) = (Player::new(recording).unwrap(), FrameFeed::new());
+    let (mut player, mut feed) = (Player::new(recording).unwrap(), Outlet::new());
     player.play(true, &mut feed).unwrap();
     player.advance(1.0, 200, &mut feed).unwrap();
     assert_eq!(player.departed_at(), Some(20));

@@ -28,7 +28,9 @@ const BEHIND_MAX: Duration = Duration::from_millis(100);
 pub fn start(path: &Path) -> Result<World, Failure> {
     let player = Player::new(Recording::open(path)?)?;
     let pool = pool()?;
-    World::start("replay", move |inside| pool.install(|| Room { player, inside, shared: Arc::default() }.run()))
+    World::start("replay", move |inside| {
+        pool.install(|| Room { player, inside, shared: Arc::default(), ran: false }.run())
+    })
 }
 
 struct Room {
@@ -36,6 +38,8 @@ struct Room {
     inside: Inside,
     /// The marks as they were told last.
     shared: Arc<Vec<(u64, bool)>>,
+    /// It ran when it was held.
+    ran: bool,
 }
 
 impl Room {
@@ -45,8 +49,8 @@ impl Room {
             self.inside.say(loss.to_string());
         }
         let first = self.player.recording().reader.ticks().start;
-        self.player.seek(first, &mut self.inside.feed)?;
-        self.player.play(true, &mut self.inside.feed)?;
+        self.player.seek(first, &mut self.inside.outlet)?;
+        self.player.play(true, &mut self.inside.outlet)?;
         let mut last = Instant::now();
         loop {
             self.tell();
@@ -64,14 +68,14 @@ impl Room {
             let now = Instant::now();
             let passed = now.saturating_duration_since(last).min(BEHIND_MAX);
             last = now;
-            match self.player.advance(passed.as_secs_f64(), PORTION_TICKS, &mut self.inside.feed) {
+            match self.player.advance(passed.as_secs_f64(), PORTION_TICKS, &mut self.inside.outlet) {
                 Ok(happened) => happened.into_iter().for_each(|(tick, event)| {
                     // Nobody listens to a world that is left.
                     let _ = self.inside.notices.send(Notice::Happened { tick, event });
                 }),
                 Err(failure) => {
                     self.inside.say(failure.to_string());
-                    self.player.play(false, &mut self.inside.feed)?;
+                    self.player.play(false, &mut self.inside.outlet)?;
                 }
             }
         }
@@ -79,10 +83,14 @@ impl Room {
 
     fn obey(&mut self, order: Order) -> Result<(), Failure> {
         match order {
-            Order::Play(playing) => self.player.play(playing, &mut self.inside.feed),
-            Order::Hold(true) => self.player.play(false, &mut self.inside.feed),
-            Order::Step(ticks) => self.player.step_by(ticks, &mut self.inside.feed),
-            Order::Seek(tick) => self.player.seek(tick, &mut self.inside.feed),
+            Order::Play(playing) => self.player.play(playing, &mut self.inside.outlet),
+            Order::Hold(true) => {
+                self.ran = self.player.is_playing();
+                self.player.play(false, &mut self.inside.outlet)
+            }
+            Order::Hold(false) if std::mem::take(&mut self.ran) => self.player.play(true, &mut self.inside.outlet),
+            Order::Step(ticks) => self.player.step_by(ticks, &mut self.inside.outlet),
+            Order::Seek(tick) => self.player.seek(tick, &mut self.inside.outlet),
             Order::Speed(speed) => {
                 self.player.set_speed(speed);
                 Ok(())
@@ -146,7 +154,7 @@ mod tests {
         world.order(Order::Speed(10.0));
         world.order(Order::Play(true));
         until(&|status| status.position == 400.0 && !status.playing && status.departed_at.is_none());
-        world.end().unwrap();
+        world.end().1.unwrap();
         assert!(start(&folder.path().join("nothing.strec")).is_err());
     }
 }

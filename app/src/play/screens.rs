@@ -246,7 +246,9 @@ impl Screens {
             Some(Page::Main) => main_lines(),
             Some(Page::Paused) => paused_lines(),
             Some(Page::New) => {
-                let fly = |(name, says): &(String, String)| line(name, Stands::Plain, says, Does::Wish(Wish::Fly(name.clone())));
+                let fly = |(name, says): &(String, String)| {
+                    line(name, Stands::Plain, says, Does::Wish(Wish::Fly(name.clone())))
+                };
                 self.scenarios.iter().map(fly).chain([back()]).collect()
             }
             Some(Page::Join) => self.join_lines(),
@@ -298,6 +300,14 @@ impl Screens {
     }
 }
 
+impl Line {
+    /// Whether it does something.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.does != Does::Nothing
+    }
+}
+
 fn line(label: &str, stands: Stands, help: &str, does: Does) -> Line {
     Line { label: label.to_owned(), stands, help: help.to_owned(), does }
 }
@@ -313,7 +323,12 @@ fn opens(label: &str, page: Page, help: &str) -> Line {
 fn main_lines() -> Vec<Line> {
     vec![
         opens("New flight", Page::New, "Fly alone, anywhere in the Solar System."),
-        line("Guided flight", Stands::Plain, "Five minutes from the first turn to a docking.", Does::Wish(Wish::Guided)),
+        line(
+            "Guided flight",
+            Stands::Plain,
+            "Five minutes from the first turn to a docking.",
+            Does::Wish(Wish::Guided),
+        ),
         opens("Join a session", Page::Join, "Fly with others, with an invite of theirs."),
         opens("Replays", Page::Replays, "See recorded flights again."),
         opens("Settings", Page::Settings, "Picture, hands, recording."),
@@ -341,9 +356,11 @@ fn setting_lines(settings: &Settings) -> Vec<Line> {
             line(number.says, Stands::Slider(share as f32, reads), "Left and right change it.", Does::Number(at))
         })
         .collect();
-    lines.extend(FLAGS.iter().enumerate().map(|(at, flag)| {
-        line(flag.says, Stands::Toggle((flag.get)(settings)), "Enter changes it.", Does::Flag(at))
-    }));
+    lines.extend(
+        FLAGS.iter().enumerate().map(|(at, flag)| {
+            line(flag.says, Stands::Toggle((flag.get)(settings)), "Enter changes it.", Does::Flag(at))
+        }),
+    );
     lines.push(opens("Controls", Page::Controls, "What does what."));
     lines.push(back());
     lines

@@ -28,8 +28,8 @@ pub struct Settings {
     pub fov_deg: f64,
     /// Size of text and instruments, 1 as designed.
     pub text_size: f64,
-    /// Samples along each edge of a pixel.
-    pub samples: u32,
+    /// Pixels that are drawn along each edge of one of the window's.
+    pub scale: f64,
     /// Whether flights are recorded.
     pub record: bool,
     /// Whether the guided flight was flown or skipped: it begins by itself once.
@@ -48,7 +48,7 @@ impl Default for Settings {
             full_screen: false,
             fov_deg: 60.0,
             text_size: 1.0,
-            samples: 2,
+            scale: 1.0,
             record: true,
             guided: false,
             feel: Feel { mouse: 1.0, invert_pitch: false },
@@ -109,13 +109,13 @@ pub const NUMBERS: &[Number] = &[
         set: |s, v| s.text_size = v,
     },
     Number {
-        key: "samples",
-        least: 1.0,
-        most: 4.0,
-        step: 1.0,
-        says: "Smooth edges",
-        get: |s| f64::from(s.samples),
-        set: |s, v| s.samples = v.round() as u32,
+        key: "scale",
+        least: 0.5,
+        most: 2.0,
+        step: 0.25,
+        says: "Drawn pixels per pixel",
+        get: |s| s.scale,
+        set: |s, v| s.scale = v,
     },
     Number {
         key: "mouse",

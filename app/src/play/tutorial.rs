@@ -123,11 +123,7 @@ pub const STEPS: &[Step] = &[
         text: "Time can run faster: {time_faster}. Engines work up to 4x; above that you can only wait.",
         done: |now, _| now.quarters > 4,
     },
-    Step {
-        name: "time_normal",
-        text: "And back to 1x with {time_slower}.",
-        done: |now, _| now.quarters == 4,
-    },
+    Step { name: "time_normal", text: "And back to 1x with {time_slower}.", done: |now, _| now.quarters == 4 },
     Step {
         name: "approach",
         text: "Fly to the station with thrusters: {move_forward} and {move_back}, {move_left}, {move_right}, {move_up}, {move_down}. 15 m/s is plenty. Come within 250 m.",

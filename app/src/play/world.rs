@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use render::extract::Blasts;
 use render::hud::values::Network;
 use sim::command::ControlInput;
 use sim::frame_view::{FrameFeed, FrameReader, FrameView};
-use sim::{Event, Scenario};
+use sim::{Event, Scenario, Simulation};
 
 use crate::exit::Failure;
 
@@ -82,6 +83,8 @@ pub struct Status {
     pub player: Option<u32>,
     /// The player's ship.
     pub ship: Option<u64>,
+    /// Whether that player may change how fast time runs.
+    pub may_set_time: bool,
     /// It stands still.
     pub held: bool,
     /// Digest after the last tick.
@@ -149,9 +152,48 @@ impl Board {
     }
 }
 
-/// Both are plain values: whoever panicked while it held one has left it whole.
+/// They are plain values: whoever panicked while it held one has left it whole.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a world shows itself, tick by tick.
+pub struct Outlet {
+    feed: FrameFeed,
+    frames: FrameReader,
+    blasts: Arc<Mutex<Blasts>>,
+}
+
+impl Outlet {
+    /// One that has shown nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        let feed = FrameFeed::new();
+        Self { frames: feed.reader(), feed, blasts: Arc::default() }
+    }
+
+    /// Shows the present state. To be called after each tick.
+    pub fn publish(&mut self, simulation: &Simulation) {
+        self.feed.publish(simulation);
+        held(&self.blasts).observe(&self.frames.latest(), simulation.scenario().tick_rate_hz);
+    }
+
+    /// Where several ticks are stepped at once; see [`FrameFeed::set_span`].
+    pub fn set_span(&mut self, ticks: u64) {
+        self.feed.set_span(ticks);
+    }
+
+    /// What was shown last.
+    #[must_use]
+    pub fn latest(&self) -> Arc<FrameView> {
+        self.frames.latest()
+    }
+}
+
+impl Default for Outlet {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// What a world's thread has.
@@ -163,7 +205,7 @@ pub struct Inside {
     /// How it is.
     pub board: Arc<Board>,
     /// What it looks like.
-    pub feed: FrameFeed,
+    pub outlet: Outlet,
 }
 
 impl Inside {
@@ -180,6 +222,7 @@ pub struct World {
     notices: Receiver<Notice>,
     board: Arc<Board>,
     frames: FrameReader,
+    blasts: Arc<Mutex<Blasts>>,
     thread: Option<JoinHandle<Result<(), Failure>>>,
 }
 
@@ -194,12 +237,12 @@ impl World {
     ) -> Result<Self, Failure> {
         let ((orders, inbox), (outbox, notices)) = (channel(), channel());
         let board = Arc::new(Board::new());
-        let feed = FrameFeed::new();
-        let frames = feed.reader();
-        let inside = Inside { orders: inbox, notices: outbox, board: Arc::clone(&board), feed };
+        let outlet = Outlet::new();
+        let (frames, blasts) = (outlet.frames.clone(), Arc::clone(&outlet.blasts));
+        let inside = Inside { orders: inbox, notices: outbox, board: Arc::clone(&board), outlet };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(inside));
         let thread = thread.map_err(|e| Failure::Machine(format!("cannot start the world's thread: {e}")))?;
-        Ok(Self { orders, notices, board, frames, thread: Some(thread) })
+        Ok(Self { orders, notices, board, frames, blasts, thread: Some(thread) })
     }
 
     /// Tells it something.
@@ -235,23 +278,26 @@ impl World {
         (view, fraction)
     }
 
+    /// The explosions that are seen. Held for no longer than it takes to copy them: the world waits meanwhile.
+    pub fn blasts(&self) -> MutexGuard<'_, Blasts> {
+        held(&self.blasts)
+    }
+
     /// Whether it has ended by itself.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Ends it, and waits until what it records is whole.
-    ///
-    /// # Errors
-    /// What it ended with.
-    pub fn end(mut self) -> Result<(), Failure> {
+    /// Ends it, and waits until what it records is whole. Gives the last that it has said, and what it ended with.
+    pub fn end(mut self) -> (Vec<Notice>, Result<(), Failure>) {
         self.order(Order::End);
-        match self.thread.take().map(JoinHandle::join) {
+        let result = match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => result,
             Some(Err(_)) => Err(Failure::Machine("the world's thread panicked; please report this".to_owned())),
-        }
+        };
+        (self.notices(), result)
     }
 }
 
@@ -302,8 +348,9 @@ mod tests {
         });
         let world = world.expect("a thread");
         assert!(!world.has_ended() && world.scenario().is_none());
-        assert_eq!(world.end().map_err(|e| e.to_string()), Err("gone".to_owned()));
+        let (said, result) = world.end();
+        assert_eq!((said.len(), result.map_err(|e| e.to_string())), (1, Err("gone".to_owned())));
         let world = World::start("test", |_| panic!("on purpose")).expect("a thread");
-        assert!(world.end().is_err_and(|e| e.to_string().contains("panicked")));
+        assert!(world.end().1.is_err_and(|e| e.to_string().contains("panicked")));
     }
 }
