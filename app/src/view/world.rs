@@ -9,6 +9,7 @@ use sim::{InputFrame, Scenario, Simulation};
 
 use crate::exit::Failure;
 use crate::replay::Recording;
+use crate::replay::film::Film;
 use crate::{output, run, scenario_cmd};
 
 /// Two consecutive ticks of a world, and the world's scenario.
@@ -53,15 +54,13 @@ impl Moment {
     fn recorded(path: &Path, tick: Option<u64>) -> Result<Self, Failure> {
         let mut recording = Recording::open(path)?;
         let tick = tick.unwrap_or(recording.last_tick());
-        recording.check_tick(tick)?;
-        let first = recording.reader.ticks().start;
-        let mut feed = FrameFeed::new();
-        let before = recording.state_at(tick.saturating_sub(1).max(first))?;
-        feed.publish(&before.simulation);
-        let rebuilt = recording.state_at(tick)?;
-        feed.publish(&rebuilt.simulation);
-        let frame = (*feed.reader().latest()).clone();
-        Ok(Self { scenario: recording.scenario.clone(), frame, departed_at: rebuilt.departed_at })
+        let scenario = recording.scenario.clone();
+        let mut film = Film::start(&mut recording, tick)?;
+        let frame = film.at(tick).map(|frame| (*frame).clone());
+        let departed_at = film.departed_at();
+        let frame =
+            frame.ok_or_else(|| Failure::unreadable(path, format!("the inputs before tick {tick} are missing")))?;
+        Ok(Self { scenario, frame, departed_at })
     }
 }
 
