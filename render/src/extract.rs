@@ -1,26 +1,68 @@
 //! From a frame view of the simulation to a scene. Must never read anything of the simulation but its frame views and its
-//! scenario.
+//! scenario, nor ask for memory once its lists are as long as they get.
 
+mod blasts;
+mod paths;
+
+pub use blasts::Blasts;
+
+use glam::DVec3;
 use sim::frame_view::FrameView;
-use sim::{Position, Scenario};
+use sim::{Kind, Position, Scenario};
 
 use crate::bodies::elements::J2000_JD;
-use crate::bodies::{Look, body};
+use crate::bodies::{Look, body_of};
 use crate::camera::Camera;
-use crate::scene::{Light, Options, Scene};
+use crate::scene::{Asteroid, Light, Model, Options, Round, Scene, Ship, Things, tint, trail_m};
 
 /// A Julian year, days.
 const YEAR_DAYS: f64 = 365.25;
 const DAY_S: f64 = 86_400.0;
+/// How long a round is exposed, seconds: its streak is the way that it makes meanwhile.
+const SHUTTER_S: f64 = 1.0 / 60.0;
+/// Most ships whose orbits are drawn.
+const ORBITS_MAX: usize = 16;
+/// Width of a path, pixels.
+const PATH_PX: f32 = 1.6;
+/// Colour of the way ahead of the own ship.
+const AHEAD: [f32; 3] = [0.15, 0.75, 1.0];
 
 /// What of a world does not change from tick to tick.
 #[derive(Clone, Debug)]
 pub struct Stage {
     bodies: Vec<sim::scenario::Body>,
+    /// The bodies' names in lower case.
+    names: Vec<String>,
+    /// What each class of ships looks like.
+    models: Vec<Model>,
     epoch_jd_tdb: f64,
     tick_rate_hz: u32,
     /// Index of what gives light: the Sun, or else the heaviest body.
     sun: Option<usize>,
+}
+
+/// What of a world is shown, and to whom. Ships are named by their ids.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Show<'a> {
+    /// What a person chose.
+    pub options: Options,
+    /// The ship that the camera is inside of, which is not drawn.
+    pub inside: Option<u64>,
+    /// The ship whose way ahead is drawn, and against which rounds are seen to move.
+    pub own: Option<u64>,
+    /// Whether the orbits of other ships that have a player are drawn.
+    pub orbits: bool,
+    /// Explosions so far.
+    pub blasts: Option<&'a Blasts>,
+}
+
+/// What is filled from and with: arguments that travel together.
+struct Moment<'a> {
+    frame: &'a FrameView,
+    fraction: f64,
+    show: &'a Show<'a>,
+    /// Velocity against which rounds leave their streaks, m/s.
+    frame_m_s: DVec3,
 }
 
 impl Stage {
@@ -28,10 +70,14 @@ impl Stage {
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
         let bodies = scenario.bodies.clone();
+        let names: Vec<String> = bodies.iter().map(|body| body.name.to_lowercase()).collect();
         let heaviest = (0..bodies.len()).max_by(|a, b| bodies[*a].gm_m3_s2.total_cmp(&bodies[*b].gm_m3_s2));
-        let named = bodies.iter().position(|body| Look::of(&body.name.to_lowercase()) == Look::Sun);
+        let named = names.iter().position(|name| Look::of(name) == Look::Sun);
+        let models = scenario.classes.iter().map(|class| Model::of_class(&class.name, class.radius_m)).collect();
         Self {
             bodies,
+            names,
+            models,
             epoch_jd_tdb: scenario.epoch_jd_tdb,
             tick_rate_hz: scenario.tick_rate_hz,
             sun: named.or(heaviest),
@@ -44,24 +90,157 @@ impl Stage {
         &self.bodies
     }
 
+    /// Seconds of simulated time at `fraction` of the way between the two ticks of a view.
+    #[must_use]
+    pub fn time_s(&self, frame: &FrameView, fraction: f64) -> f64 {
+        let tick_s = frame.time_factor.tick_seconds(self.tick_rate_hz);
+        frame.time.seconds(self.tick_rate_hz) + (fraction - 1.0) * tick_s
+    }
+
     /// Julian date (TDB) at `fraction` of the way between the two ticks of a view.
     #[must_use]
     pub fn jd_tdb(&self, frame: &FrameView, fraction: f64) -> f64 {
-        let tick_s = frame.time_factor.tick_seconds(self.tick_rate_hz);
-        self.epoch_jd_tdb + (frame.time.seconds(self.tick_rate_hz) + (fraction - 1.0) * tick_s) / DAY_S
+        self.epoch_jd_tdb + self.time_s(frame, fraction) / DAY_S
     }
 
-    /// What `camera` sees at `fraction` of the way from the previous tick of a view (0) to its current one (1).
+    /// What `camera` sees at `fraction` of the way from the previous tick of a view (0) to its current one (1), with
+    /// every ship and without lines.
     #[must_use]
     pub fn scene(&self, frame: &FrameView, fraction: f64, camera: Camera, options: Options) -> Scene {
+        let mut scene = Scene::empty(camera);
+        self.fill(frame, fraction, camera, &Show { options, ..Show::default() }, &mut scene);
+        scene
+    }
+
+    /// As [`Self::scene`], into a scene whose memory is used again.
+    pub fn fill(&self, frame: &FrameView, fraction: f64, camera: Camera, show: &Show<'_>, scene: &mut Scene) {
         let jd_tdb = self.jd_tdb(frame, fraction);
         let place = |at: usize| frame.body(at, fraction).unwrap_or(Position::ORIGIN);
-        let drawn = self.bodies.iter().enumerate();
-        let bodies = drawn.map(|(at, b)| body(&b.name, place(at), b.radius_m, (b.pole, b.rotation_rad_s), jd_tdb));
-        let light = self.sun.map_or(Light { position: Position::ORIGIN, radius_m: 0.0 }, |sun| Light {
+        scene.camera = camera;
+        scene.years = (jd_tdb - J2000_JD) / YEAR_DAYS;
+        scene.options = show.options;
+        scene.light = self.sun.map_or(Light { position: Position::ORIGIN, radius_m: 0.0 }, |sun| Light {
             position: place(sun),
             radius_m: self.bodies[sun].radius_m,
         });
-        Scene { camera, years: (jd_tdb - J2000_JD) / YEAR_DAYS, light, bodies: bodies.collect(), options }
+        scene.bodies.clear();
+        let drawn = self.bodies.iter().zip(&self.names).enumerate();
+        scene.bodies.extend(
+            drawn.map(|(at, (b, name))| body_of(name, place(at), b.radius_m, (b.pole, b.rotation_rad_s), jd_tdb)),
+        );
+        scene.things.clear();
+        let frame_m_s = show.own.or(show.inside).and_then(|id| index_of(frame, id)).map_or_else(
+            || self.around(frame, camera.position).map_or(DVec3::ZERO, |body| frame.bodies_velocity_m_s[body]),
+            |ship| frame.looks[ship].velocity_m_s,
+        );
+        let moment = Moment { frame, fraction, show, frame_m_s };
+        self.fill_things(&moment, &mut scene.things);
+        let time_s = self.time_s(frame, fraction);
+        scene.things.blasts.extend(show.blasts.iter().flat_map(|blasts| blasts.at(time_s)));
+        self.fill_paths(&moment, &mut scene.things);
     }
+
+    fn fill_things(&self, moment: &Moment<'_>, things: &mut Things) {
+        let Moment { frame, fraction, show, frame_m_s } = *moment;
+        let all = frame.ids.iter().zip(&frame.kinds).zip(&frame.looks).enumerate();
+        for (at, ((&id, &kind), look)) in all {
+            let Some(pose) = frame.pose(at, fraction) else { continue };
+            let (position, icrf_from_body) = (pose.position, pose.icrf_from_body.as_quat());
+            let ship = |model| Ship {
+                model,
+                position,
+                icrf_from_body,
+                radius_m: look.radius_m,
+                tint: tint(look.player),
+                throttle: look.throttle,
+                thrusters: look.thrusters,
+                hull: look.hull,
+            };
+            match kind {
+                Kind::Ship if show.inside == Some(id) => {}
+                Kind::Ship => {
+                    let model = self.models.get(look.class as usize).copied().unwrap_or(Model::Scout);
+                    // A wreck's engines are dead, whatever its controls say.
+                    let alive = if look.hull > 0.0 { 1.0 } else { 0.0 };
+                    let ship = ship(model);
+                    let (throttle, thrusters) = (ship.throttle * alive, ship.thrusters * alive);
+                    things.ships.push(Ship { throttle, thrusters, ..ship });
+                }
+                Kind::Structure => things.ships.push(ship(Model::Station)),
+                Kind::Asteroid => {
+                    let seed = (id as u32).wrapping_mul(0x9E37_79B9) ^ (id >> 32) as u32;
+                    things.asteroids.push(Asteroid { position, icrf_from_body, radius_m: look.radius_m, seed });
+                }
+                Kind::Projectile => {
+                    let trail_m = trail_m(look.velocity_m_s, frame_m_s, SHUTTER_S);
+                    things.rounds.push(Round { position, trail_m });
+                }
+            }
+        }
+    }
+
+    /// Index of the body that dominates at a place.
+    fn around(&self, frame: &FrameView, at: Position) -> Option<usize> {
+        let places = self.bodies.iter().zip(&frame.bodies_current);
+        paths::dominating(places.map(|(body, centre)| (body.gm_m3_s2, centre.minus(at))))
+    }
+
+    fn fill_paths(&self, moment: &Moment<'_>, things: &mut Things) {
+        let Moment { frame, show, .. } = *moment;
+        if let Some(own) = show.own.and_then(|id| index_of(frame, id)) {
+            self.add_fall(moment, own, things);
+        }
+        if !show.orbits {
+            return;
+        }
+        let manned = |at: &usize| frame.kinds[*at] == Kind::Ship && frame.looks[*at].player != 0;
+        let others = (0..frame.ids.len()).filter(|at| manned(at) && show.own != Some(frame.ids[*at]));
+        for at in others.take(ORBITS_MAX) {
+            self.add_orbit(moment, at, things);
+        }
+    }
+
+    /// Place and velocity of something against the body that it falls around, and where that body is drawn.
+    fn against(&self, moment: &Moment<'_>, at: usize) -> Option<(usize, DVec3, DVec3, Position)> {
+        let Moment { frame, fraction, .. } = *moment;
+        let position = frame.pose(at, fraction)?.position;
+        let body = self.around(frame, position)?;
+        let centre = frame.body(body, fraction)?;
+        let velocity = frame.looks[at].velocity_m_s - *frame.bodies_velocity_m_s.get(body)?;
+        Some((body, position.minus(centre), velocity, centre))
+    }
+
+    fn add_orbit(&self, moment: &Moment<'_>, at: usize, things: &mut Things) {
+        let Some((body, r, v, centre)) = self.against(moment, at) else { return };
+        let Some(points) = paths::orbit(r, v, self.bodies[body].gm_m3_s2) else { return };
+        let colour = tint(moment.frame.looks[at].player);
+        // Fading ahead shows which way it goes.
+        things.lines.add(points.map(|p| centre.plus(p)), colour, [0.75, 0.12], PATH_PX);
+    }
+
+    fn add_fall(&self, moment: &Moment<'_>, at: usize, things: &mut Things) {
+        let Some((body, r, v, centre)) = self.against(moment, at) else { return };
+        let Moment { frame, fraction, .. } = *moment;
+        let mut pulls = [paths::Pull { gm_m3_s2: 0.0, at_m: DVec3::ONE, velocity_m_s: DVec3::ZERO }; PULLS_MAX];
+        let mut count = 0;
+        for (other, known) in self.bodies.iter().enumerate().filter(|(other, _)| *other != body).take(PULLS_MAX) {
+            let (Some(at), Some(velocity)) = (frame.body(other, fraction), frame.bodies_velocity_m_s.get(other)) else {
+                continue;
+            };
+            let velocity_m_s = *velocity - frame.bodies_velocity_m_s[body];
+            pulls[count] = paths::Pull { gm_m3_s2: known.gm_m3_s2, at_m: at.minus(centre), velocity_m_s };
+            count += 1;
+        }
+        let around = (self.bodies[body].gm_m3_s2, self.bodies[body].radius_m);
+        let points = paths::fall(r, v, around, &pulls[..count]);
+        things.lines.add(points.map(|p| centre.plus(p)), AHEAD, [1.0, 0.25], PATH_PX);
+    }
+}
+
+/// Most other bodies that bend the way ahead.
+const PULLS_MAX: usize = 32;
+
+/// Where in a view the thing with that id is.
+fn index_of(frame: &FrameView, id: u64) -> Option<usize> {
+    frame.ids.binary_search(&id).ok()
 }

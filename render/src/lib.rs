@@ -14,6 +14,7 @@ pub mod picture;
 pub mod relativity;
 pub mod renderer;
 pub mod scene;
+pub mod screen;
 pub mod sky;
 pub mod text;
 
@@ -22,3 +23,4 @@ pub use gpu::{Choice, Gpu, GpuError, GpuOptions};
 pub use picture::Picture;
 pub use renderer::{Format, Renderer};
 pub use scene::Scene;
+pub use screen::{FrameTimes, Screen};

@@ -1,5 +1,9 @@
 //! What a picture shows, as plain data: the renderer reads this and nothing else. Must never hold anything of the GPU.
 
+mod things;
+
+pub use things::{Asteroid, BLAST_S, Blast, Lines, Model, Round, Run, Ship, Things, tint, trail_m};
+
 use glam::DQuat;
 use sim::Position;
 use sim::bodies::{EpochError, solar_system};
@@ -82,11 +86,21 @@ pub struct Scene {
     pub light: Light,
     /// All bodies, the Sun among them, in any order.
     pub bodies: Vec<Body>,
+    /// Ships and all else that is no body.
+    pub things: Things,
     /// What a person chose.
     pub options: Options,
 }
 
 impl Scene {
+    /// Nothing at all, seen by `camera`; the light stands at the origin.
+    #[must_use]
+    pub fn empty(camera: Camera) -> Self {
+        let light = Light { position: Position::ORIGIN, radius_m: SUN_RADIUS_M };
+        let (bodies, things, options) = (Vec::new(), Things::default(), Options::default());
+        Self { camera, years: 0.0, light, bodies, things, options }
+    }
+
     /// The real Solar System at a Julian date (TDB), seen by `camera`.
     ///
     /// # Errors
@@ -102,7 +116,7 @@ impl Scene {
             radius_m: sun.radius_m,
         });
         let years = (jd_tdb - J2000_JD) / 365.25;
-        Ok(Self { camera, years, light, bodies, options: Options::default() })
+        Ok(Self { years, light, bodies, ..Self::empty(camera) })
     }
 
     /// The body of that look, if there is one.

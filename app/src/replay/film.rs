@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
 
+use render::extract::Blasts;
+use render::scene::BLAST_S;
 use sim::Simulation;
 use sim::frame_view::{FrameFeed, FrameReader, FrameView};
 use sim::recording::Frames;
@@ -18,8 +20,8 @@ pub struct Film<'a> {
     simulation: Simulation,
     feed: FrameFeed,
     reader: FrameReader,
-    /// Tick of the view that was published last.
-    published: u64,
+    blasts: Blasts,
+    tick_rate_hz: u32,
     /// The first tick whose digest is not the recorded one.
     departed_at: Option<u64>,
     /// Why it ends before its end.
@@ -35,34 +37,32 @@ impl<'a> Film<'a> {
     /// it.
     pub fn start(recording: &'a mut Recording, from: u64) -> Result<Self, Failure> {
         recording.check_tick(from)?;
-        // The tick before, where there is one, so that the first view shows motion too.
-        let before = from.saturating_sub(1).max(recording.reader.ticks().start);
+        // Some ticks before, where there are such, so that the first view has motion, and explosions that go on.
+        let tick_rate_hz = recording.scenario.tick_rate_hz;
+        let earlier = (f64::from(BLAST_S) * f64::from(tick_rate_hz)).ceil() as u64 + 1;
+        let before = from.saturating_sub(earlier).max(recording.reader.ticks().start);
         let rebuilt = recording.state_at(before)?;
-        let mut feed = FrameFeed::new();
-        feed.publish(&rebuilt.simulation);
-        Ok(Self {
+        let feed = FrameFeed::new();
+        let mut film = Self {
             path: recording.path.clone(),
             frames: recording.reader.frames_from(before),
             reader: feed.reader(),
             feed,
-            published: before,
+            blasts: Blasts::default(),
+            tick_rate_hz,
             departed_at: rebuilt.departed_at,
             simulation: rebuilt.simulation,
             cut: None,
-        })
+        };
+        film.publish();
+        Ok(film)
     }
 
     /// The view whose later tick is `tick`, which must not be before the one asked for last; nothing behind the end of
     /// what can be read.
     pub fn at(&mut self, tick: u64) -> Option<Arc<FrameView>> {
         while self.simulation.tick().0 < tick {
-            let now = self.simulation.tick().0;
-            if now + 1 == tick && self.published != now {
-                self.publish();
-            }
             self.step()?;
-        }
-        if self.published != tick {
             self.publish();
         }
         Some(self.reader.latest())
@@ -73,6 +73,12 @@ impl<'a> Film<'a> {
         let later = moment.ceil();
         // What is before the recording's start shows its start.
         Some((self.at(later.max(0.0) as u64)?, moment - later + 1.0))
+    }
+
+    /// The explosions so far.
+    #[must_use]
+    pub fn blasts(&self) -> &Blasts {
+        &self.blasts
     }
 
     /// How it went: the recorded digests, and what could be read.
@@ -114,7 +120,7 @@ impl<'a> Film<'a> {
 
     fn publish(&mut self) {
         self.feed.publish(&self.simulation);
-        self.published = self.simulation.tick().0;
+        self.blasts.observe(&self.reader.latest(), self.tick_rate_hz);
     }
 }
 

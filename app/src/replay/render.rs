@@ -94,7 +94,7 @@ fn video(args: &RenderArgs, out: &Path, progress: Progress) -> Result<Outcome, F
         let moment = (from as f64 + number as f64 * step).min(to as f64);
         let Some((frame, fraction)) = film.between(moment) else { break };
         let view = camera.at(&scenario, &frame, fraction)?;
-        let picture = studio.picture(&frame, fraction, view, display)?;
+        let picture = studio.picture((&frame, fraction), film.blasts(), view, display)?;
         if frames.put(&picture)? == ControlFlow::Break(()) {
             break;
         }

@@ -20,7 +20,7 @@ pub fn command(args: &ShotArgs) -> Result<Outcome, Failure> {
     let display = Display::new(&instruments, args.hud, args.target.as_deref()).map_err(Failure::Misused)?;
     display.check(&view).map_err(Failure::Misused)?;
     let mut studio = Studio::open(&moment.scenario, args.size, args.stereo)?;
-    let picture = studio.picture(&moment.frame, 1.0, &view, display)?;
+    let picture = studio.picture((&moment.frame, 1.0), &moment.blasts, &view, display)?;
     // The input may be a file, and must not be written over.
     let out = output::create(&args.out, &[std::path::Path::new(&args.world)])?;
     picture.write_png(out).map_err(|e| Failure::unwritable(&args.out, e))?;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use render::extract::Stage;
+use glam::DQuat;
+use render::extract::{Blasts, Show, Stage};
 use render::hud::Front;
 use render::renderer::Format;
-use render::{Camera, Gpu, GpuError, GpuOptions, Picture, Renderer};
-use sim::Scenario;
+use render::{Camera, Gpu, GpuError, GpuOptions, Picture, Renderer, Scene};
 use sim::frame_view::FrameView;
+use sim::{Position, Scenario};
 
 use super::camera::View;
 use super::instruments::{Aim, Instruments};
@@ -16,14 +17,15 @@ use crate::exit::Failure;
 /// Between the eyes of a pair, metres: the mean of adults (Dodgson 2004, "Variation and extrema of human interpupillary
 /// distance").
 const EYES_APART_M: f64 = 0.063;
-/// Samples along each edge of a pixel: a picture may take its time.
-const SAMPLES: u32 = 2;
+/// Drawn pixels along each edge of one of the picture: a picture may take its time.
+const SCALE: f64 = 2.0;
 
 /// Draws moments of one world, all of one size.
 pub struct Studio {
     stage: Stage,
     instruments: Instruments,
     renderer: Renderer,
+    scene: Scene,
     device: String,
     aspect: f64,
     stereo: bool,
@@ -75,11 +77,12 @@ impl Studio {
     pub fn open(scenario: &Scenario, size: [u32; 2], stereo: bool) -> Result<Self, Failure> {
         let gpu = Gpu::open(GpuOptions::default()).map_err(cannot_draw)?;
         let device = gpu.name().to_owned();
-        let format = Format { size, views: if stereo { 2 } else { 1 }, samples: SAMPLES };
+        let format = Format { size, views: if stereo { 2 } else { 1 }, scale: SCALE };
         let renderer = Renderer::new(Arc::new(gpu), format).map_err(cannot_draw)?;
         let aspect = f64::from(size[0]) / f64::from(size[1]);
         let (stage, instruments) = (Stage::new(scenario), Instruments::new(scenario));
-        Ok(Self { stage, instruments, renderer, device, aspect, stereo })
+        let scene = Scene::empty(Camera::one(Position::ORIGIN, DQuat::IDENTITY, 1.0, aspect));
+        Ok(Self { stage, instruments, renderer, scene, device, aspect, stereo })
     }
 
     /// What draws.
@@ -88,14 +91,15 @@ impl Studio {
         &self.device
     }
 
-    /// The picture at `fraction` of the way from the previous tick of a view (0) to its current one (1).
+    /// The picture at `fraction` of the way from the previous tick of a view (0) to its current one (1), with the
+    /// explosions so far. Instruments come with the lines of the ways that ships take.
     ///
     /// # Errors
     /// [`Failure::Machine`] if the device fails.
     pub fn picture(
         &mut self,
-        frame: &FrameView,
-        fraction: f64,
+        (frame, fraction): (&FrameView, f64),
+        blasts: &Blasts,
         view: &View,
         display: Display,
     ) -> Result<Picture, Failure> {
@@ -107,9 +111,17 @@ impl Studio {
             (Display::Hud(aim), Some(ship)) => self.instruments.read(frame, fraction, ship, aim, &camera),
             _ => None,
         };
-        let _front = Front { values: values.as_ref(), ..Front::default() };
-        let scene = self.stage.scene(frame, fraction, camera, render::scene::Options::default());
-        let pictures = self.renderer.pictures(&scene).map_err(cannot_draw)?;
+        let front = Front { values: values.as_ref(), ..Front::default() };
+        let lines = values.is_some();
+        let show = Show {
+            inside: view.ship.filter(|_| view.inside),
+            own: view.ship.filter(|_| lines),
+            orbits: lines,
+            blasts: Some(blasts),
+            ..Show::default()
+        };
+        self.stage.fill(frame, fraction, camera, &show, &mut self.scene);
+        let pictures = self.renderer.pictures(&self.scene, &front).map_err(cannot_draw)?;
         Ok(Picture::beside(&pictures))
     }
 }

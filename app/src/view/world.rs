@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use render::extract::Blasts;
 use sim::frame_view::{FrameFeed, FrameView};
 use sim::recording::SIGNATURE;
 use sim::{InputFrame, Scenario, Simulation};
@@ -18,6 +19,8 @@ pub struct Moment {
     pub scenario: Scenario,
     /// The state at the tick asked for and at the one before.
     pub frame: FrameView,
+    /// The explosions until then.
+    pub blasts: Blasts,
     /// The first tick on the way whose digest is not the recorded one.
     pub departed_at: Option<u64>,
 }
@@ -40,15 +43,18 @@ impl Moment {
     fn simulated(scenario: Scenario, tick: u64) -> Self {
         let mut simulation = Simulation::new(&scenario);
         let mut feed = FrameFeed::new();
+        let mut blasts = Blasts::default();
+        let mut show = |simulation: &Simulation| {
+            feed.publish(simulation);
+            blasts.observe(&feed.reader().latest(), scenario.tick_rate_hz);
+        };
         for at in 0..tick {
-            if at + 1 == tick {
-                feed.publish(&simulation);
-            }
+            show(&simulation);
             let frame = if at == 0 { run::joining(&scenario) } else { InputFrame::default() };
             simulation.step(&frame);
         }
-        feed.publish(&simulation);
-        Self { scenario, frame: (*feed.reader().latest()).clone(), departed_at: None }
+        show(&simulation);
+        Self { frame: (*feed.reader().latest()).clone(), blasts, scenario, departed_at: None }
     }
 
     fn recorded(path: &Path, tick: Option<u64>) -> Result<Self, Failure> {
@@ -57,10 +63,10 @@ impl Moment {
         let scenario = recording.scenario.clone();
         let mut film = Film::start(&mut recording, tick)?;
         let frame = film.at(tick).map(|frame| (*frame).clone());
-        let departed_at = film.departed_at();
+        let (departed_at, blasts) = (film.departed_at(), film.blasts().clone());
         let frame =
             frame.ok_or_else(|| Failure::unreadable(path, format!("the inputs before tick {tick} are missing")))?;
-        Ok(Self { scenario, frame, departed_at })
+        Ok(Self { scenario, frame, blasts, departed_at })
     }
 }
 

@@ -24,10 +24,20 @@ pub fn body(
     (pole, rotation_rad_s): (DVec3, f64),
     jd_tdb: f64,
 ) -> Body {
-    let name = name.to_lowercase();
-    let look = Look::of(&name);
+    body_of(&name.to_lowercase(), position, mean_radius_m, (pole, rotation_rad_s), jd_tdb)
+}
+
+/// As [`body`], for a name in lower case.
+pub(crate) fn body_of(
+    name: &str,
+    position: Position,
+    mean_radius_m: f64,
+    (pole, rotation_rad_s): (DVec3, f64),
+    jd_tdb: f64,
+) -> Body {
+    let look = Look::of(name);
     let [equator, flattened] = look.figure();
-    let turned = elements::icrf_from_body(&name, jd_tdb);
+    let turned = elements::icrf_from_body(name, jd_tdb);
     Body {
         look,
         position,

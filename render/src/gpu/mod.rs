@@ -8,9 +8,11 @@ mod messages;
 mod pipeline;
 pub(crate) mod readback;
 pub(crate) mod target;
+mod timer;
 
 pub(crate) use buffer::{Uploads, lasting};
 pub use device::{Choice, Gpu, GpuOptions};
 pub(crate) use error::Doing;
 pub use error::GpuError;
 pub(crate) use pipeline::{Blend, Depth, Drawing, Pass, PassBuilder};
+pub(crate) use timer::Timer;

@@ -3,7 +3,9 @@
 
 pub(crate) mod bloom;
 pub(crate) mod bodies;
+pub(crate) mod comfort;
 pub(crate) mod frame;
+pub(crate) mod overlay;
 pub(crate) mod sky;
 pub(crate) mod tonemap;
 

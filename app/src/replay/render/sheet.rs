@@ -135,7 +135,7 @@ pub fn draw(recording: &mut Recording, mut plan: Plan, png: &Path, progress: Pro
             let at = plan.corner(column, row);
             match camera.resolve(&scenario.bodies, &frame, 1.0) {
                 Ok(view) => {
-                    canvas.put(&studio.picture(&frame, 1.0, &view, display)?, at);
+                    canvas.put(&studio.picture((&frame, 1.0), film.blasts(), &view, display)?, at);
                     seen[row] = true;
                 }
                 Err(sentence) => {
