@@ -385,10 +385,9 @@ pub struct RenderArgs {
     /// How fast: 10 shows ten seconds in one, 0.1 one second in ten.
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
-    /// How many moments are on a contact sheet.
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "contact_sheet",
-          value_parser = clap::value_parser!(u32).range(1..=48))]
-    pub moments: u32,
+    /// How many moments are on a contact sheet: five unless given.
+    #[arg(long, value_name = "N", conflicts_with = "out", value_parser = clap::value_parser!(u32).range(1..=48))]
+    pub moments: Option<u32>,
     /// Where it is taken from; see below. A contact sheet has a row for each: name several.
     #[arg(long, value_name = "SPEC", value_parser = CameraSpec::parse)]
     pub camera: Vec<CameraSpec>,

@@ -24,6 +24,8 @@ use frames::Frames;
 
 /// Size of a video's picture unless another is asked for.
 const SIZE: [u32; 2] = [1280, 720];
+/// Moments on a contact sheet unless another number is asked for.
+pub const MOMENTS: u32 = 5;
 /// What stands for standard output.
 const STANDARD_OUTPUT: &str = "-";
 
@@ -54,7 +56,7 @@ fn span(args: &RenderArgs, recording: &Recording) -> Result<(u64, u64), Failure>
 fn contact_sheet(args: &RenderArgs, png: &Path, progress: Progress) -> Result<Outcome, Failure> {
     let mut recording = Recording::open(&args.file)?;
     let (from, to) = span(args, &recording)?;
-    let mut plan = sheet::Plan::new(from, to, args.moments, args.camera.clone());
+    let mut plan = sheet::Plan::new(from, to, args.moments.unwrap_or(MOMENTS), args.camera.clone());
     plan.cell = args.size.unwrap_or(plan.cell);
     plan.hud = args.hud;
     plan.target.clone_from(&args.target);
