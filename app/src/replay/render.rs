@@ -58,6 +58,7 @@ fn contact_sheet(args: &RenderArgs, png: &Path, progress: Progress) -> Result<Ou
     let (from, to) = span(args, &recording)?;
     let mut plan = sheet::Plan::new(from, to, args.moments.unwrap_or(MOMENTS), args.camera.clone());
     plan.cell = args.size.unwrap_or(plan.cell);
+    plan.samples = args.samples;
     plan.hud = args.hud;
     plan.target.clone_from(&args.target);
     let drawn = sheet::draw(&mut recording, plan, png, progress)?;
@@ -90,7 +91,7 @@ fn video(args: &RenderArgs, out: &Path, progress: Progress) -> Result<Outcome, F
         display.check(camera.at(&scenario, &frame, 1.0)?).map_err(Failure::Misused)?;
     }
     let mut frames = if stream { Frames::stream(args.fps) } else { Frames::folder(out)? };
-    let mut studio = Studio::open(&scenario, size, args.stereo)?;
+    let mut studio = Studio::open(&scenario, size, args.samples, args.stereo)?;
     let bar = progress.steps("drawing", count, "frames");
     for number in 0..count {
         let moment = (from as f64 + number as f64 * step).min(to as f64);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::instruments::Instruments;
-use super::studio::{Display, Studio};
+use super::studio::{Display, SAMPLES, Studio};
 use super::world::Moment;
 use crate::cli::ShotArgs;
 use crate::exit::{Failure, Outcome};
@@ -19,7 +19,7 @@ pub fn command(args: &ShotArgs) -> Result<Outcome, Failure> {
     let instruments = Instruments::new(&moment.scenario);
     let display = Display::new(&instruments, args.hud, args.target.as_deref()).map_err(Failure::Misused)?;
     display.check(&view).map_err(Failure::Misused)?;
-    let mut studio = Studio::open(&moment.scenario, args.size, args.stereo)?;
+    let mut studio = Studio::open(&moment.scenario, args.size, SAMPLES, args.stereo)?;
     let picture = studio.picture((&moment.frame, 1.0), &moment.blasts, &view, display)?;
     // The input may be a file, and must not be written over.
     let out = output::create(&args.out, &[std::path::Path::new(&args.world)])?;

@@ -17,8 +17,8 @@ use crate::exit::Failure;
 /// Between the eyes of a pair, metres: the mean of adults (Dodgson 2004, "Variation and extrema of human interpupillary
 /// distance").
 const EYES_APART_M: f64 = 0.063;
-/// Drawn pixels along each edge of one of the picture: a picture may take its time.
-const SCALE: f64 = 2.0;
+/// Drawn pixels along each edge of one of the picture, unless asked otherwise: a picture may take its time.
+pub const SAMPLES: u8 = 2;
 
 /// Draws moments of one world, all of one size.
 pub struct Studio {
@@ -70,14 +70,15 @@ impl Display {
 }
 
 impl Studio {
-    /// A studio for pictures of `size` pixels; for two eyes with `stereo`, side by side.
+    /// A studio for pictures of `size` pixels, each drawn as `samples` by `samples`; for two eyes with `stereo`, side by
+    /// side.
     ///
     /// # Errors
     /// [`Failure::Machine`] where there is no graphics device: the sentence says what to install.
-    pub fn open(scenario: &Scenario, size: [u32; 2], stereo: bool) -> Result<Self, Failure> {
+    pub fn open(scenario: &Scenario, size: [u32; 2], samples: u8, stereo: bool) -> Result<Self, Failure> {
         let gpu = Gpu::open(GpuOptions::default()).map_err(cannot_draw)?;
         let device = gpu.name().to_owned();
-        let format = Format { size, views: if stereo { 2 } else { 1 }, scale: SCALE };
+        let format = Format { size, views: if stereo { 2 } else { 1 }, scale: f64::from(samples) };
         let renderer = Renderer::new(Arc::new(gpu), format).map_err(cannot_draw)?;
         let aspect = f64::from(size[0]) / f64::from(size[1]);
         let (stage, instruments) = (Stage::new(scenario), Instruments::new(scenario));

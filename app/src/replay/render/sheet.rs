@@ -18,7 +18,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::view::camera::CameraSpec;
 use crate::view::instruments::Instruments;
-use crate::view::studio::{Display, Studio};
+use crate::view::studio::{Display, SAMPLES, Studio};
 use canvas::{Canvas, FAINT, INK};
 
 /// Pixels between and around the cells.
@@ -37,6 +37,8 @@ pub struct Plan {
     cameras: Vec<CameraSpec>,
     /// Pixels across and down of each picture.
     pub cell: [u32; 2],
+    /// Drawn pixels along each edge of one of the pictures.
+    pub samples: u8,
     /// Whether instruments are shown.
     pub hud: bool,
     /// What they aim at.
@@ -69,7 +71,7 @@ impl Plan {
         let tick = |number: u64| from + ((u128::from(to - from) * u128::from(number)) / u128::from(last)) as u64;
         let mut ticks: Vec<u64> = (0..u64::from(moments.max(1))).map(tick).collect();
         ticks.dedup();
-        Self { ticks, cameras, cell: [320, 180], hud: false, target: None }
+        Self { ticks, cameras, cell: [320, 180], samples: SAMPLES, hud: false, target: None }
     }
 
     /// Width and height of the sheet.
@@ -120,7 +122,7 @@ pub fn draw(recording: &mut Recording, mut plan: Plan, png: &Path, progress: Pro
         plan.cameras = usual(&instruments, &scenario, &frame)?;
     }
     let [width, height] = plan.size()?;
-    let mut studio = Studio::open(&scenario, plan.cell, false)?;
+    let mut studio = Studio::open(&scenario, plan.cell, plan.samples, false)?;
     let mut canvas = Canvas::new(width, height);
     canvas.write(&title, [GAP, 27], [width - GAP, 19], Weight::Bold, INK);
     let bar = progress.steps("drawing", plan.ticks.len() as u64, "moments");
