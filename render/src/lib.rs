@@ -19,6 +19,7 @@ pub mod text;
 
 pub use camera::Camera;
 pub use gpu::{Choice, Gpu, GpuError, GpuOptions};
+pub use passes::things::Counts;
 pub use picture::Picture;
 pub use renderer::{Format, Renderer};
 pub use scene::Scene;

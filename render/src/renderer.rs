@@ -10,10 +10,12 @@ use crate::bodies::map;
 use crate::gpu::readback::{f32_from_f16, read};
 use crate::gpu::target::Targets;
 use crate::gpu::{Doing, Gpu, GpuError, Uploads};
-use crate::graph::{self, Passes};
+use crate::graph::{self, Packed, Passes};
 use crate::passes::bloom::Bloom;
-use crate::passes::bodies::{Bodies, Packed};
+use crate::passes::bodies::Bodies;
+use crate::passes::lines::Lines;
 use crate::passes::sky::Sky;
+use crate::passes::things::{Counts, Things};
 use crate::passes::tonemap::ToneMap;
 use crate::picture::Picture;
 use crate::scene::Scene;
@@ -54,6 +56,8 @@ impl Renderer {
         let passes = Passes {
             sky: Sky::new(&gpu, views, stars)?,
             bodies: Bodies::new(&gpu, views, map::upload(&gpu)?)?,
+            things: Things::new(&gpu, views)?,
+            lines: Lines::new(&gpu, views)?,
             bloom: Bloom::new(&gpu, views)?,
             tone_map: ToneMap::new(&gpu, views)?,
             around: sampler(&gpu, SamplerAddressMode::Repeat)?,
@@ -90,6 +94,14 @@ impl Renderer {
         let bytes: Vec<u8> = read(&self.gpu, &self.targets.output, 4)?;
         let one = 4 * width as usize * height as usize;
         Ok(bytes.chunks_exact(one).map(|rgba| Picture { width, height, rgba: rgba.to_vec() }).collect())
+    }
+
+    /// How many ships, rocks, rounds and explosions of the last scene were drawn, and why others were not.
+    ///
+    /// # Errors
+    /// A failure of the driver.
+    pub fn counts(&self) -> Result<Counts, GpuError> {
+        self.passes.things.counts(&self.gpu)
     }
 
     /// The linear light of the last scene drawn: red, green, blue and coverage of each of the drawn pixels, eye after

@@ -7,6 +7,8 @@
 //! differences lie in the folder that the message names.
 
 mod common;
+#[path = "support/fleet.rs"]
+mod fleet;
 
 use std::path::{Path, PathBuf};
 
@@ -160,4 +162,14 @@ fn golden_milky_way() {
     scene.camera.icrf_from_camera = Camera::looking(DVec3::new(-0.20, -0.86, -0.46), DVec3::Z);
     scene.bodies.retain(|body| body.look != Look::Sun);
     check("milky_way", &scene);
+}
+
+#[test]
+fn golden_ring_of_ships() {
+    check("ring_of_ships", &fleet::ring_of_ships(camera(40.0, SIZE)));
+}
+
+#[test]
+fn golden_rocks() {
+    check("rocks", &fleet::rocks_over_the_moon(camera(40.0, SIZE)));
 }
