@@ -76,7 +76,7 @@ fn main() -> std::io::Result<()> {
         timeline: Some(&timeline),
         subtitle: Some(sample::SUBTITLE),
         toast: Some("Screenshot saved as spacetime-0042.png"),
-        menu: None,
+        ..Front::default()
     };
     let pages = [
         ("orbit", hud, 1280, 720),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use glam::DVec3;
 use render::bodies::Look;
+use render::hud::Front;
 use render::{Camera, Choice, Format, Gpu, GpuOptions, Renderer, Scene};
 use sim::Position;
 
@@ -37,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gpu = Arc::new(Gpu::open(GpuOptions { choice: Choice::Best, validation: false })?);
     println!("{}", gpu.name());
     let size = [1280, 720];
-    let mut renderer = Renderer::new(gpu, Format { size, views: 1, samples: 1 })?;
+    let mut renderer = Renderer::new(gpu, Format { size, views: 1, scale: 1.0 })?;
     for &(name, look, jd, radii, phase, up, field) in PORTRAITS {
         if !wanted.is_empty() && !wanted.iter().any(|w| w == name) {
             continue;
@@ -61,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         scene.camera.icrf_from_camera = Camera::looking(ahead, if name == "earth_low" { from } else { pole });
         let began = std::time::Instant::now();
-        let pictures = renderer.pictures(&scene)?;
+        let pictures = renderer.pictures(&scene, &Front::default())?;
         println!("{name}: {:.2} s", began.elapsed().as_secs_f64());
         pictures[0].save(&folder.join(format!("{name}.png")))?;
     }

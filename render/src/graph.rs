@@ -4,31 +4,114 @@
 use std::sync::Arc;
 
 use vulkano::command_buffer::PrimaryAutoCommandBuffer;
-use vulkano::image::sampler::Sampler;
+use vulkano::format::Format;
+use vulkano::image::sampler::{Filter, Sampler, SamplerAddressMode, SamplerCreateInfo, SamplerMipmapMode};
 
-use crate::gpu::target::Targets;
-use crate::gpu::{Drawing, Gpu, GpuError, Uploads};
+use crate::bodies::map;
+use crate::gpu::target::{Output, Targets};
+use crate::gpu::{Doing, Drawing, Gpu, GpuError, Timer, Uploads};
+use crate::hud::layout::View;
+use crate::hud::paint::Overlay;
+use crate::hud::{self, Front};
 use crate::passes::bloom::Bloom;
 use crate::passes::bodies::{self, Bodies};
+use crate::passes::comfort::ComfortPass;
 use crate::passes::frame::FrameData;
 use crate::passes::lines::{self, Lines, PointData};
+use crate::passes::overlay::OverlayPass;
 use crate::passes::sky::Sky;
 use crate::passes::things::{self, Things};
 use crate::passes::tonemap::ToneMap;
 use crate::scene::Scene;
+use crate::sky::catalogue;
+use crate::text::Text;
 
 /// All passes.
 pub(crate) struct Passes {
-    pub sky: Sky,
-    pub bodies: Bodies,
+    sky: Sky,
+    bodies: Bodies,
     pub things: Things,
-    pub lines: Lines,
-    pub bloom: Bloom,
-    pub tone_map: ToneMap,
+    lines: Lines,
+    bloom: Bloom,
+    tone_map: ToneMap,
+    overlay: OverlayPass,
+    comfort: ComfortPass,
     /// Between texels, and around the Earth.
-    pub around: Arc<Sampler>,
+    around: Arc<Sampler>,
     /// Between texels, held at the edges.
-    pub held: Arc<Sampler>,
+    held: Arc<Sampler>,
+}
+
+impl Passes {
+    /// Makes all passes for so many eyes and pictures of that format.
+    pub(crate) fn new(gpu: &Gpu, views: u32, format: Format) -> Result<Self, GpuError> {
+        let stars = catalogue::decode(catalogue::HIPPARCOS).doing("reading the star catalogue")?;
+        Ok(Self {
+            sky: Sky::new(gpu, views, stars)?,
+            bodies: Bodies::new(gpu, views, map::upload(gpu)?)?,
+            things: Things::new(gpu, views)?,
+            lines: Lines::new(gpu, views)?,
+            bloom: Bloom::new(gpu, views)?,
+            tone_map: ToneMap::new(gpu, views, format)?,
+            overlay: OverlayPass::new(gpu, format)?,
+            comfort: ComfortPass::new(gpu, views, format)?,
+            around: sampler(gpu, SamplerAddressMode::Repeat)?,
+            held: sampler(gpu, SamplerAddressMode::ClampToEdge)?,
+        })
+    }
+}
+
+/// What is kept from frame to frame, so that no memory is asked for.
+pub(crate) struct Kept {
+    pub uploads: Uploads,
+    pub packed: Packed,
+    pub text: Text,
+    /// A list for each eye.
+    pub overlays: [Overlay; 2],
+}
+
+impl Kept {
+    /// Nothing yet.
+    pub(crate) fn new(gpu: &Gpu) -> Self {
+        Self {
+            uploads: Uploads::new(gpu),
+            packed: Packed::default(),
+            text: Text::new(),
+            overlays: [Overlay::default(), Overlay::default()],
+        }
+    }
+
+    /// Fills the lists of all eyes.
+    fn paint(&mut self, front: &Front<'_>, scene: &Scene, output: &Output) {
+        let [width, height, _] = output.all.image().extent();
+        let zoom = front.style.zoom;
+        self.text.begin_frame();
+        for (view, overlay) in self.overlays.iter_mut().enumerate() {
+            overlay.clear();
+            let field = scene.camera.eye(view).field;
+            let view = match output.eyes.len() {
+                1 if view == 0 => View::screen(width, height, (field.up.atan() - field.down.atan()) as f32, zoom),
+                1 => continue,
+                _ => {
+                    let tangents = [field.left, field.right, field.up, field.down].map(|t| t as f32);
+                    View::eye(width, height, tangents, zoom)
+                }
+            };
+            hud::paint(front, &view, &front.style.palette, &mut self.text, overlay);
+        }
+    }
+}
+
+/// One frame: what is drawn, with what, into what.
+pub(crate) struct Frame<'a> {
+    pub gpu: &'a Gpu,
+    pub scene: &'a Scene,
+    pub front: &'a Front<'a>,
+    pub targets: &'a Targets,
+    pub output: &'a Output,
+    /// Drawn pixels along an edge for each of the output.
+    pub scale: f64,
+    pub timer: Option<&'a Timer>,
 }
 
 /// A scene as the device takes it; kept from frame to frame, so that no memory is asked for.
@@ -39,6 +122,14 @@ pub(crate) struct Packed {
     lines: Vec<PointData>,
 }
 
+impl Packed {
+    fn fill(&mut self, scene: &Scene, data: &FrameData, scale: f64) {
+        bodies::pack(scene, data, &mut self.bodies);
+        things::pack(scene, data, things::GROUP, &mut self.things);
+        lines::pack(scene, scale, &mut self.lines);
+    }
+}
+
 /// Records a frame.
 ///
 /// The sky comes first and not, as is usual, behind what is there already: limbs are smooth and air is clear, so both
@@ -46,45 +137,44 @@ pub(crate) struct Packed {
 /// Meshes come after them, since a body could not be blended under a ship that is there already. What is only added or
 /// blended and leaves no depth comes last: lines, then light.
 pub(crate) fn record(
-    gpu: &Gpu,
+    frame: &Frame<'_>,
     passes: &mut Passes,
-    targets: &Targets,
-    uploads: &Uploads,
-    packed: &mut Packed,
-    scene: &Scene,
-    samples: u32,
+    kept: &mut Kept,
 ) -> Result<Arc<PrimaryAutoCommandBuffer>, GpuError> {
+    let Frame { gpu, scene, front, targets, output, .. } = *frame;
     // Extract.
     let [width, height, _] = targets.colour.image().extent();
-    let data = FrameData::new(scene, [width, height], samples);
-    bodies::pack(scene, &data, &mut packed.bodies);
-    things::pack(scene, &data, things::GROUP, &mut packed.things);
-    lines::pack(scene, samples, &mut packed.lines);
+    let data = FrameData::new(scene, [width, height], frame.scale);
+    kept.packed.fill(scene, &data, frame.scale);
+    kept.paint(front, scene, output);
+    let Kept { uploads, packed, text, overlays } = kept;
     let wider = FrameData::wider([width, height], gpu.viewport_max());
-    let (frame, wide) = (uploads.put(&[data])?, uploads.put(&[data.widened(wider)])?);
+    let (shared, wide) = (uploads.put(&[data])?, uploads.put(&[data.widened(wider)])?);
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
 
     let mut drawing = Drawing::begin(gpu, targets.colour.image().array_layers())?;
+    drawing.start(frame.timer)?;
+    passes.overlay.take_glyphs(&mut drawing, uploads, text.atlas())?;
 
     // Cull.
-    let lists = passes.things.cull(gpu, &mut drawing, uploads, &frame, &packed.things)?;
+    let lists = passes.things.cull(gpu, &mut drawing, uploads, &shared, &packed.things)?;
 
     drawing.onto(&targets.colour, Some(&targets.depth), true)?;
 
     // Sky.
     if scene.options.milky_way {
-        passes.sky.draw_galaxy(gpu, &mut drawing, &frame)?;
+        passes.sky.draw_galaxy(gpu, &mut drawing, &shared)?;
     }
-    passes.sky.draw_stars(gpu, &mut drawing, &frame, scene.years)?;
+    passes.sky.draw_stars(gpu, &mut drawing, &shared, scene.years)?;
     if !packed.bodies.spots.is_empty() {
         let spots = uploads.put(&packed.bodies.spots)?;
-        passes.sky.draw_spots(gpu, &mut drawing, &frame, &spots, count(packed.bodies.spots.len()))?;
+        passes.sky.draw_spots(gpu, &mut drawing, &shared, &spots, count(packed.bodies.spots.len()))?;
     }
 
     // Bodies.
     if !packed.bodies.discs.is_empty() {
         let discs = uploads.put(&packed.bodies.discs)?;
-        passes.bodies.draw(gpu, &mut drawing, [&frame, &discs], count(packed.bodies.discs.len()), &passes.around)?;
+        passes.bodies.draw(gpu, &mut drawing, [&shared, &discs], count(packed.bodies.discs.len()), &passes.around)?;
     }
 
     // Ships, rocks, lines, and what glows.
@@ -106,8 +196,30 @@ pub(crate) fn record(
     passes.bloom.draw(gpu, &mut drawing, &targets.colour, &targets.bloom, &passes.held)?;
 
     // Tone mapping.
-    drawing.onto(&targets.output, None, true)?;
-    passes.tone_map.draw(gpu, &mut drawing, &frame, [&targets.colour, blurred], &passes.held)?;
+    drawing.onto(&output.all, None, true)?;
+    passes.tone_map.draw(gpu, &mut drawing, &shared, [&targets.colour, blurred], &passes.held)?;
     drawing.end()?;
+
+    // Head-up display and menus.
+    for (overlay, eye) in overlays.iter().zip(&output.eyes) {
+        passes.overlay.draw(gpu, &mut drawing, uploads, overlay, eye)?;
+    }
+
+    // Comfort.
+    passes.comfort.draw(gpu, &mut drawing, uploads, &shared, front.comfort, &output.all)?;
+    drawing.stop(frame.timer)?;
     drawing.finish()
+}
+
+fn sampler(gpu: &Gpu, across: SamplerAddressMode) -> Result<Arc<Sampler>, GpuError> {
+    let edge = SamplerAddressMode::ClampToEdge;
+    let info = SamplerCreateInfo {
+        mag_filter: Filter::Linear,
+        min_filter: Filter::Linear,
+        mipmap_mode: SamplerMipmapMode::Linear,
+        address_mode: [across, edge, edge],
+        lod: 0.0..=16.0,
+        ..SamplerCreateInfo::default()
+    };
+    Sampler::new(gpu.device.clone(), info).doing("making a sampler")
 }

@@ -11,9 +11,11 @@ pub mod hud;
 pub mod models;
 mod passes;
 pub mod picture;
+pub mod reference;
 pub mod relativity;
 pub mod renderer;
 pub mod scene;
+pub mod screen;
 pub mod sky;
 pub mod text;
 
@@ -23,3 +25,4 @@ pub use passes::things::Counts;
 pub use picture::Picture;
 pub use renderer::{Format, Renderer};
 pub use scene::Scene;
+pub use screen::{FrameTimes, Screen};

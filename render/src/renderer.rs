@@ -2,44 +2,54 @@
 
 use std::sync::Arc;
 
-use vulkano::command_buffer::PrimaryCommandBufferAbstract;
-use vulkano::image::sampler::{Filter, Sampler, SamplerAddressMode, SamplerCreateInfo, SamplerMipmapMode};
+use vulkano::command_buffer::{PrimaryAutoCommandBuffer, PrimaryCommandBufferAbstract};
+use vulkano::format::Format as Texels;
 use vulkano::sync::GpuFuture;
 
-use crate::bodies::map;
 use crate::gpu::readback::{f32_from_f16, read};
-use crate::gpu::target::Targets;
-use crate::gpu::{Doing, Gpu, GpuError, Uploads};
-use crate::graph::{self, Packed, Passes};
-use crate::passes::bloom::Bloom;
-use crate::passes::bodies::Bodies;
-use crate::passes::lines::Lines;
-use crate::passes::sky::Sky;
-use crate::passes::things::{Counts, Things};
-use crate::passes::tonemap::ToneMap;
+use crate::gpu::target::{OUTPUT, Output, Targets};
+use crate::gpu::{Doing, Gpu, GpuError, Timer};
+use crate::graph::{self, Frame, Kept, Passes};
+use crate::hud::Front;
+use crate::passes::things::Counts;
 use crate::picture::Picture;
 use crate::scene::Scene;
-use crate::sky::catalogue;
 
 /// The size and quality of pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Format {
     /// Pixels across and down.
     pub size: [u32; 2],
     /// Eyes: 1 or 2.
     pub views: u32,
-    /// Samples along each edge of a pixel, 1 to 4.
-    pub samples: u32,
+    /// Pixels that are drawn along each edge of one of the picture's, 0.25 to 4.
+    pub scale: f64,
+}
+
+impl Format {
+    /// With what is out of range brought inside.
+    fn checked(self) -> Self {
+        let scale = if self.scale.is_finite() { self.scale.clamp(0.25, 4.0) } else { 1.0 };
+        Self { views: self.views.clamp(1, 2), scale, ..self }
+    }
+
+    /// Pixels that are drawn.
+    fn drawn(&self) -> [u32; 2] {
+        self.size.map(|edge| (f64::from(edge) * self.scale).round().max(1.0) as u32)
+    }
 }
 
 /// Draws pictures of one format on one device.
 pub struct Renderer {
     gpu: Arc<Gpu>,
     format: Format,
+    /// What pictures are made of.
+    texels: Texels,
     targets: Targets,
     passes: Passes,
-    uploads: Uploads,
-    packed: Packed,
+    kept: Kept,
+    /// Where pictures are drawn that go into no window.
+    output: Option<Output>,
 }
 
 impl Renderer {
@@ -48,23 +58,16 @@ impl Renderer {
     /// # Errors
     /// A size that the device cannot draw, or a failure of the driver.
     pub fn new(gpu: Arc<Gpu>, format: Format) -> Result<Self, GpuError> {
-        let views = format.views.clamp(1, 2);
-        let samples = format.samples.clamp(1, 4);
-        let format = Format { views, samples, ..format };
-        let drawn = format.size.map(|edge| edge.saturating_mul(samples));
-        let stars = catalogue::decode(catalogue::HIPPARCOS).doing("reading the star catalogue")?;
-        let passes = Passes {
-            sky: Sky::new(&gpu, views, stars)?,
-            bodies: Bodies::new(&gpu, views, map::upload(&gpu)?)?,
-            things: Things::new(&gpu, views)?,
-            lines: Lines::new(&gpu, views)?,
-            bloom: Bloom::new(&gpu, views)?,
-            tone_map: ToneMap::new(&gpu, views)?,
-            around: sampler(&gpu, SamplerAddressMode::Repeat)?,
-            held: sampler(&gpu, SamplerAddressMode::ClampToEdge)?,
-        };
-        let targets = Targets::new(&gpu, format.size, drawn, views)?;
-        Ok(Self { targets, passes, uploads: Uploads::new(&gpu), packed: Packed::default(), gpu, format })
+        Self::onto(gpu, format, OUTPUT)
+    }
+
+    /// A renderer whose pictures are made of those texels.
+    pub(crate) fn onto(gpu: Arc<Gpu>, format: Format, texels: Texels) -> Result<Self, GpuError> {
+        let format = format.checked();
+        let targets = Targets::new(&gpu, format.drawn(), format.views)?;
+        let passes = Passes::new(&gpu, format.views, texels)?;
+        let kept = Kept::new(&gpu);
+        Ok(Self { targets, passes, kept, gpu, format, texels, output: None })
     }
 
     /// The format of the pictures.
@@ -73,25 +76,63 @@ impl Renderer {
         self.format
     }
 
-    /// Draws a scene and waits for it.
+    /// Changes size and scale; the number of eyes stays.
+    ///
+    /// # Errors
+    /// A size that the device cannot draw, or a failure of the driver. The format is then the one before.
+    pub fn resize(&mut self, size: [u32; 2], scale: f64) -> Result<(), GpuError> {
+        let format = Format { size, scale, ..self.format }.checked();
+        if format.drawn() != self.format.drawn() {
+            self.targets = Targets::new(&self.gpu, format.drawn(), format.views)?;
+        }
+        if format.size != self.format.size {
+            self.output = None;
+        }
+        self.format = format;
+        Ok(())
+    }
+
+    /// Records a frame into an image of the renderer's texels.
+    pub(crate) fn record(
+        &mut self,
+        scene: &Scene,
+        front: &Front<'_>,
+        output: &Output,
+        timer: Option<&Timer>,
+    ) -> Result<Arc<PrimaryAutoCommandBuffer>, GpuError> {
+        let (gpu, targets, scale) = (&*self.gpu, &self.targets, self.format.scale);
+        let frame = Frame { gpu, scene, front, targets, output, scale, timer };
+        graph::record(&frame, &mut self.passes, &mut self.kept)
+    }
+
+    /// Draws a scene and what lies before it, and waits for it.
     ///
     /// # Errors
     /// A failure of the driver.
-    pub fn draw(&mut self, scene: &Scene) -> Result<(), GpuError> {
-        let Self { gpu, targets, passes, uploads, packed, format } = self;
-        let commands = graph::record(gpu, passes, targets, uploads, packed, scene, format.samples)?;
-        let running = commands.execute(gpu.queue.clone()).doing("submitting a frame")?;
+    pub fn draw(&mut self, scene: &Scene, front: &Front<'_>) -> Result<(), GpuError> {
+        let Format { size, views, .. } = self.format;
+        let output = match self.output.take() {
+            Some(output) => output,
+            None => Output::new(&self.gpu, self.texels, size, views)?,
+        };
+        let commands = self.record(scene, front, &output, None)?;
+        self.output = Some(output);
+        let running = commands.execute(self.gpu.queue.clone()).doing("submitting a frame")?;
         running.then_signal_fence_and_flush().doing("submitting a frame")?.wait(None).doing("drawing a frame")
     }
 
-    /// Draws a scene and gives back a picture for each eye.
+    /// Draws a scene and what lies before it, and gives back a picture for each eye.
     ///
     /// # Errors
     /// A failure of the driver.
-    pub fn pictures(&mut self, scene: &Scene) -> Result<Vec<Picture>, GpuError> {
-        self.draw(scene)?;
+    pub fn pictures(&mut self, scene: &Scene, front: &Front<'_>) -> Result<Vec<Picture>, GpuError> {
+        self.draw(scene, front)?;
+        let Some(output) = &self.output else { return Ok(Vec::new()) };
+        let mut bytes: Vec<u8> = read(&self.gpu, &output.all, 4)?;
+        if matches!(self.texels, Texels::B8G8R8A8_SRGB | Texels::B8G8R8A8_UNORM) {
+            bytes.chunks_exact_mut(4).for_each(|texel| texel.swap(0, 2));
+        }
         let [width, height] = self.format.size;
-        let bytes: Vec<u8> = read(&self.gpu, &self.targets.output, 4)?;
         let one = 4 * width as usize * height as usize;
         Ok(bytes.chunks_exact(one).map(|rgba| Picture { width, height, rgba: rgba.to_vec() }).collect())
     }
@@ -105,7 +146,7 @@ impl Renderer {
     }
 
     /// The linear light of the last scene drawn: red, green, blue and coverage of each of the drawn pixels, eye after
-    /// eye. For measurements; a picture is `samples` times finer here.
+    /// eye. For measurements; a picture is `scale` times finer here.
     ///
     /// # Errors
     /// A failure of the driver.
@@ -122,17 +163,4 @@ impl Renderer {
     pub fn depth(&self) -> Result<Vec<f32>, GpuError> {
         read(&self.gpu, &self.targets.depth, 1)
     }
-}
-
-fn sampler(gpu: &Gpu, across: SamplerAddressMode) -> Result<Arc<Sampler>, GpuError> {
-    let edge = SamplerAddressMode::ClampToEdge;
-    let info = SamplerCreateInfo {
-        mag_filter: Filter::Linear,
-        min_filter: Filter::Linear,
-        mipmap_mode: SamplerMipmapMode::Linear,
-        address_mode: [across, edge, edge],
-        lod: 0.0..=16.0,
-        ..SamplerCreateInfo::default()
-    };
-    Sampler::new(gpu.device.clone(), info).doing("making a sampler")
 }

@@ -16,6 +16,7 @@ use common::{camera, renderer, validated};
 use glam::DVec3;
 use render::bodies::Look;
 use render::compare::compare;
+use render::hud::Front;
 use render::scene::Body;
 use render::{Camera, Picture, Scene};
 
@@ -45,7 +46,7 @@ fn look_from(scene: &mut Scene, look: Look, from_m: DVec3, at_m: DVec3, up: DVec
 /// Compares with the fixture of that name, or writes it where that is asked for.
 fn check(name: &str, scene: &Scene) {
     validated(|gpu| {
-        let found = renderer(gpu, SIZE, 1).pictures(scene).unwrap().remove(0);
+        let found = renderer(gpu, SIZE, 1).pictures(scene, &Front::default()).unwrap().remove(0);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/pictures").join(format!("{name}.png"));
         if std::env::var_os("SPACETIME_WRITE_PICTURES").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,11 +1,14 @@
 //! Pictures measured in numbers: discs, terminators, stars, eclipses, eyes and depth are where geometry says.
 
 mod common;
+#[path = "support/things.rs"]
+mod things;
 
 use common::{camera, renderer, validated};
 use glam::{DQuat, DVec3};
 use render::bodies::Look;
 use render::camera::NEAR_M;
+use render::hud::Front;
 use render::scene::{Body, Exposure, Light, Options};
 use render::sky::catalogue;
 use render::{Camera, Picture, Scene};
@@ -87,7 +90,7 @@ fn discs_are_as_large_as_geometry_says_to_one_pixel() {
                 view.icrf_from_camera = Camera::looking(at, DVec3::Z);
             }
             let scene = lone(view, Look::Rock, at, radius, -at);
-            renderer.draw(&scene).unwrap();
+            renderer.draw(&scene, &Front::default()).unwrap();
             let error = limb_error(&scene, &renderer.light().unwrap(), size);
             assert!(error < 0.5, "{at}: {error} pixels");
         }
@@ -101,7 +104,7 @@ fn a_giant_is_flattened() {
         let mut renderer = renderer(gpu, size, 1);
         let at = DVec3::new(4e9, 0.0, 0.0);
         let scene = lone(camera(2.4, size), Look::Jupiter, at, 7.1492e7, -at);
-        renderer.draw(&scene).unwrap();
+        renderer.draw(&scene, &Front::default()).unwrap();
         let light = renderer.light().unwrap();
         let across: f64 = (0..400).map(|x| f64::from(light[200 * 400 + x][3])).sum();
         let down: f64 = (0..400).map(|y| f64::from(light[y * 400 + 200][3])).sum();
@@ -122,7 +125,7 @@ fn the_terminator_stands_where_the_sun_sets() {
             let radius = 1.7e6;
             let sunward = DVec3::new(-phase.to_radians().cos(), -phase.to_radians().sin(), 0.0);
             let scene = lone(camera(0.11, size), Look::Rock, at, radius, sunward);
-            renderer.draw(&scene).unwrap();
+            renderer.draw(&scene, &Front::default()).unwrap();
             let light = renderer.light().unwrap();
             let disc_px = radius / 2e9 / (0.055f64).to_radians().tan() * 256.0;
             // Averaged over rows near the equator, where hills even out.
@@ -154,7 +157,7 @@ fn stars_are_where_they_are_to_a_hundredth_of_a_degree_and_as_bright() {
             let mut scene = lone(view, Look::Rock, DVec3::X * -1e12, 1.0, DVec3::X);
             scene.options = Options { milky_way: false, star_flux: 5.0, ..Options::default() };
             scene.years = years;
-            renderer.draw(&scene).unwrap();
+            renderer.draw(&scene, &Front::default()).unwrap();
             let light = renderer.light().unwrap();
             let [x, y] = view.pixel_of(0, direction, size).unwrap();
             let (mut sum, mut at) = (0.0, [0.0; 2]);
@@ -198,13 +201,13 @@ fn shadows_have_umbra_and_penumbra_of_the_right_size() {
         let at = DVec3::new(distance, 0.0, 0.0);
         // The Sun is behind the camera; so is the body that throws the shadow.
         let scene = lone(camera(12.0, size), Look::Rock, at, radius, -DVec3::X);
-        renderer.draw(&scene).unwrap();
+        renderer.draw(&scene, &Front::default()).unwrap();
         let without = renderer.light().unwrap();
         for (away, other_m) in [(1e8, 1e6), (1e8, 3e5), (2e8, 8e5)] {
             let mut shaded = scene.clone();
             let position = Position::from_metres(at - DVec3::X * (radius + away));
             shaded.bodies.push(Body { look: Look::Moon, position, radius_m: other_m, ..scene.bodies[0] });
-            renderer.draw(&shaded).unwrap();
+            renderer.draw(&shaded, &Front::default()).unwrap();
             let with = renderer.light().unwrap();
             let (sun_rad, other_rad) = (scene.light.radius_m / sun_distance, other_m / away);
             let mut seen = [false; 3];
@@ -230,7 +233,7 @@ fn two_eyes_see_parallax() {
         let mut renderer = renderer(gpu, size, 2);
         let view = camera(50.0, size).two(0.5);
         let scene = lone(view, Look::Rock, DVec3::new(10.0, 0.0, 0.0), 0.8, -DVec3::X);
-        renderer.draw(&scene).unwrap();
+        renderer.draw(&scene, &Front::default()).unwrap();
         let light = renderer.light().unwrap();
         let middle = |eye: &[[f32; 4]]| {
             let weigh = |i: usize| f64::from(eye[i][3]);
@@ -241,7 +244,7 @@ fn two_eyes_see_parallax() {
         let expected = 0.5 / 10.0 / (25f64).to_radians().tan() * 150.0;
         assert!((shift - expected).abs() < 0.5, "{shift} {expected}");
         let lit = |picture: &Picture| picture.rgba.chunks_exact(4).filter(|p| p[0] > 40).count();
-        let pictures = renderer.pictures(&scene).unwrap();
+        let pictures = renderer.pictures(&scene, &Front::default()).unwrap();
         let [left, right] = [lit(&pictures[0]), lit(&pictures[1])];
         assert!(left > 100 && left.abs_diff(right) < left / 20, "{left} {right}");
     });
@@ -257,7 +260,7 @@ fn depth_is_true_from_low_orbit_to_the_outer_planets() {
             // Straight down onto even ground.
             let narrow = if distance > 1e12 { 1e-4 } else { 0.1 };
             let scene = lone(camera(narrow, size), Look::Rock, at, radius, -at);
-            renderer.draw(&scene).unwrap();
+            renderer.draw(&scene, &Front::default()).unwrap();
             let depth = f64::from(renderer.depth().unwrap()[32 * 64 + 32]);
             let expected = distance - radius;
             assert!((NEAR_M / depth / expected - 1.0).abs() < 1e-4, "{} {expected}", NEAR_M / depth);
@@ -274,8 +277,9 @@ fn the_same_scene_gives_the_same_picture() {
         let earth = *scene.find(Look::Earth).unwrap();
         scene.camera.position = earth.position.plus(DVec3::new(-1.8e7, 0.0, 2e6));
         let mut first = renderer(gpu, size, 1);
-        let pictures = [first.pictures(&scene).unwrap(), first.pictures(&scene).unwrap()];
+        let pictures =
+            [first.pictures(&scene, &Front::default()).unwrap(), first.pictures(&scene, &Front::default()).unwrap()];
         assert_eq!(pictures[0], pictures[1]);
-        assert_eq!(pictures[0], renderer(gpu, size, 1).pictures(&scene).unwrap());
+        assert_eq!(pictures[0], renderer(gpu, size, 1).pictures(&scene, &Front::default()).unwrap());
     });
 }

@@ -40,6 +40,8 @@ pub struct Look {
     pub throttle: f32,
     /// Manoeuvring thrusters along body axes, -1 to 1.
     pub thrusters: Vec3,
+    /// Whether a ship's flight assist is on.
+    pub assist: bool,
     /// Share of a ship's hull that is left, 0 for a wreck; 1 for all other things.
     pub hull: f32,
     /// Share of a ship's propellant that is left.
@@ -236,6 +238,7 @@ impl<'a> Columns<'a> {
         look.class = berth.class;
         look.throttle = full(controls.main);
         look.thrusters = Vec3::from(controls.translate.map(full));
+        look.assist = controls.assist == 1;
         look.lag_s = ships.clocks[row].lag_s;
         if let Some(class) = state.tuning.classes.get(berth.class as usize) {
             look.radius_m = class.radius_m as f32;
@@ -250,7 +253,7 @@ impl Default for Look {
     fn default() -> Self {
         let (velocity_m_s, thrusters) = (DVec3::ZERO, Vec3::ZERO);
         let (lag_s, radius_m, throttle, hull, fuel) = (0.0, 0.0, 0.0, 1.0, 1.0);
-        Self { velocity_m_s, lag_s, radius_m, class: 0, player: 0, throttle, thrusters, hull, fuel }
+        Self { velocity_m_s, lag_s, radius_m, class: 0, player: 0, throttle, thrusters, assist: false, hull, fuel }
     }
 }
 

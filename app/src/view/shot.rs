@@ -14,8 +14,8 @@ use crate::output;
 /// Between the eyes of a pair, metres: the mean of adults (Dodgson 2004, "Variation and extrema of human interpupillary
 /// distance").
 const EYES_APART_M: f64 = 0.063;
-/// Samples along each edge of a pixel: a single picture may take its time.
-const SAMPLES: u32 = 2;
+/// Drawn pixels along each edge of one of the picture: a single picture may take its time.
+const SCALE: f64 = 2.0;
 
 /// Runs `spacetime shot`.
 ///
@@ -34,9 +34,9 @@ pub fn command(args: &ShotArgs) -> Result<Outcome, Failure> {
     let scene = stage.scene(&moment.frame, 1.0, camera, render::scene::Options::default());
     let gpu = Gpu::open(GpuOptions::default()).map_err(cannot_draw)?;
     let device = gpu.name().to_owned();
-    let format = Format { size: args.size, views: if args.stereo { 2 } else { 1 }, samples: SAMPLES };
+    let format = Format { size: args.size, views: if args.stereo { 2 } else { 1 }, scale: SCALE };
     let mut renderer = Renderer::new(Arc::new(gpu), format).map_err(cannot_draw)?;
-    let pictures = renderer.pictures(&scene).map_err(cannot_draw)?;
+    let pictures = renderer.pictures(&scene, &render::hud::Front::default()).map_err(cannot_draw)?;
     let picture = Picture::beside(&pictures);
     // The input may be a file, and must not be written over.
     let out = output::create(&args.out, &[std::path::Path::new(&args.world)])?;

@@ -20,7 +20,7 @@ impl Uploads {
     /// A pool that grows to what a frame needs.
     pub(crate) fn new(gpu: &Gpu) -> Self {
         let info = SubbufferAllocatorCreateInfo {
-            buffer_usage: BufferUsage::UNIFORM_BUFFER | BufferUsage::STORAGE_BUFFER,
+            buffer_usage: BufferUsage::UNIFORM_BUFFER | BufferUsage::STORAGE_BUFFER | BufferUsage::TRANSFER_SRC,
             memory_type_filter: FILLED_BY_HOST,
             ..SubbufferAllocatorCreateInfo::default()
         };

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use raw_window_handle::HasDisplayHandle;
 use vulkano::command_buffer::allocator::StandardCommandBufferAllocator;
 use vulkano::descriptor_set::allocator::StandardDescriptorSetAllocator;
 use vulkano::device::physical::{PhysicalDevice, PhysicalDeviceType};
-use vulkano::device::{Device, DeviceCreateInfo, DeviceFeatures, Queue, QueueCreateInfo, QueueFlags};
+use vulkano::device::{Device, DeviceCreateInfo, DeviceExtensions, DeviceFeatures, Queue, QueueCreateInfo, QueueFlags};
 use vulkano::format::{Format, FormatFeatures};
 use vulkano::instance::debug::DebugUtilsMessenger;
-use vulkano::instance::{Instance, InstanceCreateFlags, InstanceCreateInfo};
+use vulkano::instance::{Instance, InstanceCreateFlags, InstanceCreateInfo, InstanceExtensions};
 use vulkano::memory::allocator::StandardMemoryAllocator;
+use vulkano::swapchain::Surface;
 use vulkano::{Version, VulkanLibrary};
 
 use super::error::{Doing, GpuError};
@@ -47,21 +49,45 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// Opens a device.
+    /// Opens a device that draws into no window.
     ///
     /// # Errors
     /// No loader, no driver, no device that can do what is needed, or no validation layer where it is asked for; each
     /// says what to install.
     pub fn open(options: GpuOptions) -> Result<Self, GpuError> {
+        Self::open_with(options, &InstanceExtensions::empty(), |_, _| true)
+    }
+
+    /// Opens a device that can draw into windows of that display too.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and a display that cannot be drawn on.
+    pub fn open_on(options: GpuOptions, display: &impl HasDisplayHandle) -> Result<Self, GpuError> {
+        let surfaces = Surface::required_extensions(display).doing("finding out how to draw on the display")?;
+        Self::open_with(options, &surfaces, |device, family| {
+            device.supported_extensions().khr_swapchain && device.presentation_support(family, display).unwrap_or(false)
+        })
+    }
+
+    /// Opens a device; `shows` says whether a family of queues of a device can do what the display needs.
+    fn open_with(
+        options: GpuOptions,
+        surfaces: &InstanceExtensions,
+        shows: impl Fn(&PhysicalDevice, u32) -> bool,
+    ) -> Result<Self, GpuError> {
         let library = VulkanLibrary::new().map_err(|e| GpuError::NoLoader(e.to_string()))?;
         let messages = Messages::default();
-        let instance = instance(library, options.validation.then_some(&messages))?;
+        let instance = instance(library, options.validation.then_some(&messages), surfaces)?;
         let messenger = options.validation.then(|| messages.listen(&instance)).transpose()?;
-        let (physical, queue_family_index) = choose(&instance, options.choice)?;
+        let (physical, queue_family_index) = choose(&instance, options.choice, shows)?;
         let (device, mut queues) = Device::new(
             physical,
             DeviceCreateInfo {
                 enabled_features: needed(),
+                enabled_extensions: DeviceExtensions {
+                    khr_swapchain: *surfaces != InstanceExtensions::empty(),
+                    ..DeviceExtensions::empty()
+                },
                 queue_create_infos: vec![QueueCreateInfo { queue_family_index, ..QueueCreateInfo::default() }],
                 ..DeviceCreateInfo::default()
             },
@@ -105,12 +131,17 @@ impl Gpu {
 }
 
 /// An instance, with the validation layer where there is somebody to listen.
-fn instance(library: Arc<VulkanLibrary>, listener: Option<&Messages>) -> Result<Arc<Instance>, GpuError> {
+fn instance(
+    library: Arc<VulkanLibrary>,
+    listener: Option<&Messages>,
+    surfaces: &InstanceExtensions,
+) -> Result<Arc<Instance>, GpuError> {
     let mut info = InstanceCreateInfo {
         // Devices that are Vulkan but for a few details, such as those of macOS, are welcome too.
         flags: InstanceCreateFlags::ENUMERATE_PORTABILITY,
         application_name: Some("spacetime".to_owned()),
         max_api_version: Some(Version::V1_3),
+        enabled_extensions: *surfaces,
         ..InstanceCreateInfo::application_from_cargo_toml()
     };
     if let Some(messages) = listener {
@@ -135,13 +166,18 @@ fn needed() -> DeviceFeatures {
 }
 
 /// The best suitable device, and its family of queues that draw and compute.
-fn choose(instance: &Arc<Instance>, choice: Choice) -> Result<(Arc<PhysicalDevice>, u32), GpuError> {
+fn choose(
+    instance: &Arc<Instance>,
+    choice: Choice,
+    shows: impl Fn(&PhysicalDevice, u32) -> bool,
+) -> Result<(Arc<PhysicalDevice>, u32), GpuError> {
     let devices = instance.enumerate_physical_devices().map_err(|e| GpuError::NoDriver(e.to_string()))?;
     let mut why_not = Vec::new();
     let mut suitable = Vec::new();
     for device in devices {
         match queue_family(&device, choice) {
-            Ok(family) => suitable.push((device, family)),
+            Ok(family) if shows(&device, family) => suitable.push((device, family)),
+            Ok(_) => why_not.push(format!("{}: cannot draw on this display", device.properties().device_name)),
             Err(why) => why_not.push(format!("{}: {why}", device.properties().device_name)),
         }
     }

@@ -9,6 +9,7 @@ mod messages;
 mod pipeline;
 pub(crate) mod readback;
 pub(crate) mod target;
+mod timer;
 
 pub(crate) use buffer::{Uploads, lasting, lasting_indices};
 pub(crate) use compute::{Compute, Scratch};
@@ -16,3 +17,4 @@ pub use device::{Choice, Gpu, GpuOptions};
 pub(crate) use error::Doing;
 pub use error::GpuError;
 pub(crate) use pipeline::{Blend, Depth, Drawing, Pass, PassBuilder};
+pub(crate) use timer::Timer;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use vulkano::buffer::Subbuffer;
 use vulkano::command_buffer::{
-    AutoCommandBufferBuilder, CommandBufferUsage, PrimaryAutoCommandBuffer, RenderingAttachmentInfo, RenderingInfo,
+    AutoCommandBufferBuilder, BufferImageCopy, CommandBufferUsage, CopyBufferToImageInfo, PrimaryAutoCommandBuffer,
+    RenderingAttachmentInfo, RenderingInfo,
 };
 use vulkano::descriptor_set::{DescriptorSet, WriteDescriptorSet};
 use vulkano::format::Format;
@@ -28,10 +29,12 @@ use vulkano::pipeline::{
 use vulkano::render_pass::{AttachmentLoadOp, AttachmentStoreOp};
 use vulkano::shader::spirv::bytes_to_words;
 use vulkano::shader::{ShaderModule, ShaderModuleCreateInfo};
+use vulkano::sync::PipelineStage;
 
 use super::device::Gpu;
 use super::error::{Doing, GpuError};
 use super::target::{COLOUR, DEPTH};
+use super::timer::Timer;
 
 /// How what is drawn meets what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +104,7 @@ pub(crate) struct Pass {
 }
 
 impl PassBuilder<'_> {
-    /// Makes the pipeline for `views` eyes.
+    /// Makes the pipeline for `views` eyes at once, or for one layer at a time where that is 0.
     pub(crate) fn build(self, gpu: &Gpu, views: u32) -> Result<Pass, GpuError> {
         let doing = || format!("making the pass \"{}\"", self.name);
         let module = module(gpu, self.spirv, self.name)?;
@@ -214,12 +217,48 @@ impl Drawing {
         Ok(Self { commands: commands.doing("beginning a frame")?, views })
     }
 
-    /// Begins drawing into `colour`, and over `depth`; `clear` says that what was there does not count.
+    /// Notes the time at which the device begins with what follows.
+    pub(crate) fn start(&mut self, timer: Option<&Timer>) -> Result<(), GpuError> {
+        let Some(timer) = timer else { return Ok(()) };
+        #[expect(
+            unsafe_code,
+            reason = "a timer belongs to one frame, which has been finished before it is recorded anew"
+        )]
+        let commands = unsafe { self.commands.reset_query_pool(timer.stamps.clone(), 0..2) }.doing("timing a frame")?;
+        #[expect(unsafe_code, reason = "the stamp was reset right before")]
+        let stamped = unsafe { commands.write_timestamp(timer.stamps.clone(), 0, PipelineStage::TopOfPipe) };
+        stamped.doing("timing a frame").map(|_| ())
+    }
+
+    /// Notes the time at which the device is done with all so far.
+    pub(crate) fn stop(&mut self, timer: Option<&Timer>) -> Result<(), GpuError> {
+        let Some(timer) = timer else { return Ok(()) };
+        #[expect(unsafe_code, reason = "the stamp was reset when the timer was started")]
+        let stamped = unsafe { self.commands.write_timestamp(timer.stamps.clone(), 1, PipelineStage::BottomOfPipe) };
+        stamped.doing("timing a frame").map(|_| ())
+    }
+
+    /// Begins drawing into `colour`, and over `depth`, for all eyes; `clear` says that what was there does not count.
     pub(crate) fn onto(
         &mut self,
         colour: &Arc<ImageView>,
         depth: Option<&Arc<ImageView>>,
         clear: bool,
+    ) -> Result<(), GpuError> {
+        self.onto_views(colour, depth, clear, view_mask(self.views))
+    }
+
+    /// Begins drawing over `colour`, the layer of one eye.
+    pub(crate) fn onto_eye(&mut self, colour: &Arc<ImageView>) -> Result<(), GpuError> {
+        self.onto_views(colour, None, false, 0)
+    }
+
+    fn onto_views(
+        &mut self,
+        colour: &Arc<ImageView>,
+        depth: Option<&Arc<ImageView>>,
+        clear: bool,
+        view_mask: u32,
     ) -> Result<(), GpuError> {
         let [width, height, _] = colour.image().extent();
         let attachment = |view: &Arc<ImageView>, value: vulkano::format::ClearValue| RenderingAttachmentInfo {
@@ -231,7 +270,7 @@ impl Drawing {
         let info = RenderingInfo {
             render_area_extent: [width, height],
             layer_count: 1,
-            view_mask: view_mask(self.views),
+            view_mask,
             color_attachments: vec![Some(attachment(colour, [0.0f32; 4].into()))],
             depth_attachment: depth.map(|view| attachment(view, 0.0f32.into())),
             ..RenderingInfo::default()
@@ -268,6 +307,24 @@ impl Drawing {
         )]
         let drawn = unsafe { self.commands.draw(vertices, instances, 0, 0) };
         drawn.doing(doing()).map(|_| ())
+    }
+
+    /// Copies rows of texels, one byte each, into an image from row `first` on.
+    pub(crate) fn copy_rows(&mut self, from: Subbuffer<[u8]>, to: &Arc<ImageView>, first: u32) -> Result<(), GpuError> {
+        let image = to.image();
+        let [width, ..] = image.extent();
+        let rows = u32::try_from(from.len() / u64::from(width)).unwrap_or(u32::MAX);
+        let region = BufferImageCopy {
+            image_subresource: image.subresource_layers(),
+            image_offset: [0, first, 0],
+            image_extent: [width, rows, 1],
+            ..BufferImageCopy::default()
+        };
+        let copy = CopyBufferToImageInfo {
+            regions: [region].into_iter().collect(),
+            ..CopyBufferToImageInfo::buffer_image(from, image.clone())
+        };
+        self.commands.copy_buffer_to_image(copy).doing("copying texels").map(|_| ())
     }
 
     /// The recorded frame.

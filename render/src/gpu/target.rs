@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vulkano::format::Format;
 use vulkano::image::view::{ImageView, ImageViewCreateInfo, ImageViewType};
-use vulkano::image::{Image, ImageCreateInfo, ImageType, ImageUsage};
+use vulkano::image::{Image, ImageCreateInfo, ImageSubresourceRange, ImageType, ImageUsage};
 use vulkano::memory::allocator::AllocationCreateInfo;
 
 use super::device::Gpu;
@@ -15,13 +15,13 @@ use super::error::{Doing, GpuError};
 pub(crate) const COLOUR: Format = Format::R16G16B16A16_SFLOAT;
 /// Reversed: 1 at the near plane, 0 at infinity.
 pub(crate) const DEPTH: Format = Format::D32_SFLOAT;
-/// What leaves the renderer.
+/// Pictures that leave the renderer; those of windows have a format of their own.
 pub(crate) const OUTPUT: Format = Format::R8G8B8A8_SRGB;
 
 /// Most levels of blur.
 const BLOOM_LEVELS: u32 = 7;
 
-/// All images of one renderer.
+/// What one renderer draws into before a picture leaves it.
 pub(crate) struct Targets {
     /// Linear light.
     pub colour: Arc<ImageView>,
@@ -29,19 +29,12 @@ pub(crate) struct Targets {
     pub depth: Arc<ImageView>,
     /// Blurred light, each level half as large as the one before.
     pub bloom: Vec<Arc<ImageView>>,
-    /// Tone-mapped.
-    pub output: Arc<ImageView>,
 }
 
 impl Targets {
-    /// Images for an output of `size` pixels, drawn at `drawn` pixels, for `views` eyes.
-    pub(crate) fn new(gpu: &Gpu, size: [u32; 2], drawn: [u32; 2], views: u32) -> Result<Self, GpuError> {
-        let most = gpu.size_max();
-        for [width, height] in [size, drawn] {
-            if !(1..=most).contains(&width) || !(1..=most).contains(&height) {
-                return Err(GpuError::Size { width, height, most });
-            }
-        }
+    /// Images of `drawn` pixels for `views` eyes.
+    pub(crate) fn new(gpu: &Gpu, drawn: [u32; 2], views: u32) -> Result<Self, GpuError> {
+        check(gpu, drawn)?;
         let attachment = ImageUsage::COLOR_ATTACHMENT | ImageUsage::SAMPLED | ImageUsage::TRANSFER_SRC;
         let halves = (1..=BLOOM_LEVELS).map(|level| drawn.map(|edge| edge >> level));
         let bloom = halves.take_while(|[w, h]| *w >= 4 && *h >= 4);
@@ -49,9 +42,45 @@ impl Targets {
             colour: layered(gpu, COLOUR, attachment, drawn, views)?,
             depth: layered(gpu, DEPTH, ImageUsage::DEPTH_STENCIL_ATTACHMENT | ImageUsage::TRANSFER_SRC, drawn, views)?,
             bloom: bloom.map(|half| layered(gpu, COLOUR, attachment, half, views)).collect::<Result<_, _>>()?,
-            output: layered(gpu, OUTPUT, ImageUsage::COLOR_ATTACHMENT | ImageUsage::TRANSFER_SRC, size, views)?,
         })
     }
+}
+
+/// A finished picture: an image with a layer per eye.
+pub(crate) struct Output {
+    /// All eyes.
+    pub all: Arc<ImageView>,
+    /// Each eye by itself.
+    pub eyes: Vec<Arc<ImageView>>,
+}
+
+impl Output {
+    /// A picture of `size` pixels that can be read back.
+    pub(crate) fn new(gpu: &Gpu, format: Format, size: [u32; 2], views: u32) -> Result<Self, GpuError> {
+        check(gpu, size)?;
+        let usage = ImageUsage::COLOR_ATTACHMENT | ImageUsage::TRANSFER_SRC;
+        Self::of(layered(gpu, format, usage, size, views)?.image())
+    }
+
+    /// Somebody else's image, with a layer per eye.
+    pub(crate) fn of(image: &Arc<Image>) -> Result<Self, GpuError> {
+        let view = |view_type, layers| {
+            let whole = ImageViewCreateInfo::from_image(image);
+            let subresource_range = ImageSubresourceRange { array_layers: layers, ..whole.subresource_range.clone() };
+            let info = ImageViewCreateInfo { view_type, subresource_range, ..whole };
+            ImageView::new(image.clone(), info).doing("making a view of an image")
+        };
+        let layers = image.array_layers();
+        let eyes = (0..layers).map(|eye| view(ImageViewType::Dim2d, eye..eye + 1));
+        Ok(Self { all: view(ImageViewType::Dim2dArray, 0..layers)?, eyes: eyes.collect::<Result<_, _>>()? })
+    }
+}
+
+/// Whether pictures of that size can be drawn.
+fn check(gpu: &Gpu, [width, height]: [u32; 2]) -> Result<(), GpuError> {
+    let most = gpu.size_max();
+    let fine = (1..=most).contains(&width) && (1..=most).contains(&height);
+    fine.then_some(()).ok_or(GpuError::Size { width, height, most })
 }
 
 /// An image with a layer per eye.

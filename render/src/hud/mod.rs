@@ -21,9 +21,37 @@ use values::HudValues;
 
 use crate::text::Text;
 
+/// How all of it is painted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Style {
+    /// Size of text and instruments, 1 as designed.
+    pub zoom: f32,
+    /// Colours.
+    pub palette: Palette,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { zoom: 1.0, palette: Palette::default() }
+    }
+}
+
+/// What spares a stomach.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Comfort {
+    /// Half the angle that stays clear, radians; beyond, the picture gets dark. Nothing leaves all of it.
+    pub clear_rad: Option<f32>,
+    /// How dark all of it is, 0 to 1.
+    pub fade: f32,
+}
+
 /// All that may lie before the scene. What is absent is not painted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Front<'a> {
+    /// How it is painted.
+    pub style: Style,
+    /// Before everything else.
+    pub comfort: Comfort,
     /// Instruments.
     pub values: Option<&'a HudValues>,
     /// A replay's bar.

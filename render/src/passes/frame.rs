@@ -34,8 +34,8 @@ pub(crate) struct FrameData {
 }
 
 impl FrameData {
-    /// The frame's data for a picture of `size` pixels, `samples` of which along an edge become one of the output.
-    pub(crate) fn new(scene: &Scene, size: [u32; 2], samples: u32) -> Self {
+    /// The frame's data for a picture of `size` pixels, `scale` of which along an edge become one of the output.
+    pub(crate) fn new(scene: &Scene, size: [u32; 2], scale: f64) -> Self {
         let camera = &scene.camera;
         let field = camera.eye(0).field;
         let options = &scene.options;
@@ -46,7 +46,7 @@ impl FrameData {
             near_m: NEAR_M as f32,
             exposure: scene.exposure() as f32,
             // A finer picture spreads the same light over more pixels.
-            star_flux: (options.star_flux * f64::from(samples * samples)) as f32,
+            star_flux: (options.star_flux * scale * scale) as f32,
             octaves: options.octaves.clamp(1, 24) as f32,
             bloom: options.bloom.clamp(0.0, 1.0) as f32,
         }

@@ -46,14 +46,15 @@ impl Lines {
     }
 }
 
-/// Fills `packed` with the scene's lines; `samples` pixels that are drawn become one of the finished picture.
-pub(crate) fn pack(scene: &Scene, samples: u32, packed: &mut Vec<PointData>) {
+/// Fills `packed` with the scene's lines; `scale` pixels that are drawn along an edge become one of the
+/// finished picture.
+pub(crate) fn pack(scene: &Scene, scale: f64, packed: &mut Vec<PointData>) {
     packed.clear();
     let camera = scene.camera.position;
     let lines = &scene.things.lines;
     let mut points = lines.points.iter();
     for run in &lines.runs {
-        let half_px = 0.5 * run.width_px.max(0.0) * samples as f32;
+        let half_px = 0.5 * run.width_px.max(0.0) * scale as f32;
         let last = run.points.saturating_sub(1);
         packed.extend(points.by_ref().take(run.points).enumerate().map(|(at, point)| {
             let share = at as f32 / last.max(1) as f32;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use vulkano::buffer::Subbuffer;
 use vulkano::descriptor_set::WriteDescriptorSet;
+use vulkano::format::Format;
 use vulkano::image::sampler::Sampler;
 use vulkano::image::view::ImageView;
 
 use super::shader;
-use crate::gpu::target::OUTPUT;
 use crate::gpu::{Drawing, Gpu, GpuError, Pass, PassBuilder};
 
 /// The pipeline.
@@ -17,10 +17,9 @@ pub(crate) struct ToneMap {
 }
 
 impl ToneMap {
-    /// Makes the pass.
-    pub(crate) fn new(gpu: &Gpu, views: u32) -> Result<Self, GpuError> {
-        let pass =
-            PassBuilder { name: "tone mapping", spirv: shader!("tonemap"), format: OUTPUT, ..Default::default() };
+    /// Makes the pass for pictures of that format.
+    pub(crate) fn new(gpu: &Gpu, views: u32, format: Format) -> Result<Self, GpuError> {
+        let pass = PassBuilder { name: "tone mapping", spirv: shader!("tonemap"), format, ..Default::default() };
         Ok(Self { pass: pass.build(gpu, views)? })
     }
 

@@ -65,6 +65,9 @@ pub struct Atlas {
 }
 
 impl Atlas {
+    /// Columns, and the most rows that an atlas of a [`Text`](super::Text) grows to.
+    pub const MOST_SIZE: [u16; 2] = [WIDTH, MOST_HEIGHT];
+
     pub(super) fn new(width: u16, most_height: u16) -> Self {
         Self {
             width,

@@ -19,7 +19,7 @@ pub fn validated(test: impl FnOnce(&Arc<Gpu>)) {
 
 /// A renderer for one picture of that size.
 pub fn renderer(gpu: &Arc<Gpu>, size: [u32; 2], views: u32) -> Renderer {
-    Renderer::new(gpu.clone(), Format { size, views, samples: 1 }).unwrap()
+    Renderer::new(gpu.clone(), Format { size, views, scale: 1.0 }).unwrap()
 }
 
 /// A camera at the origin that looks along x with z up.

@@ -6,9 +6,6 @@ use render::scene::{Asteroid, Blast, Model, Round, Ship, tint};
 use render::{Camera, Scene};
 use sim::Position;
 
-/// Every model.
-pub const MODELS: [Model; 5] = [Model::Scout, Model::Freighter, Model::Shuttle, Model::Station, Model::Probe];
-
 /// A ship that points along `forward` with its engines off.
 pub fn ship(model: Model, position: Position, radius_m: f32, forward: DVec3, up: DVec3) -> Ship {
     Ship {
@@ -75,7 +72,7 @@ pub fn ring_of_ships(camera: Camera) -> Scene {
     };
     scene.things.lines.add(circle(190.0, 0.3), [0.15, 0.75, 1.0], [1.0, 0.2], 1.6);
     scene.things.lines.add(circle(4000.0, 0.1), [1.0, 0.5, 0.1], [0.8, 0.8], 1.6);
-    let from = aside * -150.0 - along * 250.0 + up * 95.0;
+    let from = aside * -165.0 - along * 290.0 + up * 95.0;
     scene.camera.position = middle.plus(from);
     scene.camera.icrf_from_camera = Camera::looking(-from + up * 2.0, up);
     scene
@@ -102,7 +99,7 @@ pub fn rocks_over_the_moon(camera: Camera) -> Scene {
     let forward = scene.camera.icrf_from_camera * DVec3::X;
     let left = scene.camera.icrf_from_camera * DVec3::Y;
     for i in 0..260u32 {
-        let distance = 40.0 * (1.0 + f64::from(i) * f64::from(i) * 0.05);
+        let distance = 75.0 * (1.0 + f64::from(i) * f64::from(i) * 0.03);
         let across = (random(i, 1) - 0.5) * 1.3;
         let high = (random(i, 2) - 0.5) * 0.55;
         let position = scene.camera.position.plus((forward + left * across + up * high) * distance);

@@ -5,7 +5,6 @@ use render::hud::format::Short;
 use render::hud::values::{Attitude, HudValues, Network, Speed, Surroundings, Target, Warnings};
 
 /// What a tutorial may say.
-#[allow(dead_code, reason = "not every test that shares this file shows it")]
 pub const SUBTITLE: &str = "Push the throttle up with W until the engine runs, then turn the ship with the mouse: the \
                             round mark on the ball shows where you are going.";
 
