@@ -62,7 +62,7 @@ pub struct DemoArgs {
     /// Seconds of flight, counted from when all four are in.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
-    /// Where the recordings and the picture go; made if it does not exist.
+    /// Where the recordings and the pictures go; made if it does not exist.
     #[arg(long, value_name = "DIR", default_value = "demo-out")]
     pub out: PathBuf,
     /// Print the summary as JSON.
@@ -124,6 +124,12 @@ pub struct ShotArgs {
     /// For two eyes, side by side, each of that size.
     #[arg(long)]
     pub stereo: bool,
+    /// Show the ship's instruments: speed, altitude, fuel, attitude, warnings. For cockpit and chase cameras.
+    #[arg(long)]
+    pub hud: bool,
+    /// What the instruments aim at: the name of a body or a station, or the number of a ship or a rock.
+    #[arg(long, value_name = "NAME|ID", requires = "hud")]
+    pub target: Option<String>,
     /// The PNG file.
     #[arg(long, value_name = "PNG")]
     pub out: PathBuf,
@@ -386,6 +392,8 @@ pub enum ReplayCommand {
     Fork(ForkArgs),
     /// Write the entities' states over time as a table.
     Export(ExportArgs),
+    /// Film it: as a video for a player, as single pictures, or as one sheet of moments.
+    Render(RenderArgs),
     /// Draw the flight and whether the digests agree, as a PNG.
     Plot {
         /// The recording.
@@ -400,6 +408,68 @@ pub enum ReplayCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `spacetime replay render`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("\
+Examples:
+  spacetime replay render a.strec --contact-sheet a.png
+  spacetime replay render a.strec --camera cockpit:3 --hud --out - | mpv -
+  spacetime replay render a.strec --from 900 --to 1800 --out - | ffmpeg -i - -pix_fmt yuv420p a.mp4
+  spacetime replay render a.strec --fps 10 --size 640x360 --out frames
+
+Video is Y4M: uncompressed, 4:4:4, BT.709 in limited range. All of it needs a Vulkan driver;
+without a graphics card it takes a second for a frame of 1280x720, and --samples 1 a third of that.
+
+A camera is
+{}", camera::HELP))]
+#[command(group = clap::ArgGroup::new("output").required(true).args(["out", "contact_sheet"]))]
+pub struct RenderArgs {
+    /// The recording.
+    pub file: PathBuf,
+    /// A folder for pictures frame-000001.png and so on, or - for video on standard output.
+    #[arg(long, value_name = "DIR|-")]
+    pub out: Option<PathBuf>,
+    /// One picture of several moments, seen by several cameras.
+    #[arg(long, value_name = "PNG", conflicts_with_all = ["fps", "speed", "stereo"])]
+    pub contact_sheet: Option<PathBuf>,
+    /// First tick; the recording's first unless given.
+    #[arg(long, value_name = "N")]
+    pub from: Option<u64>,
+    /// Last tick; the recording's last unless given.
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Frames per second; what is between two ticks is interpolated.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub fps: u32,
+    /// How fast: 10 shows ten seconds in one, 0.1 one second in ten.
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// How many moments are on a contact sheet: five unless given.
+    #[arg(long, value_name = "N", conflicts_with = "out", value_parser = clap::value_parser!(u32).range(1..=48))]
+    pub moments: Option<u32>,
+    /// Where it is taken from; see below. A contact sheet has a row for each: name several.
+    #[arg(long, value_name = "SPEC", value_parser = CameraSpec::parse)]
+    pub camera: Vec<CameraSpec>,
+    /// Pixels across and down: 1280x720 unless given, 320x180 for each picture of a contact sheet.
+    #[arg(long, value_name = "WxH", value_parser = picture_size)]
+    pub size: Option<[u32; 2]>,
+    /// For two eyes, side by side, each of that size.
+    #[arg(long)]
+    pub stereo: bool,
+    /// Pixels that are drawn along each edge of one of the picture: 1 is quick, 2 and more are smooth.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub samples: u8,
+    /// Show the ship's instruments: speed, altitude, fuel, attitude, warnings. For cockpit and chase cameras.
+    #[arg(long)]
+    pub hud: bool,
+    /// What the instruments aim at: the name of a body or a station, or the number of a ship or a rock.
+    #[arg(long, value_name = "NAME|ID", requires = "hud")]
+    pub target: Option<String>,
+    /// Print what was drawn as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `spacetime replay fork`.
@@ -582,6 +652,11 @@ fn picture_size(text: &str) -> Result<[u32; 2], String> {
         size @ [16..=8192, 16..=8192] => Ok(size),
         _ => Err("the size must be from 16x16 to 8192x8192".to_owned()),
     }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let found = text.parse::<f64>().ok().filter(|speed| (0.001..=1e5).contains(speed));
+    found.ok_or_else(|| "expected a number from 0.001 to 100000".to_owned())
 }
 
 fn pixels(text: &str) -> Result<[u32; 2], String> {

@@ -3,14 +3,13 @@
 //!
 //! Pins: the look of bodies, rings, shadows, air and sky, through tone mapping. It catches a changed shader, exposure or
 //! order of passes. Mint anew only on purpose, after looking at the result:
-//! `SPACETIME_WRITE_PICTURES=1 cargo test -p render --test golden_pictures`. On failure the picture found and its
+//! `SPACETIME_WRITE_PICTURES=1 cargo test -p render --test suite golden_pictures`. On failure the picture found and its
 //! differences lie in the folder that the message names.
-
-mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{camera, renderer, validated};
+use crate::common::{camera, renderer, validated};
+use crate::fleet;
 use glam::DVec3;
 use render::bodies::Look;
 use render::compare::compare;
@@ -161,4 +160,14 @@ fn golden_milky_way() {
     scene.camera.icrf_from_camera = Camera::looking(DVec3::new(-0.20, -0.86, -0.46), DVec3::Z);
     scene.bodies.retain(|body| body.look != Look::Sun);
     check("milky_way", &scene);
+}
+
+#[test]
+fn golden_ring_of_ships() {
+    check("ring_of_ships", &fleet::ring_of_ships(camera(40.0, SIZE)));
+}
+
+#[test]
+fn golden_rocks() {
+    check("rocks", &fleet::rocks_over_the_moon(camera(40.0, SIZE)));
 }
