@@ -9,7 +9,7 @@ use crate::view::camera::{self, CameraSpec};
 
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
 ///
-/// New here? `spacetime demo` flies four ships near Earth and Jupiter, one in each of four processes that keep in
+/// New here? `spacetime play` opens a window and begins with a guided flight. `spacetime demo` flies four ships near Earth and Jupiter, one in each of four processes that keep in
 /// lockstep over UDP; it records and verifies the flight and draws a picture of it.
 ///
 /// Exit codes: 0 fine or identical, 1 diverged or different, 2 unreadable or misused.
@@ -32,6 +32,8 @@ pub struct Cli {
 pub enum Command {
     /// Show the main job: four processes fly four ships in lockstep, record, verify, and draw the flight.
     Demo(DemoArgs),
+    /// Fly in a window, alone or with others; or see a recorded flight again.
+    Play(PlayArgs),
     /// Run a scenario as fast as it goes, and measure it.
     Run(RunArgs),
     /// List, show or check scenarios.
@@ -60,11 +62,47 @@ pub struct DemoArgs {
     /// Seconds of flight, counted from when all four are in.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
-    /// Where the recordings and the picture go; made if it does not exist.
+    /// Where the recordings and the pictures go; made if it does not exist.
     #[arg(long, value_name = "DIR", default_value = "demo-out")]
     pub out: PathBuf,
     /// Print the summary as JSON.
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `spacetime play`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "W A S D turn the ship, Shift and Control move the throttle, Escape is the menu, F12 a screenshot. \
+                        docs/PLAYING.md lists all keys; Settings, Controls in the menu binds them anew."
+)]
+pub struct PlayArgs {
+    /// Fly in this scenario at once: name of a shipped one, or path of a file.
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["join", "replay"])]
+    pub scenario: Option<String>,
+    /// Join a session at once, with an invite that its host printed: spacetime://host:port/...#...
+    #[arg(long, value_name = "INVITE", conflicts_with = "replay")]
+    pub join: Option<String>,
+    /// Play this recording at once.
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// The identity file for sessions; `spacetime/identity` in your data folder unless given.
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Pixels across and down at the start.
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = picture_size)]
+    pub size: [u32; 2],
+    /// Pixels that are drawn along each edge of one of the window's; as the settings have it unless given.
+    #[arg(long, value_name = "X", value_parser = drawn_scale)]
+    pub scale: Option<f64>,
+    /// Draw as fast as it goes for so many seconds after the first second, then close and tell how long frames took.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub measure: Option<u32>,
+    /// Write a line of JSON to this file for each second and each change: what is seen, tick, frames, memory.
+    #[arg(long, value_name = "FILE")]
+    pub log_frames: Option<PathBuf>,
+    /// Print the measurement as JSON.
+    #[arg(long, requires = "measure")]
     pub json: bool,
 }
 
@@ -86,6 +124,12 @@ pub struct ShotArgs {
     /// For two eyes, side by side, each of that size.
     #[arg(long)]
     pub stereo: bool,
+    /// Show the ship's instruments: speed, altitude, fuel, attitude, warnings. For cockpit and chase cameras.
+    #[arg(long)]
+    pub hud: bool,
+    /// What the instruments aim at: the name of a body or a station, or the number of a ship or a rock.
+    #[arg(long, value_name = "NAME|ID", requires = "hud")]
+    pub target: Option<String>,
     /// The PNG file.
     #[arg(long, value_name = "PNG")]
     pub out: PathBuf,
@@ -135,8 +179,8 @@ pub struct PeerArgs {
     /// What flies your ship.
     #[arg(long, value_name = "SCRIPT", value_enum)]
     pub pilot: Option<crate::pilot::Script>,
-    /// Open no window. No build has one yet, so every peer is headless and this changes nothing; scripts that mean it
-    /// can say so already.
+    /// Open no window. This command never does (`spacetime play --join` has one), so this changes nothing; scripts that
+    /// mean it can say so.
     #[arg(long)]
     pub headless: bool,
     /// Leave so many seconds after coming in; at Ctrl-C unless given.
@@ -155,6 +199,28 @@ pub struct PeerArgs {
     /// Print what happens as JSON, one object per line.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Default for PeerArgs {
+    fn default() -> Self {
+        Self {
+            identity: None,
+            listen: None,
+            advertise: None,
+            invites: None,
+            one_time: false,
+            expires: None,
+            record: None,
+            bundles: None,
+            pilot: None,
+            headless: false,
+            seconds: None,
+            threads: NonZeroUsize::MIN,
+            leave_at_eof: false,
+            control: false,
+            json: false,
+        }
+    }
 }
 
 /// `spacetime host`.
@@ -326,6 +392,8 @@ pub enum ReplayCommand {
     Fork(ForkArgs),
     /// Write the entities' states over time as a table.
     Export(ExportArgs),
+    /// Film it: as a video for a player, as single pictures, or as one sheet of moments.
+    Render(RenderArgs),
     /// Draw the flight and whether the digests agree, as a PNG.
     Plot {
         /// The recording.
@@ -340,6 +408,68 @@ pub enum ReplayCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `spacetime replay render`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("\
+Examples:
+  spacetime replay render a.strec --contact-sheet a.png
+  spacetime replay render a.strec --camera cockpit:3 --hud --out - | mpv -
+  spacetime replay render a.strec --from 900 --to 1800 --out - | ffmpeg -i - -pix_fmt yuv420p a.mp4
+  spacetime replay render a.strec --fps 10 --size 640x360 --out frames
+
+Video is Y4M: uncompressed, 4:4:4, BT.709 in limited range. All of it needs a Vulkan driver;
+without a graphics card it takes a second for a frame of 1280x720, and --samples 1 a third of that.
+
+A camera is
+{}", camera::HELP))]
+#[command(group = clap::ArgGroup::new("output").required(true).args(["out", "contact_sheet"]))]
+pub struct RenderArgs {
+    /// The recording.
+    pub file: PathBuf,
+    /// A folder for pictures frame-000001.png and so on, or - for video on standard output.
+    #[arg(long, value_name = "DIR|-")]
+    pub out: Option<PathBuf>,
+    /// One picture of several moments, seen by several cameras.
+    #[arg(long, value_name = "PNG", conflicts_with_all = ["fps", "speed", "stereo"])]
+    pub contact_sheet: Option<PathBuf>,
+    /// First tick; the recording's first unless given.
+    #[arg(long, value_name = "N")]
+    pub from: Option<u64>,
+    /// Last tick; the recording's last unless given.
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Frames per second; what is between two ticks is interpolated.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub fps: u32,
+    /// How fast: 10 shows ten seconds in one, 0.1 one second in ten.
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// How many moments are on a contact sheet: five unless given.
+    #[arg(long, value_name = "N", conflicts_with = "out", value_parser = clap::value_parser!(u32).range(1..=48))]
+    pub moments: Option<u32>,
+    /// Where it is taken from; see below. A contact sheet has a row for each: name several.
+    #[arg(long, value_name = "SPEC", value_parser = CameraSpec::parse)]
+    pub camera: Vec<CameraSpec>,
+    /// Pixels across and down: 1280x720 unless given, 320x180 for each picture of a contact sheet.
+    #[arg(long, value_name = "WxH", value_parser = picture_size)]
+    pub size: Option<[u32; 2]>,
+    /// For two eyes, side by side, each of that size.
+    #[arg(long)]
+    pub stereo: bool,
+    /// Pixels that are drawn along each edge of one of the picture: 1 is quick, 2 and more are smooth.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub samples: u8,
+    /// Show the ship's instruments: speed, altitude, fuel, attitude, warnings. For cockpit and chase cameras.
+    #[arg(long)]
+    pub hud: bool,
+    /// What the instruments aim at: the name of a body or a station, or the number of a ship or a rock.
+    #[arg(long, value_name = "NAME|ID", requires = "hud")]
+    pub target: Option<String>,
+    /// Print what was drawn as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `spacetime replay fork`.
@@ -498,6 +628,11 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
     if n.get() > THREADS_MAX { Err(format!("at most {THREADS_MAX} threads can be used")) } else { Ok(n) }
 }
 
+fn drawn_scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse::<f64>().ok().filter(|scale| (0.25..=4.0).contains(scale));
+    scale.ok_or_else(|| "a number from 0.25 to 4 is needed".to_owned())
+}
+
 fn julian_date(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(jd) if jd.is_finite() => Ok(jd),
@@ -517,6 +652,11 @@ fn picture_size(text: &str) -> Result<[u32; 2], String> {
         size @ [16..=8192, 16..=8192] => Ok(size),
         _ => Err("the size must be from 16x16 to 8192x8192".to_owned()),
     }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let found = text.parse::<f64>().ok().filter(|speed| (0.001..=1e5).contains(speed));
+    found.ok_or_else(|| "expected a number from 0.001 to 100000".to_owned())
 }
 
 fn pixels(text: &str) -> Result<[u32; 2], String> {

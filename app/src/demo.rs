@@ -1,9 +1,10 @@
 //! `spacetime demo`: the main job in one command. Four peer processes on this machine fly four scripted pilots in lockstep
-//! over UDP, each records; then the recordings are simulated again and compared, and one is drawn. Must never take a
-//! peer's word for what its recording can show.
+//! over UDP, each records; then the recordings are simulated again and compared, and one is drawn and filmed. Must never
+//! take a peer's word for what its recording can show.
 
 mod check;
 mod children;
+mod sheet;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -65,6 +66,10 @@ pub struct Summary {
     recording_bytes: u64,
     log_bytes_per_s: f64,
     picture: PathBuf,
+    /// Nothing where this machine cannot draw it.
+    contact_sheet: Option<PathBuf>,
+    /// Why there is no contact sheet.
+    contact_sheet_left_out: Option<String>,
 }
 
 /// One peer, as it tells and as its recording shows.
@@ -98,7 +103,11 @@ pub fn command(args: &DemoArgs, progress: Progress) -> Result<Outcome, Failure> 
     let agreement = check::check(&mut recordings, progress)?;
     let picture = args.out.join("demo.png");
     let drawn = plot::plot(&mut recordings[0], &picture, SIZE, progress)?;
-    let summary = Summary::of(args.seconds, told, &agreement, &recordings[0], picture, began.elapsed());
+    let mut summary = Summary::of(args.seconds, told, &agreement, &recordings[0], picture, began.elapsed());
+    match sheet::draw(&mut recordings[0], PEERS, &args.out.join("demo-sheet.png"), progress)? {
+        Ok(file) => summary.contact_sheet = Some(file),
+        Err(sentence) => summary.contact_sheet_left_out = Some(sentence),
+    }
     if args.json {
         output::print_json(&summary)?;
     } else {
@@ -298,6 +307,8 @@ impl Summary {
             recording_bytes,
             log_bytes_per_s: recording_bytes.saturating_sub(keyframes) as f64 / recorded_s.max(1e-3),
             picture,
+            contact_sheet: None,
+            contact_sheet_left_out: None,
         };
         let folder = recording.path.parent().unwrap_or(Path::new("")).to_owned();
         let peers = told.into_iter().enumerate().map(|(number, mut told)| Flown {
@@ -366,6 +377,11 @@ impl Summary {
             self.log_bytes_per_s,
             self.picture.display(),
         ));
+        text.push_str(&match (&self.contact_sheet, &self.contact_sheet_left_out) {
+            (Some(file), _) => format!("  sheet      {}\n", file.display()),
+            (None, Some(sentence)) => format!("  sheet      left out: {sentence}\n"),
+            (None, None) => String::new(),
+        });
         text
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use vulkano::buffer::Subbuffer;
 use vulkano::command_buffer::PrimaryAutoCommandBuffer;
 use vulkano::format::Format;
 use vulkano::image::sampler::{Filter, Sampler, SamplerAddressMode, SamplerCreateInfo, SamplerMipmapMode};
@@ -16,7 +17,7 @@ use crate::hud::{self, Front};
 use crate::passes::bloom::Bloom;
 use crate::passes::bodies::{self, Bodies};
 use crate::passes::comfort::ComfortPass;
-use crate::passes::frame::FrameData;
+use crate::passes::frame::{FrameData, Shared, glow_table};
 use crate::passes::lines::{self, Lines, PointData};
 use crate::passes::overlay::OverlayPass;
 use crate::passes::sky::Sky;
@@ -36,6 +37,8 @@ pub(crate) struct Passes {
     tone_map: ToneMap,
     overlay: OverlayPass,
     comfort: ComfortPass,
+    /// Colours of black bodies.
+    glow: Subbuffer<[u8]>,
     /// Between texels, and around the Earth.
     around: Arc<Sampler>,
     /// Between texels, held at the edges.
@@ -55,6 +58,7 @@ impl Passes {
             tone_map: ToneMap::new(gpu, views, format)?,
             overlay: OverlayPass::new(gpu, format)?,
             comfort: ComfortPass::new(gpu, views, format)?,
+            glow: glow_table(gpu)?,
             around: sampler(gpu, SamplerAddressMode::Repeat)?,
             held: sampler(gpu, SamplerAddressMode::ClampToEdge)?,
         })
@@ -148,8 +152,9 @@ pub(crate) fn record(
     kept.packed.fill(scene, &data, frame.scale);
     kept.paint(front, scene, output);
     let Kept { uploads, packed, text, overlays } = kept;
+    let shared = Shared { frame: uploads.put(&[data])?, glow: passes.glow.clone() };
     let wider = FrameData::wider([width, height], gpu.viewport_max());
-    let (shared, wide) = (uploads.put(&[data])?, uploads.put(&[data.widened(wider)])?);
+    let wide = uploads.put(&[data.widened(wider)])?;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
 
     let mut drawing = Drawing::begin(gpu, targets.colour.image().array_layers())?;
@@ -157,7 +162,7 @@ pub(crate) fn record(
     passes.overlay.take_glyphs(&mut drawing, uploads, text.atlas())?;
 
     // Cull.
-    let lists = passes.things.cull(gpu, &mut drawing, uploads, &shared, &packed.things)?;
+    let lists = passes.things.cull(gpu, &mut drawing, uploads, &shared.frame, &packed.things)?;
 
     drawing.onto(&targets.colour, Some(&targets.depth), true)?;
 
@@ -174,7 +179,7 @@ pub(crate) fn record(
     // Bodies.
     if !packed.bodies.discs.is_empty() {
         let discs = uploads.put(&packed.bodies.discs)?;
-        passes.bodies.draw(gpu, &mut drawing, [&shared, &discs], count(packed.bodies.discs.len()), &passes.around)?;
+        passes.bodies.draw(gpu, &mut drawing, &shared, &discs, count(packed.bodies.discs.len()), &passes.around)?;
     }
 
     // Ships, rocks, lines, and what glows.
@@ -197,7 +202,7 @@ pub(crate) fn record(
 
     // Tone mapping.
     drawing.onto(&output.all, None, true)?;
-    passes.tone_map.draw(gpu, &mut drawing, &shared, [&targets.colour, blurred], &passes.held)?;
+    passes.tone_map.draw(gpu, &mut drawing, &shared.frame, [&targets.colour, blurred], &passes.held)?;
     drawing.end()?;
 
     // Head-up display and menus.
@@ -206,7 +211,7 @@ pub(crate) fn record(
     }
 
     // Comfort.
-    passes.comfort.draw(gpu, &mut drawing, uploads, &shared, front.comfort, &output.all)?;
+    passes.comfort.draw(gpu, &mut drawing, uploads, &shared.frame, front.comfort, &output.all)?;
     drawing.stop(frame.timer)?;
     drawing.finish()
 }

@@ -4,9 +4,11 @@
 pub mod at;
 pub mod diff;
 pub mod export;
+pub mod film;
 pub mod fork;
 pub mod info;
 pub mod plot;
+pub mod render;
 pub mod signed;
 mod trajectories;
 pub mod verify;
@@ -39,6 +41,7 @@ pub fn command(args: &ReplayArgs, progress: Progress) -> Result<Outcome, Failure
         ReplayCommand::Diff { a, b, json } => diff::command(a, b, *json),
         ReplayCommand::Fork(args) => fork::command(args, progress),
         ReplayCommand::Export(args) => export::command(args, progress),
+        ReplayCommand::Render(args) => render::command(args, progress),
         ReplayCommand::Plot { file, out, size, json } => plot::command(file, out, *size, *json, progress),
     }
 }

@@ -34,6 +34,8 @@ pub struct CameraSpec {
     place: Place,
     fov_deg: f64,
     look: Option<String>,
+    /// As it was written.
+    text: String,
 }
 
 /// A camera in a world.
@@ -72,9 +74,22 @@ impl CameraSpec {
             ("body", _) => return Err("body of which name? as in body:saturn".to_owned()),
             _ => return Err(format!("`{kind}` is no camera; there are cockpit, chase and body:NAME")),
         };
-        let mut spec = Self { place, fov_deg: 60.0, look: None };
+        let mut spec = Self { place, fov_deg: 60.0, look: None, text: text.to_owned() };
         words.try_for_each(|word| spec.set(word))?;
         Ok(spec)
+    }
+
+    /// From behind the first ship.
+    #[must_use]
+    pub fn chase() -> Self {
+        let place = Place::Chase { ship: None, distance_m: None, yaw_deg: 0.0, pitch_deg: 15.0 };
+        Self { place, fov_deg: 60.0, look: None, text: "chase".to_owned() }
+    }
+
+    /// What it was asked for with.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     fn set(&mut self, word: &str) -> Result<(), String> {

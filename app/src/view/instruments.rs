@@ -126,6 +126,14 @@ impl Instruments {
         })
     }
 
+    /// The name of the body that dominates where a thing is.
+    #[must_use]
+    pub fn around(&self, frame: &FrameView, id: u64) -> Option<&str> {
+        let place = frame.current.get(index(frame, id)?)?.position;
+        let body = around::dominating(&self.bodies, frame, 1.0, place)?;
+        Some(self.bodies.get(body)?.name.as_str())
+    }
+
     /// The instruments of ship `ship` at `fraction` of the way from the previous tick of a view (0) to its current one
     /// (1), seen by `camera`; nothing if there is no such ship. A target that is gone is left out. Network state is the
     /// caller's to fill in.

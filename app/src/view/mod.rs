@@ -3,4 +3,5 @@
 pub mod camera;
 pub mod instruments;
 pub mod shot;
+pub mod studio;
 pub mod world;

@@ -1,21 +1,13 @@
 //! `spacetime shot`: one picture of a world, without a window.
 
-use std::sync::Arc;
-
-use render::renderer::Format;
-use render::{Camera, Gpu, GpuError, GpuOptions, Picture, Renderer};
 use serde_json::json;
 
+use super::instruments::Instruments;
+use super::studio::{Display, SAMPLES, Studio};
 use super::world::Moment;
 use crate::cli::ShotArgs;
 use crate::exit::{Failure, Outcome};
 use crate::output;
-
-/// Between the eyes of a pair, metres: the mean of adults (Dodgson 2004, "Variation and extrema of human interpupillary
-/// distance").
-const EYES_APART_M: f64 = 0.063;
-/// Drawn pixels along each edge of one of the picture: a single picture may take its time.
-const SCALE: f64 = 2.0;
 
 /// Runs `spacetime shot`.
 ///
@@ -23,25 +15,16 @@ const SCALE: f64 = 2.0;
 /// [`Failure`] for a world or a camera that is not there, a machine that cannot draw, and a file that cannot be written.
 pub fn command(args: &ShotArgs) -> Result<Outcome, Failure> {
     let moment = Moment::of(&args.world, args.tick)?;
-    let stage = render::extract::Stage::new(&moment.scenario);
-    let view = args.camera.resolve(stage.bodies(), &moment.frame, 1.0).map_err(Failure::Misused)?;
-    let [width, height] = args.size;
-    let mut camera =
-        Camera::one(view.position, view.icrf_from_camera, view.vertical_rad, f64::from(width) / f64::from(height));
-    if args.stereo {
-        camera = camera.two(EYES_APART_M);
-    }
-    let scene = stage.scene(&moment.frame, 1.0, camera, render::scene::Options::default());
-    let gpu = Gpu::open(GpuOptions::default()).map_err(cannot_draw)?;
-    let device = gpu.name().to_owned();
-    let format = Format { size: args.size, views: if args.stereo { 2 } else { 1 }, scale: SCALE };
-    let mut renderer = Renderer::new(Arc::new(gpu), format).map_err(cannot_draw)?;
-    let pictures = renderer.pictures(&scene, &render::hud::Front::default()).map_err(cannot_draw)?;
-    let picture = Picture::beside(&pictures);
+    let view = args.camera.resolve(&moment.scenario.bodies, &moment.frame, 1.0).map_err(Failure::Misused)?;
+    let instruments = Instruments::new(&moment.scenario);
+    let display = Display::new(&instruments, args.hud, args.target.as_deref()).map_err(Failure::Misused)?;
+    display.check(&view).map_err(Failure::Misused)?;
+    let mut studio = Studio::open(&moment.scenario, args.size, SAMPLES, args.stereo)?;
+    let picture = studio.picture((&moment.frame, 1.0), &moment.blasts, &view, display)?;
     // The input may be a file, and must not be written over.
     let out = output::create(&args.out, &[std::path::Path::new(&args.world)])?;
     picture.write_png(out).map_err(|e| Failure::unwritable(&args.out, e))?;
-    let tick = moment.frame.tick.0;
+    let (tick, device) = (moment.frame.tick.0, studio.device());
     if args.json {
         output::print_json(&json!({
             "file": args.out, "tick": tick, "width": picture.width, "height": picture.height, "device": device,
@@ -57,9 +40,4 @@ pub fn command(args: &ShotArgs) -> Result<Outcome, Failure> {
              show what was recorded"
         ))),
     }
-}
-
-/// The graphics device failed; the error says what to do.
-fn cannot_draw(error: GpuError) -> Failure {
-    Failure::Machine(error.to_string())
 }

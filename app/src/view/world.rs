@@ -3,12 +3,14 @@
 use std::io::Read;
 use std::path::Path;
 
+use render::extract::Blasts;
 use sim::frame_view::{FrameFeed, FrameView};
 use sim::recording::SIGNATURE;
 use sim::{InputFrame, Scenario, Simulation};
 
 use crate::exit::Failure;
 use crate::replay::Recording;
+use crate::replay::film::Film;
 use crate::{output, run, scenario_cmd};
 
 /// Two consecutive ticks of a world, and the world's scenario.
@@ -17,6 +19,8 @@ pub struct Moment {
     pub scenario: Scenario,
     /// The state at the tick asked for and at the one before.
     pub frame: FrameView,
+    /// The explosions until then.
+    pub blasts: Blasts,
     /// The first tick on the way whose digest is not the recorded one.
     pub departed_at: Option<u64>,
 }
@@ -39,29 +43,30 @@ impl Moment {
     fn simulated(scenario: Scenario, tick: u64) -> Self {
         let mut simulation = Simulation::new(&scenario);
         let mut feed = FrameFeed::new();
+        let mut blasts = Blasts::default();
+        let mut show = |simulation: &Simulation| {
+            feed.publish(simulation);
+            blasts.observe(&feed.reader().latest(), scenario.tick_rate_hz);
+        };
         for at in 0..tick {
-            if at + 1 == tick {
-                feed.publish(&simulation);
-            }
+            show(&simulation);
             let frame = if at == 0 { run::joining(&scenario) } else { InputFrame::default() };
             simulation.step(&frame);
         }
-        feed.publish(&simulation);
-        Self { scenario, frame: (*feed.reader().latest()).clone(), departed_at: None }
+        show(&simulation);
+        Self { frame: (*feed.reader().latest()).clone(), blasts, scenario, departed_at: None }
     }
 
     fn recorded(path: &Path, tick: Option<u64>) -> Result<Self, Failure> {
         let mut recording = Recording::open(path)?;
         let tick = tick.unwrap_or(recording.last_tick());
-        recording.check_tick(tick)?;
-        let first = recording.reader.ticks().start;
-        let mut feed = FrameFeed::new();
-        let before = recording.state_at(tick.saturating_sub(1).max(first))?;
-        feed.publish(&before.simulation);
-        let rebuilt = recording.state_at(tick)?;
-        feed.publish(&rebuilt.simulation);
-        let frame = (*feed.reader().latest()).clone();
-        Ok(Self { scenario: recording.scenario.clone(), frame, departed_at: rebuilt.departed_at })
+        let scenario = recording.scenario.clone();
+        let mut film = Film::start(&mut recording, tick)?;
+        let frame = film.at(tick).map(|frame| (*frame).clone());
+        let (departed_at, blasts) = (film.departed_at(), film.blasts().clone());
+        let frame =
+            frame.ok_or_else(|| Failure::unreadable(path, format!("the inputs before tick {tick} are missing")))?;
+        Ok(Self { scenario, frame, blasts, departed_at })
     }
 }
 

@@ -5,6 +5,7 @@ mod common;
 
 mod bodies;
 mod damaged;
+mod film;
 mod kill;
 mod replay;
 mod replay_fault;

@@ -20,7 +20,7 @@ pub(super) struct Massive {
 impl Massive {
     pub fn new(body: &Body) -> Self {
         Self {
-            name: Short::from(body.name.as_str()),
+            name: capitalised(&body.name),
             gm_m3_s2: body.gm_m3_s2,
             radius_m: body.radius_m,
             pole: body.pole,
@@ -33,6 +33,13 @@ impl Massive {
         let core_m = distance_m.max(self.radius_m);
         if core_m > 0.0 { self.gm_m3_s2 * distance_m / core_m.powi(3) } else { 0.0 }
     }
+}
+
+/// A body's name as people write it: scenarios may have it in lower case.
+fn capitalised(name: &str) -> Short {
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    Short::of(format_args!("{first}{}", letters.as_str()))
 }
 
 /// The body with the smallest sphere of influence that holds the place; of equal ones that which pulls hardest. The

@@ -19,7 +19,7 @@ fn scenario(more: &str) -> Scenario {
 }
 
 fn moon() -> Scenario {
-    let body = "[[body]]\nname = \"Moon\"\ngm_km3_s2 = 4e3\nradius_km = 1700\nrelative_to = \"home\"\n\
+    let body = "[[body]]\nname = \"moon\"\ngm_km3_s2 = 4e3\nradius_km = 1700\nrelative_to = \"home\"\n\
                 position_km = [400000, 0, 0]\nvelocity_km_s = [0, 1, 0]\n";
     scenario(body)
 }

@@ -8,8 +8,8 @@ use render::scene::{Asteroid, Exposure, Model, Options, Ship};
 use render::{Camera, Counts, Scene, reference};
 use sim::Position;
 
-use super::common::{camera, renderer, validated};
-use super::{lone, luminance};
+use crate::common::{camera, renderer, validated};
+use crate::measured::{lone, luminance};
 
 const SIZE: [u32; 2] = [256, 256];
 
