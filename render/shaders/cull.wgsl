@@ -34,7 +34,7 @@ const JETS_AT: u32 = 151u;
 const TOTALS_AT: u32 = 191u;
 const BASES_AT: u32 = 225u;
 // Radii in pixels from which on a level of detail is drawn: for ships, then for rocks; below the last a rock is a ball.
-const SHIP_LEVELS: vec2<f32> = vec2<f32>(70.0, 18.0);
+const SHIP_LEVELS: vec2<f32> = vec2<f32>(50.0, 12.0);
 const ROCK_LEVELS: vec3<f32> = vec3<f32>(48.0, 14.0, 5.0);
 // Below, anything is a spot; then nothing.
 const SPOT_PX: f32 = 1.0;

@@ -16,7 +16,7 @@ const PLANET_M: f64 = 6_371_000.0;
 const CAMERA_RADII: f64 = 1.6;
 /// Distances of things from the camera, metres: as many in each octave, so that every size on the screen is there.
 const NEAREST_M: f64 = 60.0;
-const FARTHEST_M: f64 = 3e7;
+const FARTHEST_M: f64 = 2e8;
 /// How thick the belt is in which they are, over how wide.
 const FLAT: f64 = 0.25;
 /// Of ten things, how many are ships and how many are rocks; the others are rounds.

@@ -109,7 +109,7 @@ pub fn rocks_over_the_moon(camera: Camera) -> Scene {
             random(i, 4) as f32 * 6.0,
             random(i, 5) as f32 * 6.0,
         );
-        let radius_m = 1.5 + 11.0 * random(i, 6).powi(3) as f32 * (1.0 + i as f32 * 0.02);
+        let radius_m = 1.5 + 11.0 * random(i, 6).powi(2) as f32 * (1.0 + i as f32 * 0.05);
         let seed = i.wrapping_mul(0x9E37_79B9);
         scene.things.asteroids.push(Asteroid { position, icrf_from_body: turned, radius_m, seed });
     }

