@@ -69,11 +69,21 @@ pub struct Options {
     pub milky_way: bool,
     /// What sizes are multiplied by before a level of detail is chosen: below 1 meshes are coarser.
     pub detail: f64,
+    /// Most stars, the brightest first.
+    pub stars: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { exposure: Exposure::Auto, star_flux: 20.0, bloom: 0.012, octaves: 16, milky_way: true, detail: 1.0 }
+        Self {
+            exposure: Exposure::Auto,
+            star_flux: 20.0,
+            bloom: 0.012,
+            octaves: 16,
+            milky_way: true,
+            detail: 1.0,
+            stars: u32::MAX,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Settings {
     pub text_size: f64,
     /// Pixels that are drawn along each edge of one of the window's.
     pub scale: f64,
+    /// Most stars, the brightest first.
+    pub stars: u32,
     /// Whether flights are recorded.
     pub record: bool,
     /// Whether the guided flight was flown or skipped: it begins by itself once.
@@ -49,6 +51,7 @@ impl Default for Settings {
             fov_deg: 60.0,
             text_size: 1.0,
             scale: 1.0,
+            stars: 120_000,
             record: true,
             guided: false,
             feel: Feel { mouse: 1.0, invert_pitch: false },
@@ -116,6 +119,15 @@ pub const NUMBERS: &[Number] = &[
         says: "Drawn pixels per pixel",
         get: |s| s.scale,
         set: |s, v| s.scale = v,
+    },
+    Number {
+        key: "stars",
+        least: 1_000.0,
+        most: 120_000.0,
+        step: 17_000.0,
+        says: "Most stars",
+        get: |s| f64::from(s.stars),
+        set: |s, v| s.stars = v.round() as u32,
     },
     Number {
         key: "mouse",

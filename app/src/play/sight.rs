@@ -9,6 +9,7 @@ use render::extract::{Show, Stage};
 use render::hud::format::elapsed;
 use render::hud::menu::TimelineMark;
 use render::hud::values::HudValues;
+use render::scene::Options;
 use sim::frame_view::FrameView;
 use sim::{Position, Scenario};
 
@@ -57,6 +58,8 @@ pub struct Gaze<'a> {
     pub aspect: f64,
     /// Whether there are instruments.
     pub instruments: bool,
+    /// Most stars.
+    pub stars: u32,
 }
 
 /// What is seen of a world at a moment, but for the scene.
@@ -77,7 +80,8 @@ pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now:
     let camera = gaze.cameras.camera(&frame, fraction, gaze.ship, around, (gaze.fov_rad, gaze.aspect));
     let inside = gaze.ship.filter(|_| gaze.cameras.place() == Place::Cockpit);
     let blasts = world.blasts();
-    let show = Show { inside, own: gaze.ship, orbits: gaze.instruments, blasts: Some(&blasts), ..Show::default() };
+    let options = Options { stars: gaze.stars, ..Options::default() };
+    let show = Show { options, inside, own: gaze.ship, orbits: gaze.instruments, blasts: Some(&blasts) };
     known.stage.fill(&frame, fraction, camera, &show, scene);
     drop(blasts);
     let values = gaze.ship.filter(|_| gaze.instruments).and_then(|ship| {
