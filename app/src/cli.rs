@@ -9,7 +9,7 @@ use crate::view::camera::{self, CameraSpec};
 
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
 ///
-/// New here? `spacetime demo` flies four ships near Earth and Jupiter, one in each of four processes that keep in
+/// New here? `spacetime play` opens a window and begins with a guided flight. `spacetime demo` flies four ships near Earth and Jupiter, one in each of four processes that keep in
 /// lockstep over UDP; it records and verifies the flight and draws a picture of it.
 ///
 /// Exit codes: 0 fine or identical, 1 diverged or different, 2 unreadable or misused.
@@ -32,6 +32,8 @@ pub struct Cli {
 pub enum Command {
     /// Show the main job: four processes fly four ships in lockstep, record, verify, and draw the flight.
     Demo(DemoArgs),
+    /// Fly in a window, alone or with others; or see a recorded flight again.
+    Play(PlayArgs),
     /// Run a scenario as fast as it goes, and measure it.
     Run(RunArgs),
     /// List, show or check scenarios.
@@ -65,6 +67,42 @@ pub struct DemoArgs {
     pub out: PathBuf,
     /// Print the summary as JSON.
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `spacetime play`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "W A S D turn the ship, Shift and Control move the throttle, Escape is the menu, F12 a screenshot. \
+                        docs/PLAYING.md lists all keys; Settings, Controls in the menu binds them anew."
+)]
+pub struct PlayArgs {
+    /// Fly in this scenario at once: name of a shipped one, or path of a file.
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["join", "replay"])]
+    pub scenario: Option<String>,
+    /// Join a session at once, with an invite that its host printed: spacetime://host:port/...#...
+    #[arg(long, value_name = "INVITE", conflicts_with = "replay")]
+    pub join: Option<String>,
+    /// Play this recording at once.
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// The identity file for sessions; `spacetime/identity` in your data folder unless given.
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Pixels across and down at the start.
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = picture_size)]
+    pub size: [u32; 2],
+    /// Pixels that are drawn along each edge of one of the window's; as the settings have it unless given.
+    #[arg(long, value_name = "X", value_parser = drawn_scale)]
+    pub scale: Option<f64>,
+    /// Draw as fast as it goes for so many seconds after the first second, then close and tell how long frames took.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub measure: Option<u32>,
+    /// Write a line of JSON to this file for each second and each change: what is seen, tick, frames, memory.
+    #[arg(long, value_name = "FILE")]
+    pub log_frames: Option<PathBuf>,
+    /// Print the measurement as JSON.
+    #[arg(long, requires = "measure")]
     pub json: bool,
 }
 
@@ -141,8 +179,8 @@ pub struct PeerArgs {
     /// What flies your ship.
     #[arg(long, value_name = "SCRIPT", value_enum)]
     pub pilot: Option<crate::pilot::Script>,
-    /// Open no window. No build has one yet, so every peer is headless and this changes nothing; scripts that mean it
-    /// can say so already.
+    /// Open no window. This command never does (`spacetime play --join` has one), so this changes nothing; scripts that
+    /// mean it can say so.
     #[arg(long)]
     pub headless: bool,
     /// Leave so many seconds after coming in; at Ctrl-C unless given.
@@ -161,6 +199,28 @@ pub struct PeerArgs {
     /// Print what happens as JSON, one object per line.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Default for PeerArgs {
+    fn default() -> Self {
+        Self {
+            identity: None,
+            listen: None,
+            advertise: None,
+            invites: None,
+            one_time: false,
+            expires: None,
+            record: None,
+            bundles: None,
+            pilot: None,
+            headless: false,
+            seconds: None,
+            threads: NonZeroUsize::MIN,
+            leave_at_eof: false,
+            control: false,
+            json: false,
+        }
+    }
 }
 
 /// `spacetime host`.
@@ -566,6 +626,11 @@ const THREADS_MAX: usize = 1024;
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
     let n: NonZeroUsize = text.parse().map_err(|_| format!("a number from 1 to {THREADS_MAX} is needed"))?;
     if n.get() > THREADS_MAX { Err(format!("at most {THREADS_MAX} threads can be used")) } else { Ok(n) }
+}
+
+fn drawn_scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse::<f64>().ok().filter(|scale| (0.25..=4.0).contains(scale));
+    scale.ok_or_else(|| "a number from 0.25 to 4 is needed".to_owned())
 }
 
 fn julian_date(text: &str) -> Result<f64, String> {

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod netsim_cmd;
 pub mod output;
 pub mod pilot;
+pub mod play;
 pub mod progress;
 pub mod record;
 pub mod replay;
@@ -58,6 +59,7 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
     let progress = progress::Progress::new(cli.quiet);
     match cli.command {
         Command::Demo(args) => demo::command(&args, progress),
+        Command::Play(args) => play::command(&args),
         Command::Run(args) => run::command(&args, progress),
         Command::Scenario(args) => scenario_cmd::command(&args),
         Command::Bodies(args) => bodies_cmd::command(&args),

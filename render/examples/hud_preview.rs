@@ -2,9 +2,9 @@
 //!
 //! `cargo run -p render --example hud_preview [FOLDER]`
 
-#[path = "../tests/support/raster.rs"]
+#[path = "../tests/suite/raster.rs"]
 mod raster;
-#[path = "../tests/support/sample.rs"]
+#[path = "../tests/suite/sample.rs"]
 mod sample;
 
 use std::path::{Path, PathBuf};

@@ -10,16 +10,9 @@
 
 struct Varyings {
     @builtin(position) position: vec4<f32>,
-    // From the eye, ICRF axes.
+    // From the moving eye, ICRF axes.
     @location(0) direction: vec3<f32>,
-    // The same across the way to the body's centre: tangents, in round space.
-    @location(1) aside: vec2<f32>,
-    @location(2) @interpolate(flat) body: u32,
-}
-
-// A vector of the body's axes in the world.
-fn world_from_body(b: u32, v: vec3<f32>) -> vec3<f32> {
-    return bodies[b].axis_x.xyz * v.x + bodies[b].axis_y.xyz * v.y + bodies[b].axis_z.xyz * v.z;
+    @location(1) @interpolate(flat) body: u32,
 }
 
 @vertex
@@ -29,17 +22,13 @@ fn vertex_main(
     @builtin(view_index) view: u32,
 ) -> Varyings {
     let at = square(vertex);
-    let half = bodies[b].eyes[view].beside.w;
     let eye = frame.eyes[view];
-    if half == 0.0 {
-        return Varyings(vec4<f32>(at, 0.0, 1.0), ray(eye, at), vec2<f32>(0.0), b);
+    let quad = bodies[b].eyes[view].quad;
+    if quad[0].w == 0.0 {
+        return Varyings(vec4<f32>(at, 0.0, 1.0), ray(eye, at), b);
     }
-    let aside = at * half;
-    let e = bodies[b].eyes[view];
-    let round = e.towards.xyz + e.across.xyz * aside.x + e.beside.xyz * aside.y;
-    let direction = world_from_body(b, vec3<f32>(round.xy, round.z * bodies[b].axis_y.w));
-    var position = eye.clip_from_world * vec4<f32>(direction, 0.0);
-    return Varyings(position, direction, aside, b);
+    let direction = quad[0].xyz + quad[1].xyz * at.x + quad[2].xyz * at.y;
+    return Varyings(eye.clip_from_world * vec4<f32>(direction, 0.0), direction, b);
 }
 
 struct Hit {
@@ -56,7 +45,7 @@ struct Hit {
 }
 
 // The ray's meeting with the unit sphere. `d` is a unit vector in round space.
-fn trace(b: u32, view: u32, d: vec3<f32>, aside: vec2<f32>, pixel: f32) -> Hit {
+fn trace(b: u32, view: u32, d: vec3<f32>, pixel: f32) -> Hit {
     let e = bodies[b].eyes[view];
     let distance = e.towards.w;
     let gap = e.across.w;
@@ -65,6 +54,7 @@ fn trace(b: u32, view: u32, d: vec3<f32>, aside: vec2<f32>, pixel: f32) -> Hit {
     var foot: vec3<f32>;
     if e.beside.w > 0.0 {
         // Far: from the tangents, which keep their precision at any distance.
+        let aside = vec2<f32>(dot(d, e.across.xyz), dot(d, e.beside.xyz)) / dot(d, e.towards.xyz);
         let t2 = dot(aside, aside);
         middle = distance / sqrt(1.0 + t2);
         inside = 1.0 - distance * distance * t2 / (1.0 + t2);
@@ -157,14 +147,17 @@ fn ground(b: u32, hit: Hit, d: vec3<f32>, footprint: f32) -> vec3<f32> {
 fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let b = in.body;
     let flattened = bodies[b].axis_y.w;
-    let world = normalize(in.direction);
+    let seen = normalize(in.direction);
+    let world = unaberrated(seen);
     let body_dir = vec3<f32>(dot(bodies[b].axis_x.xyz, world), dot(bodies[b].axis_y.xyz, world), dot(bodies[b].axis_z.xyz, world));
     let stretched = vec3<f32>(body_dir.xy, body_dir.z / flattened);
     let stretch = length(stretched);
     let d = stretched / stretch;
     // Off the middle of the picture a pixel covers less.
-    let pixel = frame.pixel_rad * dot(world, frame.eyes[view].forward.xyz) * stretch;
-    let hit = trace(b, view, d, in.aside, pixel);
+    // In the sky that motion crowds together it covers more, and what is there is further away.
+    let crowded = select(doppler(world), 1.0, at_rest());
+    let pixel = frame.pixel_rad * dot(seen, frame.eyes[view].forward.xyz) * stretch * crowded;
+    let hit = trace(b, view, d, pixel);
     let look = u32(bodies[b].rings.z);
     let to_centre = bodies[b].eyes[view].towards.xyz * bodies[b].eyes[view].towards.w;
 
@@ -218,7 +211,8 @@ fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
         }
     }
     let shown = bodies[b].axis_z.w;
-    let metres = hit.along / stretch * bodies[b].axis_x.w * dot(world, frame.eyes[view].forward.xyz);
+    let metres = hit.along / stretch * bodies[b].axis_x.w * crowded * dot(seen, frame.eyes[view].forward.xyz);
     let depth = select(0.0, frame.near_m / max(metres, frame.near_m), hit.coverage > 0.5);
+    colour *= shifted_sunlight(world);
     return Fragment(vec4<f32>(min(colour, vec3<f32>(60000.0)), alpha) * shown, depth);
 }

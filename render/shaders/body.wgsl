@@ -1,4 +1,4 @@
-//!include frame.wgsl
+//!include relativity.wgsl
 // What the processor says about one massive body. Lengths are in its equatorial radii. The body's axes are z to the
 // north pole, x to the prime meridian; in its "round" space z is stretched so that the flattened body is a unit sphere.
 
@@ -6,9 +6,12 @@ struct BodyEye {
     // Unit vector to the centre in round space, and the distance to it.
     towards: vec4<f32>,
     // Two unit vectors across that, in round space; with the first, the distance squared less 1 (exact near the
-    // ground); with the second, the tangent of the half-angle of the square to draw, or 0 for the whole picture.
+    // ground); with the second, 1 where it is far, so that a ray's tangents tell more than its unit vector.
     across: vec4<f32>,
     beside: vec4<f32>,
+    // The square to draw, as directions from the eye that moves (ICRF axes): its middle and half of its two edges. With
+    // the first, 1, or 0 for the whole picture.
+    quad: array<vec4<f32>, 3>,
 }
 
 struct Body {

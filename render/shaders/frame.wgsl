@@ -30,6 +30,8 @@ struct Frame {
     octaves: f32,
     // Share of blurred light.
     bloom: f32,
+    // The camera's velocity over that of light (ICRF), and its Lorentz factor.
+    motion: vec4<f32>,
 }
 
 // Corner of a square from -1 to 1, in six vertices. It covers the whole picture and no more: lavapipe (Mesa 22.3) draws

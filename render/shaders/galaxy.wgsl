@@ -1,4 +1,4 @@
-//!include frame.wgsl
+//!include relativity.wgsl
 //!include noise.wgsl
 // The glow of the Milky Way: a disc and a bulge of stars too faint to be drawn one by one, with lanes of dust.
 
@@ -27,7 +27,8 @@ fn galactic(d: vec3<f32>) -> vec3<f32> {
 
 @fragment
 fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
-    let g = galactic(normalize(in.direction));
+    let rest = unaberrated(normalize(in.direction));
+    let g = galactic(rest);
     let toward = g.x;
     // Brighter and thicker toward the centre.
     let thickness = 0.085 + 0.075 * smoothstep(-0.4, 1.0, toward);
@@ -42,5 +43,5 @@ fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
     let dust = smoothstep(0.38, 0.95, filaments) * lane * (0.45 + 0.55 * smoothstep(-0.6, 0.9, toward));
     let light = (disc + 1.1 * bulge) * max(clouds, 0.0) * (1.0 - 0.88 * dust);
     let warm = mix(vec3<f32>(0.72, 0.82, 1.0), vec3<f32>(1.0, 0.84, 0.66), clamp(bulge * 1.2 + 0.35 * disc + 0.4 * dust, 0.0, 1.0));
-    return vec4<f32>(warm * light * frame.star_flux * 0.0031, 0.0);
+    return vec4<f32>(warm * light * frame.star_flux * 0.0031 * shifted_sunlight(rest), 0.0);
 }

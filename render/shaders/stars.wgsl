@@ -1,4 +1,4 @@
-//!include frame.wgsl
+//!include relativity.wgsl
 // Stars as spots of light at their true places: the spot is wider than a pixel, so it neither flickers nor snaps.
 
 struct Star {
@@ -8,7 +8,8 @@ struct Star {
     flux: f32,
     // Linear sRGB, brightness 1.
     colour: vec3<f32>,
-    pad: f32,
+    // Of its light, kelvin; 0 for what shines in sunlight.
+    kelvin: f32,
 }
 
 @group(0) @binding(0) var<uniform> frame: Frame;
@@ -30,15 +31,26 @@ fn vertex_main(
     @builtin(view_index) view: u32,
 ) -> Varyings {
     let star = stars[instance];
-    let flux = star.flux * frame.star_flux;
-    let peak = flux / (6.2831853 * SIGMA * SIGMA);
+    var light = star.colour * star.flux * frame.star_flux;
+    if !at_rest() {
+        let factor = doppler(star.direction);
+        // A point's light shrinks with the patch of sky that it stands for.
+        if star.kelvin > 0.0 {
+            let more = exp(min(black_body(star.kelvin * factor).a - black_body(star.kelvin).a, 40.0));
+            light = black_body(star.kelvin * factor).rgb * star.flux * frame.star_flux * more / (factor * factor);
+        } else {
+            light *= shifted(SUN_K, factor) / (factor * factor);
+        }
+    }
+    let peak_colour = light / (6.2831853 * SIGMA * SIGMA);
+    let peak = dot(peak_colour, vec3<f32>(0.2126, 0.7152, 0.0722));
     // To where the spot is too dim to be seen.
     let radius = SIGMA * sqrt(max(2.0 * log(max(peak, 0.0) / 0.0004), 0.0)) + 0.5;
     let offset = square(vertex) * radius;
     // A direction has no fourth component: it is infinitely far.
-    var position = frame.eyes[view].clip_from_world * vec4<f32>(star.direction, 0.0);
+    var position = frame.eyes[view].clip_from_world * vec4<f32>(aberrated(star.direction), 0.0);
     position = vec4<f32>(position.xy + offset * 2.0 / frame.size * position.w, position.zw);
-    return Varyings(position, offset, peak * star.colour);
+    return Varyings(position, offset, peak_colour);
 }
 
 @fragment

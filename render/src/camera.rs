@@ -59,6 +59,8 @@ pub struct Camera {
     pub icrf_from_camera: DQuat,
     /// The eyes.
     pub eyes: Eyes,
+    /// Its velocity over that of light, ICRF axes, shorter than 1: what it sees is aberrated and shifted by it.
+    pub beta: DVec3,
 }
 
 impl Camera {
@@ -67,7 +69,7 @@ impl Camera {
     pub fn one(position: Position, icrf_from_camera: DQuat, vertical_rad: f64, aspect: f64) -> Self {
         let field = Field::symmetric(vertical_rad, aspect);
         let eye = Eye { offset_m: DVec3::ZERO, camera_from_eye: DQuat::IDENTITY, field };
-        Self { position, icrf_from_camera, eyes: Eyes::One(eye) }
+        Self { position, icrf_from_camera, eyes: Eyes::One(eye), beta: DVec3::ZERO }
     }
 
     /// The same for a pair of eyes that stand `separation_m` apart and look straight ahead.
@@ -76,6 +78,15 @@ impl Camera {
         let Eyes::One(eye) = self.eyes else { return self };
         let shifted = |y: f64| Eye { offset_m: eye.offset_m + DVec3::Y * y, ..eye };
         Self { eyes: Eyes::Two([shifted(separation_m / 2.0), shifted(-separation_m / 2.0)]), ..self }
+    }
+
+    /// The same while it moves with `velocity_m_s` (ICRF axes) where light has `light_m_s`. At that speed and beyond it
+    /// is taken just below.
+    #[must_use]
+    pub fn moving(self, velocity_m_s: DVec3, light_m_s: f64) -> Self {
+        let beta = velocity_m_s / light_m_s;
+        let beta = if beta.is_finite() { beta.clamp_length_max(1.0 - 1e-9) } else { DVec3::ZERO };
+        Self { beta, ..self }
     }
 
     /// The attitude of a camera that looks along `forward` (not zero) with `up` upward, as far as it is across.

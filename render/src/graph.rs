@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use vulkano::buffer::Subbuffer;
 use vulkano::command_buffer::PrimaryAutoCommandBuffer;
 use vulkano::format::Format;
 use vulkano::image::sampler::{Filter, Sampler, SamplerAddressMode, SamplerCreateInfo, SamplerMipmapMode};
@@ -16,7 +17,7 @@ use crate::hud::{self, Front};
 use crate::passes::bloom::Bloom;
 use crate::passes::bodies::{Bodies, Packed, pack};
 use crate::passes::comfort::ComfortPass;
-use crate::passes::frame::FrameData;
+use crate::passes::frame::{FrameData, Shared, glow_table};
 use crate::passes::overlay::OverlayPass;
 use crate::passes::sky::Sky;
 use crate::passes::tonemap::ToneMap;
@@ -32,6 +33,8 @@ pub(crate) struct Passes {
     tone_map: ToneMap,
     overlay: OverlayPass,
     comfort: ComfortPass,
+    /// Colours of black bodies.
+    glow: Subbuffer<[u8]>,
     /// Between texels, and around the Earth.
     around: Arc<Sampler>,
     /// Between texels, held at the edges.
@@ -49,6 +52,7 @@ impl Passes {
             tone_map: ToneMap::new(gpu, views, format)?,
             overlay: OverlayPass::new(gpu, format)?,
             comfort: ComfortPass::new(gpu, views, format)?,
+            glow: glow_table(gpu)?,
             around: sampler(gpu, SamplerAddressMode::Repeat)?,
             held: sampler(gpu, SamplerAddressMode::ClampToEdge)?,
         })
@@ -124,7 +128,7 @@ pub(crate) fn record(
     pack(scene, &data, &mut kept.packed);
     kept.paint(front, scene, output);
     let Kept { uploads, packed, text, overlays } = kept;
-    let shared = uploads.put(&[data])?;
+    let shared = Shared { frame: uploads.put(&[data])?, glow: passes.glow.clone() };
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
 
     let mut drawing = Drawing::begin(gpu, targets.colour.image().array_layers())?;
@@ -145,7 +149,7 @@ pub(crate) fn record(
     // Bodies.
     if !packed.discs.is_empty() {
         let discs = uploads.put(&packed.discs)?;
-        passes.bodies.draw(gpu, &mut drawing, [&shared, &discs], count(packed.discs.len()), &passes.around)?;
+        passes.bodies.draw(gpu, &mut drawing, &shared, &discs, count(packed.discs.len()), &passes.around)?;
     }
     drawing.end()?;
 
@@ -155,7 +159,7 @@ pub(crate) fn record(
 
     // Tone mapping.
     drawing.onto(&output.all, None, true)?;
-    passes.tone_map.draw(gpu, &mut drawing, &shared, [&targets.colour, blurred], &passes.held)?;
+    passes.tone_map.draw(gpu, &mut drawing, &shared.frame, [&targets.colour, blurred], &passes.held)?;
     drawing.end()?;
 
     // Head-up display and menus.
@@ -164,7 +168,7 @@ pub(crate) fn record(
     }
 
     // Comfort.
-    passes.comfort.draw(gpu, &mut drawing, uploads, &shared, front.comfort, &output.all)?;
+    passes.comfort.draw(gpu, &mut drawing, uploads, &shared.frame, front.comfort, &output.all)?;
     drawing.stop(frame.timer)?;
     drawing.finish()
 }

@@ -50,6 +50,29 @@ pub fn unaberrated(seen: DVec3, beta: DVec3) -> DVec3 {
     aberrated(seen, -beta)
 }
 
+/// The cone in which an eye that moves with `beta` sees what fills a cone for an eye at rest: middle and half-angle,
+/// radians. A circle on the sky stays a circle (Rindler 4.3). Nothing where it holds the direction straight behind, from
+/// which there may be no limit to how wide it gets.
+#[must_use]
+pub fn aberrated_cone(towards: DVec3, half_rad: f64, beta: DVec3) -> Option<(DVec3, f64)> {
+    let speed = beta.length();
+    if speed == 0.0 {
+        return Some((towards, half_rad));
+    }
+    let ahead = beta / speed;
+    let angle = towards.angle_between(ahead);
+    if angle + half_rad >= core::f64::consts::PI {
+        return None;
+    }
+    // tan(a'/2) = sqrt((1 - beta) / (1 + beta)) tan(a/2), for both sides of the cone.
+    let shrunk = ((1.0 - speed) / (1.0 + speed)).sqrt();
+    let seen = |angle: f64| 2.0 * (shrunk * (angle / 2.0).tan()).atan();
+    let (near, far) = (seen(angle - half_rad), seen(angle + half_rad));
+    let aside = (towards - ahead * towards.dot(ahead)).normalize_or(ahead.any_orthonormal_vector());
+    let middle = (near + far) / 2.0;
+    Some((ahead * middle.cos() + aside * middle.sin(), (far - near) / 2.0))
+}
+
 /// Frequency seen by an eye that moves with `beta`, over that seen at rest, for light from the direction `towards` (as
 /// seen at rest): above 1 is bluer. Rindler 4.1: `gamma (1 + n.beta)`.
 #[must_use]
@@ -217,6 +240,23 @@ mod tests {
         assert!(near(radiance_factor(0.7) * solid_angle_factor(0.7), irradiance_factor(0.7), 1e-12));
         // Stefan and Boltzmann agree: twice the temperature is sixteen times the radiance.
         assert_eq!(shifted_temperature_k(3000.0, 2.0), 6000.0);
+    }
+
+    #[test]
+    fn a_cone_holds_what_is_seen_of_it_and_no_more() {
+        for beta in [DVec3::ZERO, DVec3::new(0.3, -0.5, 0.2), DVec3::new(0.0, 0.0, 0.99)] {
+            for towards in [DVec3::Z, DVec3::new(1.0, 2.0, -0.5).normalize(), DVec3::NEG_Y] {
+                let half = 0.3f64;
+                let (middle, wide) = aberrated_cone(towards, half, beta).unwrap();
+                let (u, v) = towards.any_orthonormal_pair();
+                for step in 0..24 {
+                    let (sin, cos) = (f64::from(step) * 0.2618).sin_cos();
+                    let edge = towards * half.cos() + (u * cos + v * sin) * half.sin();
+                    assert!(near(aberrated(edge, beta).angle_between(middle), wide, 1e-9), "{beta} {towards}");
+                }
+            }
+        }
+        assert_eq!(aberrated_cone(DVec3::NEG_X, 0.2, DVec3::X * 0.5), None);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Painting the head-up display allocates nothing once warm, even while its numbers run. One test, so that no other
 //! thread allocates meanwhile.
 
-#[path = "support/counting.rs"]
+#[path = "suite/counting.rs"]
 mod counting;
-#[path = "support/sample.rs"]
+#[path = "suite/sample.rs"]
 mod sample;
 
 use std::sync::atomic::Ordering::Relaxed;

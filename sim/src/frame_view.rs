@@ -122,7 +122,7 @@ impl FrameView {
     }
 
     /// Takes the present state as the current tick, with `earlier` as the one before. `order` is scratch.
-    fn extract(&mut self, simulation: &Simulation, earlier: &Self, order: &mut Vec<Place>) {
+    fn extract(&mut self, simulation: &Simulation, earlier: &Self, span: u64, order: &mut Vec<Place>) {
         self.tick = simulation.tick();
         self.time = simulation.time();
         self.time_factor = simulation.time_factor();
@@ -153,7 +153,7 @@ impl FrameView {
         self.bodies_velocity_m_s.clear();
         self.bodies_velocity_m_s.extend(simulation.bodies().iter().map(|b| b.velocity_m_s));
 
-        let consecutive = earlier.tick.0 + 1 == self.tick.0;
+        let consecutive = (1..=span).contains(&self.tick.0.wrapping_sub(earlier.tick.0));
         self.previous.clear();
         let mut at = 0;
         for (id, current) in self.ids.iter().zip(&self.current) {
@@ -285,6 +285,8 @@ pub struct FrameFeed {
     /// Views that readers may have let go of, for reuse.
     spare: Vec<Arc<FrameView>>,
     order: Vec<Place>,
+    /// Most ticks between two states that one view leads from and to.
+    span: u64,
 }
 
 /// A reader of published frame views; clone one per thread.
@@ -295,7 +297,13 @@ impl FrameFeed {
     /// A feed that has published nothing but an empty view.
     #[must_use]
     pub fn new() -> Self {
-        Self { latest: Arc::new(ArcSwap::from_pointee(FrameView::default())), spare: Vec::new(), order: Vec::new() }
+        Self { latest: Arc::new(ArcSwap::from_pointee(FrameView::default())), spare: Vec::new(), order: Vec::new(), span: 1 }
+    }
+
+    /// Where several ticks are stepped at once, as in a session's turn: the earlier pose of a view is that of the state
+    /// published before, up to so many ticks ago.
+    pub fn set_span(&mut self, ticks: u64) {
+        self.span = ticks.max(1);
     }
 
     /// A reader of what is published from now on.
@@ -310,7 +318,7 @@ impl FrameFeed {
         let free = self.spare.iter().position(|view| Arc::strong_count(view) == 1);
         let mut view = free.map_or_else(Arc::default, |i| self.spare.swap_remove(i));
         // Nobody else holds a free view, so this never copies.
-        Arc::make_mut(&mut view).extract(simulation, &earlier, &mut self.order);
+        Arc::make_mut(&mut view).extract(simulation, &earlier, self.span, &mut self.order);
         self.latest.store(view);
         if self.spare.len() < 4 {
             self.spare.push(earlier);

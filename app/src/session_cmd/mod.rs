@@ -8,6 +8,7 @@ mod orders;
 pub mod peer;
 pub mod report;
 mod roll;
+pub mod seat;
 pub mod stop;
 
 use std::collections::BTreeMap;
@@ -25,8 +26,8 @@ use crate::exit::{Failure, Outcome};
 use crate::progress::Progress;
 use crate::record;
 use crate::replay::Recording;
-use crate::session::Options;
 use crate::session::world::{SessionScenario, number_of};
+use crate::session::{Options, SessionInput};
 use crate::{run, scenario_cmd};
 
 use link::UdpLink;
@@ -87,34 +88,62 @@ pub fn host(args: &HostArgs, progress: Progress) -> Result<Outcome, Failure> {
 /// # Errors
 /// [`Failure`] for what cannot be read or written, and where there is no socket.
 pub fn join(args: &JoinArgs, spectator: bool, progress: Progress) -> Result<Outcome, Failure> {
-    let invite: InviteLink = args.invite.parse().map_err(|e| Failure::Misused(format!("this is no invite: {e}")))?;
-    let (identity, _) = key::load_or_make(&key::path(args.peer.identity.as_deref())?)?;
-    let sponsor = invite.invite.issuer;
-    if sponsor == identity.key() {
-        let sentence = "this invite is your own: a second peer needs an identity of its own, see --identity";
-        return Err(Failure::Misused(sentence.to_owned()));
-    }
-    let address = link::resolve(&invite.host, invite.port)?;
-    let any: SocketAddr = if address.is_ipv6() { ([0u16; 8], 0).into() } else { ([0u8, 0, 0, 0], 0).into() };
-    let session = invite.invite.terms.session;
-    let revision = sim::RESULTS_REVISION;
-    let hello = Hello { session, scenario: Hash::default(), revision };
-    let mut link = UdpLink::open(args.peer.listen.unwrap_or(any), identity.clone(), hello, BTreeMap::new())?;
-    link.invite = Some(invite.invite.clone());
-    link.go_to(sponsor, address).map_err(Failure::Misused)?;
-    let advertised = advertised(&args.peer)?;
-    let config = Config {
-        identity: identity.signing().clone(),
-        address: advertised.as_ref().map_or_else(Vec::new, |place| link::write_address(place.address)),
-    };
-    let life = u64::from_le_bytes(random()?);
-    let core = Core::join(Time(0), config, Wish { sponsor, spectator, life, simulation_revision: revision });
-    let options = options(&args.peer, None);
-    let plan = plan(&args.peer, Some(sponsor), spectator);
+    let newcomer = Newcomer::new(args, spectator)?;
     let (stop, report) = voice(&args.peer, progress)?;
-    let inviter = Inviter::new(&args.peer, identity, place(&args.peer, link.local()?)?);
-    inviter.print(&report, args.peer.invites.unwrap_or(0), session)?;
-    go(&args.peer, || Peer::new(core, link, options, plan, stop, report, inviter))
+    newcomer.inviter.print(&report, args.peer.invites.unwrap_or(0), newcomer.session)?;
+    go(&args.peer, || newcomer.peer(stop, report))
+}
+
+/// A peer that is about to join.
+pub struct Newcomer {
+    core: Core<SessionInput>,
+    link: UdpLink,
+    options: Options,
+    plan: Plan,
+    inviter: Inviter,
+    session: SessionId,
+}
+
+impl Newcomer {
+    /// With an invite, on its way to who issued it.
+    ///
+    /// # Errors
+    /// As [`join`].
+    pub fn new(args: &JoinArgs, spectator: bool) -> Result<Self, Failure> {
+        let invite: InviteLink =
+            args.invite.parse().map_err(|e| Failure::Misused(format!("this is no invite: {e}")))?;
+        let (identity, _) = key::load_or_make(&key::path(args.peer.identity.as_deref())?)?;
+        let sponsor = invite.invite.issuer;
+        if sponsor == identity.key() {
+            let sentence = "this invite is your own: a second peer needs an identity of its own, see --identity";
+            return Err(Failure::Misused(sentence.to_owned()));
+        }
+        let address = link::resolve(&invite.host, invite.port)?;
+        let any: SocketAddr = if address.is_ipv6() { ([0u16; 8], 0).into() } else { ([0u8, 0, 0, 0], 0).into() };
+        let session = invite.invite.terms.session;
+        let revision = sim::RESULTS_REVISION;
+        let hello = Hello { session, scenario: Hash::default(), revision };
+        let mut link = UdpLink::open(args.peer.listen.unwrap_or(any), identity.clone(), hello, BTreeMap::new())?;
+        link.invite = Some(invite.invite.clone());
+        link.go_to(sponsor, address).map_err(Failure::Misused)?;
+        let advertised = advertised(&args.peer)?;
+        let config = Config {
+            identity: identity.signing().clone(),
+            address: advertised.as_ref().map_or_else(Vec::new, |place| link::write_address(place.address)),
+        };
+        let life = u64::from_le_bytes(random()?);
+        let core = Core::join(Time(0), config, Wish { sponsor, spectator, life, simulation_revision: revision });
+        let options = options(&args.peer, None);
+        let plan = plan(&args.peer, Some(sponsor), spectator);
+        let inviter = Inviter::new(&args.peer, identity, place(&args.peer, link.local()?)?);
+        Ok(Self { core, link, options, plan, inviter, session })
+    }
+
+    /// The peer, for the thread that runs it.
+    #[must_use]
+    pub fn peer(self, stop: Stop, report: Report) -> Peer {
+        Peer::new(self.core, self.link, self.options, self.plan, stop, report, self.inviter)
+    }
 }
 
 /// Runs the peer in a pool of its own: the simulation's thread is the one that also serves the network.

@@ -15,6 +15,7 @@ use super::Inviter;
 use super::link::{UdpLink, write_address};
 use super::report::{Report, Samples, Spread, Summary, cpu_s};
 use super::roll;
+use super::seat::Seat;
 use super::stop::{Stop, Wanted};
 use crate::exit::Failure;
 use crate::output;
@@ -86,6 +87,12 @@ pub struct Peer {
     player: Option<u32>,
     /// What was written of who is who, and where.
     written: Option<(AccessVersion, PathBuf)>,
+    /// Who flies, where no script does.
+    pub(super) seat: Option<Box<dyn Seat>>,
+    /// The last turn that they were asked for.
+    pub(super) seated: Option<Turn>,
+    /// The turn that they were shown.
+    pub(super) shown: Option<Turn>,
 }
 
 impl Peer {
@@ -124,6 +131,9 @@ impl Peer {
             desyncs: 0,
             player: None,
             written: None,
+            seat: None,
+            seated: None,
+            shown: None,
         }
     }
 
@@ -144,8 +154,10 @@ impl Peer {
             self.receive(now)?;
             let status = self.driver.status();
             self.fly(now, &status);
+            self.take_commands(now, &status);
             let driven = self.driver.drive(now);
             self.driver.link().endpoint.flush();
+            self.show_world(&self.driver.status());
             self.tell(now)?;
             self.obey(now)?;
             if let Err(error) = driven {
@@ -169,7 +181,7 @@ impl Peer {
             _ if !self.driver.start_over(now) => "and nobody else is there to take the state from",
             _ => {
                 self.restarts += 1;
-                (self.player, self.flown) = (None, None);
+                (self.player, self.flown, self.seated, self.shown) = (None, None, None, None);
                 let sentence = format!("{error}: this peer comes back with the others' state");
                 return self.report.say(&sentence, "restarted", json!({ "why": error.to_string() }));
             }

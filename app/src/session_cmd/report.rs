@@ -2,6 +2,7 @@
 //! object per line. Must never decide anything.
 
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 
 use netcode::protocol::{Change, Coming, Departure, Event};
 use serde::{Deserialize, Serialize};
@@ -113,17 +114,25 @@ pub struct Summary {
 }
 
 /// Where lines go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Report {
     json: bool,
     quiet: bool,
+    /// Who hears the sentences instead of standard output.
+    listener: Option<Sender<String>>,
 }
 
 impl Report {
     /// JSON or sentences; quiet sentences are left out, but for invites and the summary.
     #[must_use]
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        Self { json, quiet, listener: None }
+    }
+
+    /// Sentences to somebody else than standard output: a window, say.
+    #[must_use]
+    pub fn to(listener: Sender<String>) -> Self {
+        Self { json: false, quiet: false, listener: Some(listener) }
     }
 
     /// Something that a reader waits for.
@@ -131,6 +140,11 @@ impl Report {
     /// # Errors
     /// [`Failure::Unwritable`].
     pub fn say(&self, sentence: &str, event: &str, mut value: Value) -> Result<(), Failure> {
+        if let Some(listener) = &self.listener {
+            // Nobody listens to a session that is left.
+            let _ = listener.send(sentence.to_owned());
+            return Ok(());
+        }
         if !self.json {
             return if self.quiet { Ok(()) } else { output::print(&format!("{sentence}\n")) };
         }
@@ -153,7 +167,7 @@ impl Report {
     /// # Errors
     /// [`Failure::Unwritable`].
     pub fn invite(&self, invite: &str) -> Result<(), Failure> {
-        let loud = Self { quiet: false, ..*self };
+        let loud = Self { quiet: false, ..self.clone() };
         loud.say(&format!("invite: {invite}"), "invite", json!({ "invite": invite }))
     }
 
@@ -162,7 +176,7 @@ impl Report {
     /// # Errors
     /// [`Failure::Unwritable`].
     pub fn answer(&self, line: &str, answer: &Result<String, String>) -> Result<(), Failure> {
-        let loud = Self { quiet: false, ..*self };
+        let loud = Self { quiet: false, ..self.clone() };
         let text = answer.as_ref().unwrap_or_else(|wrong| wrong);
         loud.say(text, "answer", json!({ "line": line, "ok": answer.is_ok(), "text": text }))
     }
@@ -252,7 +266,7 @@ impl Report {
         if self.json {
             return self.note("end", serde_json::to_value(summary).unwrap_or_default());
         }
-        output::print(&summary.text())
+        if self.listener.is_some() { Ok(()) } else { output::print(&summary.text()) }
     }
 }
 

@@ -102,6 +102,13 @@ impl Stop {
         Ok(Self { wishes, _sender: sender, lines: VecDeque::new(), asked: false })
     }
 
+    /// Listens to nobody: only [`Self::ask`] ends it.
+    #[must_use]
+    pub fn deaf() -> Self {
+        let (sender, wishes) = sync_channel(LINES_MAX);
+        Self { wishes, _sender: sender, lines: VecDeque::new(), asked: false }
+    }
+
     /// What was asked for.
     pub fn wanted(&mut self) -> Wanted {
         // The rest waits in the channel, and its writer with it.

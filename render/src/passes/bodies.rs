@@ -11,11 +11,12 @@ use vulkano::descriptor_set::WriteDescriptorSet;
 use vulkano::image::sampler::Sampler;
 use vulkano::image::view::ImageView;
 
-use super::frame::FrameData;
+use super::frame::{FrameData, Shared};
 use super::shader;
 use super::sky::Spot;
 use crate::bodies::Look;
 use crate::gpu::{Blend, Depth, Drawing, Gpu, GpuError, Pass, PassBuilder};
+use crate::relativity;
 use crate::scene::{AU_M, Body, Scene};
 
 /// Most bodies that may stand between one body and the Sun at a time.
@@ -25,6 +26,8 @@ const SPOT_PX: [f64; 2] = [0.8, 2.0];
 /// The brightest that a body is as a spot, in light of a star of magnitude 0: beyond, it would be brighter than as a
 /// disc.
 const SPOT_FLUX_MAX: f64 = 3.0;
+/// Effective temperature of the Sun, kelvin (IAU 2015, resolution B3).
+const SUN_K: f32 = 5772.0;
 /// Apparent magnitude of the Sun at one astronomical unit (Willmer 2018, ApJS 236, 47: V, Vega).
 const SUN_MAGNITUDE: f64 = -26.76;
 /// Brightness of the Sun's disc relative to a white surface that it lights at one astronomical unit: pi over the solid
@@ -37,6 +40,7 @@ struct EyeData {
     towards: [f32; 4],
     across: [f32; 4],
     beside: [f32; 4],
+    quad: [[f32; 4]; 3],
 }
 
 /// `Body` of `shaders/body.wgsl`.
@@ -89,18 +93,16 @@ impl Bodies {
         &self,
         gpu: &Gpu,
         to: &mut Drawing,
-        [frame, bodies]: [&Subbuffer<[u8]>; 2],
+        shared: &Shared,
+        bodies: &Subbuffer<[u8]>,
         count: u32,
         sampler: &Arc<Sampler>,
     ) -> Result<(), GpuError> {
-        let set = self.pass.bind(
-            gpu,
-            [
-                WriteDescriptorSet::buffer(0, frame.clone()),
-                WriteDescriptorSet::buffer(1, bodies.clone()),
-                WriteDescriptorSet::image_view_sampler(2, self.land.clone(), sampler.clone()),
-            ],
-        )?;
+        let own = [
+            WriteDescriptorSet::buffer(1, bodies.clone()),
+            WriteDescriptorSet::image_view_sampler(2, self.land.clone(), sampler.clone()),
+        ];
+        let set = self.pass.bind(gpu, shared.writes().into_iter().chain(own))?;
         to.draw(&self.pass, set, 6, count)
     }
 }
@@ -156,7 +158,7 @@ fn spot(scene: &Scene, body: &Body, distance_m: f64, weight: f64) -> Spot {
         direction: (-to_camera).normalize_or(DVec3::X).as_vec3().to_array(),
         flux: (flux.min(most) * weight) as f32,
         colour: body.look.colour(),
-        pad: 0.0,
+        kelvin: if body.look == Look::Sun { SUN_K } else { 0.0 },
     }
 }
 
@@ -224,11 +226,25 @@ fn eye_data(scene: &Scene, body: &Body, body_from_icrf: DQuat, view: usize, reac
     // From the height, so that it is exact near the ground.
     let height = (round_m.length() - body.radius_m) / body.radius_m;
     let gap = height * (2.0 + height);
-    // Where the square around the body would get large, the whole picture is drawn.
     let far = distance > 3.0 * reach;
-    let half = if far { reach / (distance * distance - reach * reach).sqrt() + 2.0 * pixel } else { 0.0 };
     let four = |v: DVec3, w: f64| v.as_vec3().extend(w as f32).to_array();
-    EyeData { towards: four(towards, distance), across: four(across, gap), beside: four(beside, half) }
+    let to_centre = body.position.minus(eye);
+    let half_rad = (reach * body.radius_m / to_centre.length()).min(1.0).asin();
+    let beta = scene.camera.beta;
+    let quad = relativity::aberrated_cone(to_centre.normalize_or(DVec3::X), half_rad, beta)
+        // Where the square around the body would get large, the whole picture is drawn.
+        .filter(|(_, half_rad)| far && *half_rad < 1.0)
+        .map(|(middle, half_rad)| {
+            let (u, v) = middle.any_orthonormal_pair();
+            let half = half_rad.tan() + 2.0 * pixel;
+            [four(middle, 1.0), four(u * half, 0.0), four(v * half, 0.0)]
+        });
+    EyeData {
+        towards: four(towards, distance),
+        across: four(across, gap),
+        beside: four(beside, f64::from(u8::from(far))),
+        quad: quad.unwrap_or_default(),
+    }
 }
 
 /// The bodies that may stand between this one and the Sun, the widest first; gives back how many.

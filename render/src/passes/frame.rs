@@ -3,8 +3,13 @@
 
 use bytemuck::{Pod, Zeroable};
 use glam::{DVec3, Vec3};
+use vulkano::buffer::Subbuffer;
+use vulkano::descriptor_set::WriteDescriptorSet;
 
+use crate::blackbody;
 use crate::camera::{Camera, NEAR_M};
+use crate::gpu::{Gpu, GpuError, lasting};
+use crate::relativity;
 use crate::scene::Scene;
 
 #[repr(C)]
@@ -31,6 +36,33 @@ pub(crate) struct FrameData {
     pub(crate) star_flux: f32,
     octaves: f32,
     bloom: f32,
+    motion: [f32; 4],
+}
+
+/// What every pass that draws the scene reads.
+pub(crate) struct Shared {
+    /// [`FrameData`].
+    pub frame: Subbuffer<[u8]>,
+    /// Colours of black bodies; see [`glow_table`].
+    pub glow: Subbuffer<[u8]>,
+}
+
+impl Shared {
+    /// The bindings of a shader that includes `relativity.wgsl`.
+    pub(crate) fn writes(&self) -> [WriteDescriptorSet; 2] {
+        [WriteDescriptorSet::buffer(0, self.frame.clone()), WriteDescriptorSet::buffer(9, self.glow.clone())]
+    }
+}
+
+/// `glow` of `shaders/relativity.wgsl`: linear sRGB of luminance 1, and the logarithm of the luminance.
+pub(crate) fn glow_table(gpu: &Gpu) -> Result<Subbuffer<[u8]>, GpuError> {
+    let row = |i: u32| {
+        let kelvin = 2f64.powf(8.0 + f64::from(i) / 64.0);
+        let [r, g, b] = blackbody::linear_srgb(kelvin);
+        [r, g, b, blackbody::luminance_cd_m2(kelvin).max(1e-300).ln() as f32]
+    };
+    // Up to 2^30 kelvin.
+    lasting(gpu, &(0..=22 * 64).map(row).collect::<Vec<_>>())
 }
 
 impl FrameData {
@@ -49,6 +81,7 @@ impl FrameData {
             star_flux: (options.star_flux * scale * scale) as f32,
             octaves: options.octaves.clamp(1, 24) as f32,
             bloom: options.bloom.clamp(0.0, 1.0) as f32,
+            motion: camera.beta.as_vec3().extend(relativity::gamma(camera.beta) as f32).to_array(),
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use bytemuck::{Pod, Zeroable};
 use vulkano::buffer::Subbuffer;
+use vulkano::descriptor_set::WriteDescriptorSet;
 
+use super::frame::Shared;
 use super::shader;
 use crate::gpu::{Blend, Depth, Drawing, Gpu, GpuError, Pass, PassBuilder, lasting};
 use crate::sky::catalogue::Star;
@@ -18,7 +20,8 @@ pub(crate) struct Spot {
     pub flux: f32,
     /// Linear sRGB of luminance 1.
     pub colour: [f32; 3],
-    pub pad: f32,
+    /// Temperature of its light, kelvin; 0 for what shines in sunlight.
+    pub kelvin: f32,
 }
 
 /// The sky's pipelines and the stars.
@@ -55,8 +58,8 @@ impl Sky {
     }
 
     /// Draws the glow of the Milky Way.
-    pub(crate) fn draw_galaxy(&self, gpu: &Gpu, to: &mut Drawing, frame: &Subbuffer<[u8]>) -> Result<(), GpuError> {
-        to.draw(&self.galaxy, self.galaxy.bind_buffers(gpu, &[frame])?, 6, 1)
+    pub(crate) fn draw_galaxy(&self, gpu: &Gpu, to: &mut Drawing, shared: &Shared) -> Result<(), GpuError> {
+        to.draw(&self.galaxy, self.galaxy.bind(gpu, shared.writes())?, 6, 1)
     }
 
     /// Draws the stars as they stand `years` after J2000.
@@ -64,7 +67,7 @@ impl Sky {
         &mut self,
         gpu: &Gpu,
         to: &mut Drawing,
-        frame: &Subbuffer<[u8]>,
+        shared: &Shared,
         years: f64,
     ) -> Result<(), GpuError> {
         let step = (years / YEARS_PER_STEP).round() as i64;
@@ -73,19 +76,20 @@ impl Sky {
             self.spots = Some((step, lasting(gpu, &spots)?, u32::try_from(spots.len()).unwrap_or(u32::MAX)));
         }
         let Some((_, spots, count)) = &self.spots else { return Ok(()) };
-        to.draw(&self.stars, self.stars.bind_buffers(gpu, &[frame, spots])?, 6, *count)
+        self.draw_spots(gpu, to, shared, spots, *count)
     }
 
-    /// Draws `count` spots that are no stars.
+    /// Draws `count` spots.
     pub(crate) fn draw_spots(
         &self,
         gpu: &Gpu,
         to: &mut Drawing,
-        frame: &Subbuffer<[u8]>,
+        shared: &Shared,
         spots: &Subbuffer<[u8]>,
         count: u32,
     ) -> Result<(), GpuError> {
-        to.draw(&self.stars, self.stars.bind_buffers(gpu, &[frame, spots])?, 6, count)
+        let writes = shared.writes().into_iter().chain([WriteDescriptorSet::buffer(1, spots.clone())]);
+        to.draw(&self.stars, self.stars.bind(gpu, writes)?, 6, count)
     }
 }
 
@@ -94,6 +98,6 @@ fn spot(star: &Star, years: f64) -> Spot {
         direction: star.direction(years).as_vec3().to_array(),
         flux: star.relative_irradiance(),
         colour: star.linear_srgb(),
-        pad: 0.0,
+        kelvin: star.temperature_k() as f32,
     }
 }

@@ -1,8 +1,6 @@
 //! Pictures measured in numbers: discs, terminators, stars, eclipses, eyes and depth are where geometry says.
 
-mod common;
-
-use common::{camera, renderer, validated};
+use crate::common::{camera, renderer, validated};
 use glam::{DQuat, DVec3};
 use render::bodies::Look;
 use render::camera::NEAR_M;

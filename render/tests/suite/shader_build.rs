@@ -1,8 +1,6 @@
 //! The shader compiler of the build: includes, and errors that name the right file and line.
 
-#[path = "../build/wgsl.rs"]
-mod wgsl;
-
+use crate::wgsl;
 use std::path::Path;
 
 /// Compiles `main.wgsl` of a folder with those files.

@@ -3,14 +3,12 @@
 //!
 //! Pins: the look of bodies, rings, shadows, air and sky, through tone mapping. It catches a changed shader, exposure or
 //! order of passes. Mint anew only on purpose, after looking at the result:
-//! `SPACETIME_WRITE_PICTURES=1 cargo test -p render --test golden_pictures`. On failure the picture found and its
+//! `SPACETIME_WRITE_PICTURES=1 cargo test -p render --test suite golden_pictures`. On failure the picture found and its
 //! differences lie in the folder that the message names.
-
-mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{camera, renderer, validated};
+use crate::common::{camera, renderer, validated};
 use glam::DVec3;
 use render::bodies::Look;
 use render::compare::compare;

@@ -1,14 +1,10 @@
 //! Every letter of the head-up display and of the menus stands on its plate, inside the safe rectangle, apart from other
 //! texts, and is read before black and before white, at every size of picture.
 
-#[path = "support/raster.rs"]
-mod raster;
-#[path = "support/sample.rs"]
-mod sample;
-
+use crate::raster::Canvas;
+use crate::sample;
 use glam::{Vec3, Vec4, vec2};
 use proptest::prelude::*;
-use raster::Canvas;
 use render::hud::colour::{Colour, Palette};
 use render::hud::layout::{Part, View};
 use render::hud::menu::{Item, Menu, Timeline, TimelineMark, Value};

@@ -1,15 +1,10 @@
 //! What lies before the scene, as the device draws it: the same as the overlay's own rules say, in both eyes, and dark
 //! where comfort asks for it.
 
-mod common;
-#[path = "support/raster.rs"]
-mod raster;
-#[path = "support/sample.rs"]
-mod sample;
-
-use common::{camera, renderer, validated};
+use crate::common::{camera, renderer, validated};
+use crate::raster::Canvas;
+use crate::sample;
 use glam::Vec3;
-use raster::Canvas;
 use render::bodies::Look;
 use render::hud::colour::Palette;
 use render::hud::layout::View;

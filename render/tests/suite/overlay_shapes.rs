@@ -1,12 +1,9 @@
 //! Shapes of the overlay, drawn by the rules of its format, have the areas and places that they should have.
 
-#[path = "support/raster.rs"]
-mod raster;
-
 use std::f32::consts::{PI, TAU};
 
+use crate::raster::Canvas;
 use glam::{Vec2, Vec3, vec2};
-use raster::Canvas;
 use render::hud::colour::Colour;
 use render::hud::paint::{Overlay, Rect};
 use render::text::Text;

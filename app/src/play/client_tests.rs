@@ -1,0 +1,158 @@
+//! The client flown by data: events in, frames out, no window.
+
+use super::super::keys::PadButton;
+use super::*;
+
+/// A client in folders of its own. `settings` is the text of its settings file.
+struct Desk {
+    client: Client,
+    now: Instant,
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(settings: &str, start: &Start) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("settings.toml"), settings).expect("a file");
+        let at = |name: &str| folder.path().join(name);
+        let folders =
+            Folders { settings: at("settings.toml"), recordings: at("recordings"), screenshots: at("screenshots") };
+        let now = Instant::now();
+        let client = Client::new(folders, None, start, now).unwrap_or_else(|e| panic!("{e}"));
+        Self { client, now, folder }
+    }
+
+    fn press(&mut self, input: Input) {
+        self.client.event(&Event::Set(input, 1.0));
+        self.client.event(&Event::Set(input, 0.0));
+    }
+
+    fn keys(&mut self, keys: &[Key]) {
+        keys.iter().for_each(|key| self.press(Input::Key(*key)));
+    }
+
+    fn frame(&mut self) -> Json {
+        self.now = Instant::now().max(self.now);
+        self.client.frame(self.now, [320, 180]);
+        self.client.state()
+    }
+
+    /// Makes frames until the state is so.
+    fn until(&mut self, what: &str, is_so: impl Fn(&Json) -> bool) -> Json {
+        let began = Instant::now();
+        loop {
+            let state = self.frame();
+            if is_so(&state) {
+                return state;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}: {state}");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+}
+
+const GUIDED: &str = "guided = true\n";
+
+#[test]
+fn from_the_menu_into_a_flight_and_its_replay() {
+    let mut desk = Desk::new(GUIDED, &Start::Menu);
+    assert_eq!(desk.frame()["page"], "main");
+    desk.client.show(|scene, front| {
+        assert!(front.menu.is_some_and(|menu| menu.title == "SpaceTime" && menu.items.len() == 6));
+        assert!(scene.bodies.len() > 5, "the Solar System is behind it");
+    });
+    // New flight, its second scenario.
+    desk.keys(&[Key::Enter, Key::ArrowDown, Key::Enter]);
+    let state = desk.until("a ship", |state| state["game"]["ship"] == 1 && state["tick"].as_u64() > Some(3));
+    assert_eq!((&state["page"], &state["game"]["kind"]), (&Json::Null, &json!("flight")));
+    desk.client.show(|_, front| assert!(front.values.is_some_and(|values| values.assist == Some(true))));
+    desk.client.event(&Event::Set(Input::Key(Key::ShiftLeft), 1.0));
+    desk.until("throttle", |state| state["game"]["throttle"].as_f64() > Some(0.05));
+    desk.client.event(&Event::Set(Input::Key(Key::ShiftLeft), 0.0));
+    desk.keys(&[Key::Escape]);
+    let held = desk.until("a pause", |state| state["game"]["held"] == true);
+    assert_eq!(held["page"], "paused");
+    let tick = desk.frame()["tick"].clone();
+    std::thread::park_timeout(Duration::from_millis(50));
+    assert_eq!(desk.frame()["tick"], tick, "time stands");
+    desk.keys(&[Key::Escape]);
+    desk.until("it goes on", |state| state["tick"].as_u64() > tick.as_u64());
+    // To the main menu, and to the newest replay.
+    desk.keys(&[Key::Escape, Key::ArrowDown, Key::ArrowDown, Key::Enter]);
+    assert_eq!((&desk.frame()["page"], &desk.frame()["game"]), (&json!("main"), &Json::Null));
+    desk.keys(&[Key::ArrowDown, Key::ArrowDown, Key::ArrowDown, Key::Enter, Key::Enter]);
+    let state = desk.until("a replay", |state| state["game"]["kind"] == "replay" && state["tick"].as_u64() > Some(2));
+    assert_eq!(state["game"]["ship"], 1);
+    desk.keys(&[Key::End]);
+    desk.until("its end", |state| state["game"]["playing"] == false && state["tick"].as_u64() >= tick.as_u64());
+    desk.keys(&[Key::Comma, Key::KeyT]);
+    let state = desk.until("a step back", |state| state["game"]["ship"] == 2);
+    desk.client.show(|_, front| {
+        assert!(front.timeline.is_some_and(|timeline| timeline.position > 0.5));
+        assert!(front.subtitle.is_some_and(|words| words.contains("as recorded")), "{state}");
+    });
+    desk.client.close();
+}
+
+#[test]
+fn the_first_start_is_guided_once() {
+    let mut desk = Desk::new("", &Start::Menu);
+    let state = desk.until("the guide", |state| state["game"]["guide"] == "welcome");
+    desk.client.show(|_, front| assert!(front.subtitle.is_none_or(|words| words.starts_with("1/"))));
+    assert_eq!(state["page"], Json::Null);
+    desk.keys(&[Key::Tab]);
+    desk.until("the next step", |state| state["game"]["guide"] == "turn");
+    desk.keys(&[Key::Escape, Key::ArrowDown, Key::ArrowDown, Key::Enter]);
+    assert_eq!(desk.frame()["page"], "main");
+    assert!(desk.client.settings().guided);
+    let written = std::fs::read_to_string(desk.folder.path().join("settings.toml")).expect("it was saved");
+    assert!(written.contains("guided = true"));
+    // It can be had again.
+    desk.keys(&[Key::ArrowDown, Key::Enter]);
+    desk.until("the guide again", |state| state["game"]["guide"] == "welcome");
+}
+
+#[test]
+fn settings_with_mistakes_are_told_and_kept() {
+    let mut desk = Desk::new("guided = true\nfov_deg = 999\n", &Start::Menu);
+    let state = desk.frame();
+    assert!(state["message"].as_str().is_some_and(|said| said.contains("line 2: fov_deg")), "{state}");
+    desk.press(Input::Key(Key::F11));
+    assert!(desk.folder.path().join("settings-with-mistakes.toml").exists());
+    assert!(desk.client.take_requests().contains(&Request::FullScreen(true)));
+}
+
+#[test]
+fn a_gamepad_can_do_it_too() {
+    let mut desk = Desk::new(&format!("{GUIDED}record = false\n"), &Start::Fly("earth-orbit".to_owned()));
+    desk.until("a ship", |state| state["game"]["ship"] == 1);
+    desk.press(Input::Pad(PadButton::Select));
+    assert_eq!(desk.frame()["game"]["camera"], "chase");
+    desk.press(Input::Pad(PadButton::West));
+    desk.client.event(&Event::Set(Input::Pad(PadButton::RightTrigger), 1.0));
+    desk.until("throttle, no assist", |state| {
+        state["game"]["assist"] == false && state["game"]["throttle"].as_f64() > Some(0.02)
+    });
+    desk.press(Input::Pad(PadButton::North));
+    desk.client.event(&Event::Set(Input::Pad(PadButton::South), 1.0));
+    desk.until("a target", |_| true);
+    desk.client.show(|_, front| assert!(front.values.is_some_and(|values| values.target.is_some())));
+    desk.press(Input::Pad(PadButton::Start));
+    assert_eq!(desk.frame()["page"], "paused");
+    desk.press(Input::Pad(PadButton::Up));
+    desk.press(Input::Pad(PadButton::South));
+    assert!(desk.client.take_requests().contains(&Request::Quit));
+    assert!(!desk.folder.path().join("recordings").exists(), "nothing was to be recorded");
+}
+
+#[test]
+fn what_is_not_there_gets_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let folders = Folders { settings: at("s"), recordings: at("r"), screenshots: at("p") };
+    let start =
+        |start| Client::new(folders.clone(), None, &start, Instant::now()).map(|_| ()).map_err(|e| e.to_string());
+    assert!(start(Start::Fly("nowhere".into())).is_err_and(|e| e.contains("there is no scenario `nowhere`")));
+    assert!(start(Start::Replay(at("x.strec"))).is_err_and(|e| e.contains("cannot read")));
+    assert!(start(Start::Join("nonsense".into())).is_err_and(|e| e.contains("this is no invite")));
+}

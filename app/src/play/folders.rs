@@ -1,0 +1,120 @@
+//! Where things of a person are kept: settings, recordings, screenshots, by the XDG base directories. Must never make a
+//! folder before something is written into it.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::exit::Failure;
+
+/// The folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folders {
+    /// The settings file.
+    pub settings: PathBuf,
+    /// Recordings of flights.
+    pub recordings: PathBuf,
+    /// Screenshots.
+    pub screenshots: PathBuf,
+}
+
+impl Folders {
+    /// By the environment.
+    ///
+    /// # Errors
+    /// [`Failure::Misused`] where no home is known.
+    pub fn find() -> Result<Self, Failure> {
+        Self::of(|name| std::env::var_os(name).map(PathBuf::from)).ok_or_else(|| {
+            Failure::Misused("there is no home folder: set HOME, or XDG_CONFIG_HOME and XDG_DATA_HOME".into())
+        })
+    }
+
+    /// By variables that `get` gives; those that are not absolute do not count.
+    fn of(get: impl Fn(&str) -> Option<PathBuf>) -> Option<Self> {
+        let absolute = |name| get(name).filter(|path| path.is_absolute());
+        let home = absolute("HOME");
+        let below = |place: &str| home.as_ref().map(|home| home.join(place));
+        let config = absolute("XDG_CONFIG_HOME").or_else(|| below(".config"))?.join("spacetime");
+        let data = absolute("XDG_DATA_HOME").or_else(|| below(".local/share"))?.join("spacetime");
+        let pictures = absolute("XDG_PICTURES_DIR").map(|pictures| pictures.join("spacetime"));
+        Some(Self {
+            settings: config.join("settings.toml"),
+            recordings: data.join("recordings"),
+            screenshots: pictures.unwrap_or_else(|| data.join("screenshots")),
+        })
+    }
+}
+
+/// The date and time of day (UTC) of a moment, as file names have it: `2026-03-01-174500`.
+#[must_use]
+pub fn stamp(at: SystemTime) -> String {
+    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    let [year, month, day] = civil(days);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}-{hour:02}{minute:02}{second:02}")
+}
+
+/// Year, month and day of a day after 1 January 1970 (Gregorian). The year begins in March here, so that the leap day is
+/// its last (after Hinnant, "chrono-compatible low-level date algorithms").
+fn civil(days: u64) -> [u64; 3] {
+    let since = days + 719_468;
+    let (era, of_era) = (since / 146_097, since % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    [era * 400 + year_of_era + u64::from(month <= 2), month, day]
+}
+
+/// A path in a folder with this name and ending that does not exist: `name.png`, else `name-2.png` and so on.
+#[must_use]
+pub fn unused(folder: &std::path::Path, name: &str, ending: &str) -> PathBuf {
+    let first = folder.join(format!("{name}.{ending}"));
+    let later = (2..10_000).map(|n| folder.join(format!("{name}-{n}.{ending}")));
+    std::iter::once(first.clone()).chain(later).find(|path| !path.exists()).unwrap_or(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_dates() {
+        for (days, date) in [
+            (0, [1970, 1, 1]),
+            (58, [1970, 2, 28]),
+            (59, [1970, 3, 1]),
+            (11_016, [2000, 2, 29]),
+            (11_017, [2000, 3, 1]),
+            (20_513, [2026, 3, 1]),
+            (47_540, [2100, 2, 28]),
+            (47_541, [2100, 3, 1]),
+        ] {
+            assert_eq!(civil(days), date);
+        }
+        assert_eq!(stamp(UNIX_EPOCH + std::time::Duration::from_secs(20_513 * 86_400 + 63_900)), "2026-03-01-174500");
+    }
+
+    #[test]
+    fn variables_say_where_and_relative_ones_do_not_count() {
+        let of = |pairs: &'static [(&str, &str)]| {
+            Folders::of(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, path)| PathBuf::from(path)))
+        };
+        let found = of(&[("HOME", "/h"), ("XDG_DATA_HOME", "relative")]).expect("there is a home");
+        assert_eq!(found.settings, PathBuf::from("/h/.config/spacetime/settings.toml"));
+        assert_eq!(found.recordings, PathBuf::from("/h/.local/share/spacetime/recordings"));
+        assert_eq!(found.screenshots, PathBuf::from("/h/.local/share/spacetime/screenshots"));
+        let found = of(&[("XDG_CONFIG_HOME", "/c"), ("XDG_DATA_HOME", "/d"), ("XDG_PICTURES_DIR", "/p")]);
+        assert_eq!(found.map(|found| found.screenshots), Some(PathBuf::from("/p/spacetime")));
+        assert_eq!(of(&[("HOME", "h")]), None);
+    }
+
+    #[test]
+    fn names_are_not_used_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = unused(folder.path(), "a", "png");
+        std::fs::write(&first, "").unwrap();
+        assert!(first.ends_with("a.png") && unused(folder.path(), "a", "png").ends_with("a-2.png"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The renderer's tests, in one program: what the device draws, measured and compared with pictures and closed formulas,
+//! and what is made without a device.
+
+mod common;
+mod front;
+mod golden_pictures;
+mod hud_legible;
+mod measured;
+mod models;
+mod motion;
+mod overlay_shapes;
+mod raster;
+mod sample;
+mod shader_build;
+mod stars;
+#[path = "../../build/wgsl.rs"]
+mod wgsl;

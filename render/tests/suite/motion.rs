@@ -1,0 +1,202 @@
+//! What a fast eye sees, pixel by pixel against the closed formulas of `render::relativity`.
+
+use crate::common::{renderer, validated};
+use glam::{DQuat, DVec3};
+use render::bodies::Look;
+use render::camera::Field;
+use render::relativity::{aberrated, doppler_of_eye, shifted_black_body, unaberrated};
+use render::scene::Exposure;
+use render::sky::catalogue::{HIPPARCOS, Star, decode};
+use render::{Camera, Gpu, Renderer, Scene};
+use sim::Position;
+use std::sync::Arc;
+
+/// Temperature of sunlight, kelvin.
+const SUN_K: f64 = 5772.0;
+const EDGE: u32 = 512;
+
+/// Which way a camera looks to see one face of a cube around it.
+fn face(forward: DVec3) -> Camera {
+    let up = if forward.z.abs() > 0.5 { DVec3::X } else { DVec3::Z };
+    Camera::one(Position::ORIGIN, Camera::looking(forward, up), std::f64::consts::FRAC_PI_2, 1.0)
+}
+
+/// All that an eye at rest sees.
+struct Panorama(Vec<(Camera, Vec<[f32; 4]>)>);
+
+impl Panorama {
+    fn of(gpu: &Arc<Gpu>, scene: &Scene) -> Self {
+        let mut renderer = renderer(gpu, [EDGE, EDGE], 1);
+        let faces = DVec3::AXES.into_iter().flat_map(|axis| [axis, -axis]).map(|forward| {
+            let camera = Camera { position: scene.camera.position, ..face(forward) };
+            (camera, light(&mut renderer, &Scene { camera, ..scene.clone() }))
+        });
+        Self(faces.collect())
+    }
+
+    /// The light from a direction, between the pixels around it.
+    fn at(&self, direction: DVec3) -> [f64; 3] {
+        let seen = self.0.iter().filter_map(|(camera, pixels)| {
+            let [x, y] = camera.pixel_of(0, direction, [EDGE, EDGE])?;
+            let inside = |v: f64| (0.0..=f64::from(EDGE)).contains(&v);
+            (inside(x) && inside(y)).then_some((x - 0.5, y - 0.5, pixels))
+        });
+        let (x, y, pixels) = seen.into_iter().next().expect("the cube is closed");
+        let mut sum = [0.0; 3];
+        for (dx, dy) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
+            let weight = (1.0 - (x.fract() - dx).abs()) * (1.0 - (y.fract() - dy).abs());
+            let at = |v: f64, d: f64| (v.floor() + d).clamp(0.0, f64::from(EDGE - 1)) as usize;
+            let pixel = pixels[at(y, dy) * EDGE as usize + at(x, dx)];
+            (0..3).for_each(|i| sum[i] += weight * f64::from(pixel[i]));
+        }
+        sum
+    }
+}
+
+fn light(renderer: &mut Renderer, scene: &Scene) -> Vec<[f32; 4]> {
+    renderer.draw(scene, &render::hud::Front::default()).unwrap();
+    renderer.light().unwrap()
+}
+
+/// A scene without a Sun to be dazzled by.
+fn scene() -> Scene {
+    let camera = face(DVec3::X);
+    let mut scene = Scene::solar_system(2_451_545.0, camera).unwrap();
+    scene.options.exposure = Exposure::Fixed(1.0);
+    scene.options.star_flux = 0.0;
+    scene.options.milky_way = false;
+    scene
+}
+
+/// Share of the pixels of a picture, taken with the velocity `beta`, that differ from what the formulas make of the
+/// panorama at rest by more than `tolerance` of the brightest part; and the mean light, so that black proves nothing.
+fn wrong(gpu: &Arc<Gpu>, scene: &Scene, beta: DVec3, forward: DVec3, tolerance: f64) -> (f64, f64) {
+    let rest = Panorama::of(gpu, scene);
+    let size = [160, 120];
+    let attitude = Camera::looking(forward, DVec3::Z);
+    let camera = Camera::one(scene.camera.position, attitude, 1.6, 4.0 / 3.0).moving(beta, 1.0);
+    let Field { left, right, up, down } = camera.eye(0).field;
+    let [to_right, to_down, ahead] = camera.axes(0);
+    let pixels = light(&mut renderer(gpu, size, 1), &Scene { camera, ..scene.clone() });
+    let before = shifted_black_body(SUN_K, 1.0);
+    let (mut bad, mut sum) = (0, 0.0);
+    for (i, found) in pixels.iter().enumerate() {
+        let x = (f64::from(i as u32 % size[0]) + 0.5) / f64::from(size[0]);
+        let y = (f64::from(i as u32 / size[0]) + 0.5) / f64::from(size[1]);
+        let seen = ahead + to_right * (left + x * (right - left)) + to_down * (-up + y * (up - down));
+        let at_rest = unaberrated(seen.normalize(), beta);
+        let after = shifted_black_body(SUN_K, doppler_of_eye(at_rest, beta));
+        let plain = rest.at(at_rest);
+        let expected = [0, 1, 2].map(|c| plain[c] * f64::from(after[c] / before[c]));
+        let most = expected.iter().copied().fold(0.004, f64::max);
+        sum += most / pixels.len() as f64;
+        bad += usize::from((0..3).any(|c| (f64::from(found[c]) - expected[c]).abs() > tolerance * most));
+    }
+    (bad as f64 / pixels.len() as f64, sum)
+}
+
+/// What is seen in a window of 9 x 9 pixels around a place: light, and the middle of it.
+fn spot(pixels: &[[f32; 4]], size: [u32; 2], [x, y]: [f64; 2]) -> ([f64; 3], [f64; 2]) {
+    let (mut light, mut moment, mut weight) = ([0.0; 3], [0.0; 2], 0.0);
+    for dy in -4..=4i64 {
+        for dx in -4..=4i64 {
+            let (column, row) = (x as i64 + dx, y as i64 + dy);
+            let pixel = pixels[row as usize * size[0] as usize + column as usize];
+            let bright = f64::from(pixel[0] + pixel[1] + pixel[2]);
+            (0..3).for_each(|c| light[c] += f64::from(pixel[c]));
+            moment[0] += bright * (column as f64 + 0.5);
+            moment[1] += bright * (row as f64 + 0.5);
+            weight += bright;
+        }
+    }
+    (light, moment.map(|m| m / weight))
+}
+
+#[test]
+fn stars_crowd_and_change_their_colours() {
+    const HIGH_RAD: f64 = 0.35;
+    validated(|gpu| {
+        let size = [640, 480];
+        let mut scene = scene();
+        scene.bodies.clear();
+        scene.options.star_flux = 20.0;
+        let stars = decode(HIPPARCOS).unwrap();
+        let mut renderer = renderer(gpu, size, 1);
+        let mut checked = 0;
+        // Orion's place at rest, where it is seen at other speeds, and straight ahead.
+        let (orion, ahead) = (DVec3::new(0.1, 0.99, 0.0).normalize(), DVec3::new(0.6, 0.6, 0.1));
+        let views = [DVec3::ZERO, ahead, -ahead, DVec3::Z * 0.5].map(|beta| (beta, aberrated(orion, beta)));
+        for (beta, forward) in views.into_iter().chain([(ahead, ahead)]) {
+            let attitude = Camera::looking(forward, DVec3::Z);
+            scene.camera = Camera::one(Position::ORIGIN, attitude, HIGH_RAD, 4.0 / 3.0).moving(beta, 1.0);
+            let pixels = light(&mut renderer, &scene);
+            let place = |star: &Star| {
+                let [x, y] = scene.camera.pixel_of(0, aberrated(star.direction(scene.years), beta), size)?;
+                ((6.0..634.0).contains(&x) && (6.0..474.0).contains(&y)).then_some([x, y])
+            };
+            let flux = |star: &Star| {
+                let doppler = doppler_of_eye(star.direction(scene.years), beta);
+                let shifted = shifted_black_body(star.temperature_k(), doppler);
+                shifted.map(|c| f64::from(c * star.relative_irradiance()) * 20.0 / (doppler * doppler))
+            };
+            let seen: Vec<_> = stars.iter().filter_map(|star| Some((star, place(star)?, flux(star)))).collect();
+            for (star, at, expected) in &seen {
+                let luminance = |c: &[f64; 3]| 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2];
+                let near = |other: &[f64; 2]| (other[0] - at[0]).abs() < 7.0 && (other[1] - at[1]).abs() < 7.0;
+                let crowd = seen.iter().filter(|(other, place, _)| other.hip != star.hip && near(place));
+                let others: f64 = crowd.map(|(.., flux)| luminance(flux)).sum();
+                if luminance(expected) < 0.5 || others > 0.01 * luminance(expected) {
+                    continue;
+                }
+                let (found, middle) = spot(&pixels, size, *at);
+                let off = (middle[0] - at[0]).hypot(middle[1] - at[1]) * (HIGH_RAD / 480.0).to_degrees();
+                assert!(off < 0.01, "HIP {} is {off} degrees off", star.hip);
+                for c in 0..3 {
+                    let most = expected.iter().copied().fold(0.0, f64::max);
+                    assert!((found[c] - expected[c]).abs() < 0.03 * most, "HIP {}: {found:?} {expected:?}", star.hip);
+                }
+                checked += 1;
+            }
+        }
+        assert!(checked > 10, "only {checked} stars stand alone");
+    });
+}
+
+#[test]
+fn a_planet_is_shifted_pixel_by_pixel() {
+    validated(|gpu| {
+        let mut scene = scene();
+        scene.options.octaves = 1;
+        scene.options.exposure = Exposure::Fixed(9000.0);
+        let uranus = *scene.find(Look::Uranus).unwrap();
+        let noon = scene.light.position.minus(uranus.position).normalize();
+        let towards = (-noon + DVec3::new(0.1, 0.3, 0.2)).normalize();
+        scene.camera.position = uranus.position.plus(-towards * 3.2 * uranus.radius_m);
+        scene.bodies.retain(|body| body.look == Look::Uranus);
+        // It comes from the side, from ahead and from behind.
+        for (beta, forward) in
+            [(towards.any_orthonormal_vector() * 0.6, towards), (towards * 0.8, towards), (-towards * 0.5, towards)]
+        {
+            let turned = DQuat::from_rotation_arc(forward, aberrated(towards, beta)) * forward;
+            let (share, mean) = wrong(gpu, &scene, beta, turned, 0.03);
+            // A limb is as wide as a pixel, which is not the same in the panorama.
+            assert!(share < 0.02 && mean > 0.02, "{share} of the pixels, mean {mean}, at {beta}");
+        }
+    });
+}
+
+#[test]
+fn the_sun_is_shifted_pixel_by_pixel() {
+    validated(|gpu| {
+        let mut scene = scene();
+        scene.options.octaves = 1;
+        let sun = *scene.find(Look::Sun).unwrap();
+        scene.bodies.retain(|body| body.look == Look::Sun);
+        let towards = DVec3::new(0.6, -0.3, 0.1).normalize();
+        scene.camera.position = sun.position.plus(-towards * 15.0 * sun.radius_m);
+        for beta in [towards.any_orthonormal_vector() * 0.9, towards * 0.3 + DVec3::Z * 0.5] {
+            let (share, mean) = wrong(gpu, &scene, beta, aberrated(towards, beta), 0.05);
+            assert!(share < 0.02 && mean > 0.02, "{share} of the pixels, mean {mean}, at {beta}");
+        }
+    });
+}
