@@ -15,11 +15,13 @@ use crate::hud::layout::View;
 use crate::hud::paint::Overlay;
 use crate::hud::{self, Front};
 use crate::passes::bloom::Bloom;
-use crate::passes::bodies::{Bodies, Packed, pack};
+use crate::passes::bodies::{self, Bodies};
 use crate::passes::comfort::ComfortPass;
 use crate::passes::frame::{FrameData, Shared, glow_table};
+use crate::passes::lines::{self, Lines, PointData};
 use crate::passes::overlay::OverlayPass;
 use crate::passes::sky::Sky;
+use crate::passes::things::{self, Things};
 use crate::passes::tonemap::ToneMap;
 use crate::scene::Scene;
 use crate::sky::catalogue;
@@ -29,6 +31,8 @@ use crate::text::Text;
 pub(crate) struct Passes {
     sky: Sky,
     bodies: Bodies,
+    pub things: Things,
+    lines: Lines,
     bloom: Bloom,
     tone_map: ToneMap,
     overlay: OverlayPass,
@@ -48,6 +52,8 @@ impl Passes {
         Ok(Self {
             sky: Sky::new(gpu, views, stars)?,
             bodies: Bodies::new(gpu, views, map::upload(gpu)?)?,
+            things: Things::new(gpu, views)?,
+            lines: Lines::new(gpu, views)?,
             bloom: Bloom::new(gpu, views)?,
             tone_map: ToneMap::new(gpu, views, format)?,
             overlay: OverlayPass::new(gpu, format)?,
@@ -112,10 +118,28 @@ pub(crate) struct Frame<'a> {
     pub timer: Option<&'a Timer>,
 }
 
+/// A scene as the device takes it; kept from frame to frame, so that no memory is asked for.
+#[derive(Default)]
+pub(crate) struct Packed {
+    bodies: bodies::Packed,
+    things: things::Packed,
+    lines: Vec<PointData>,
+}
+
+impl Packed {
+    fn fill(&mut self, scene: &Scene, data: &FrameData, scale: f64) {
+        bodies::pack(scene, data, &mut self.bodies);
+        things::pack(scene, data, things::GROUP, &mut self.things);
+        lines::pack(scene, scale, &mut self.lines);
+    }
+}
+
 /// Records a frame.
 ///
 /// The sky comes first and not, as is usual, behind what is there already: limbs are smooth and air is clear, so both
-/// must be blended over the stars. Bodies follow from far to near, each over those behind it.
+/// must be blended over the stars. Bodies follow from far to near, each over those behind it; they leave their depth.
+/// Meshes come after them, since a body could not be blended under a ship that is there already. What is only added or
+/// blended and leaves no depth comes last: lines, then light.
 pub(crate) fn record(
     frame: &Frame<'_>,
     passes: &mut Passes,
@@ -125,15 +149,21 @@ pub(crate) fn record(
     // Extract.
     let [width, height, _] = targets.colour.image().extent();
     let data = FrameData::new(scene, [width, height], frame.scale);
-    pack(scene, &data, &mut kept.packed);
+    kept.packed.fill(scene, &data, frame.scale);
     kept.paint(front, scene, output);
     let Kept { uploads, packed, text, overlays } = kept;
     let shared = Shared { frame: uploads.put(&[data])?, glow: passes.glow.clone() };
+    let wider = FrameData::wider([width, height], gpu.viewport_max());
+    let wide = uploads.put(&[data.widened(wider)])?;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
 
     let mut drawing = Drawing::begin(gpu, targets.colour.image().array_layers())?;
     drawing.start(frame.timer)?;
     passes.overlay.take_glyphs(&mut drawing, uploads, text.atlas())?;
+
+    // Cull.
+    let lists = passes.things.cull(gpu, &mut drawing, uploads, &shared.frame, &packed.things)?;
+
     drawing.onto(&targets.colour, Some(&targets.depth), true)?;
 
     // Sky.
@@ -141,15 +171,28 @@ pub(crate) fn record(
         passes.sky.draw_galaxy(gpu, &mut drawing, &shared)?;
     }
     passes.sky.draw_stars(gpu, &mut drawing, &shared, scene.years)?;
-    if !packed.spots.is_empty() {
-        let spots = uploads.put(&packed.spots)?;
-        passes.sky.draw_spots(gpu, &mut drawing, &shared, &spots, count(packed.spots.len()))?;
+    if !packed.bodies.spots.is_empty() {
+        let spots = uploads.put(&packed.bodies.spots)?;
+        passes.sky.draw_spots(gpu, &mut drawing, &shared, &spots, count(packed.bodies.spots.len()))?;
     }
 
     // Bodies.
-    if !packed.discs.is_empty() {
-        let discs = uploads.put(&packed.discs)?;
-        passes.bodies.draw(gpu, &mut drawing, &shared, &discs, count(packed.discs.len()), &passes.around)?;
+    if !packed.bodies.discs.is_empty() {
+        let discs = uploads.put(&packed.bodies.discs)?;
+        passes.bodies.draw(gpu, &mut drawing, &shared, &discs, count(packed.bodies.discs.len()), &passes.around)?;
+    }
+
+    // Ships, rocks, lines, and what glows.
+    drawing.widen([width, height], wider)?;
+    if let Some(lists) = &lists {
+        passes.things.draw_solid(gpu, &mut drawing, &wide, lists)?;
+    }
+    if !packed.lines.is_empty() {
+        let points = uploads.put(&packed.lines)?;
+        passes.lines.draw(gpu, &mut drawing, [&wide, &points], count(packed.lines.len()))?;
+    }
+    if let Some(lists) = &lists {
+        passes.things.draw_glow(gpu, &mut drawing, &wide, lists)?;
     }
     drawing.end()?;
 

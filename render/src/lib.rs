@@ -11,6 +11,7 @@ pub mod hud;
 pub mod models;
 mod passes;
 pub mod picture;
+pub mod reference;
 pub mod relativity;
 pub mod renderer;
 pub mod scene;
@@ -20,6 +21,7 @@ pub mod text;
 
 pub use camera::Camera;
 pub use gpu::{Choice, Gpu, GpuError, GpuOptions};
+pub use passes::things::Counts;
 pub use picture::Picture;
 pub use renderer::{Format, Renderer};
 pub use scene::Scene;

@@ -11,6 +11,7 @@ use crate::gpu::target::{OUTPUT, Output, Targets};
 use crate::gpu::{Doing, Gpu, GpuError, Timer};
 use crate::graph::{self, Frame, Kept, Passes};
 use crate::hud::Front;
+use crate::passes::things::Counts;
 use crate::picture::Picture;
 use crate::scene::Scene;
 
@@ -134,6 +135,14 @@ impl Renderer {
         let [width, height] = self.format.size;
         let one = 4 * width as usize * height as usize;
         Ok(bytes.chunks_exact(one).map(|rgba| Picture { width, height, rgba: rgba.to_vec() }).collect())
+    }
+
+    /// How many ships, rocks, rounds and explosions of the last scene were drawn, and why others were not.
+    ///
+    /// # Errors
+    /// A failure of the driver.
+    pub fn counts(&self) -> Result<Counts, GpuError> {
+        self.passes.things.counts(&self.gpu)
     }
 
     /// The linear light of the last scene drawn: red, green, blue and coverage of each of the drawn pixels, eye after

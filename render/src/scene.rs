@@ -67,11 +67,13 @@ pub struct Options {
     pub octaves: u32,
     /// Whether the glow of the Milky Way is drawn.
     pub milky_way: bool,
+    /// What sizes are multiplied by before a level of detail is chosen: below 1 meshes are coarser.
+    pub detail: f64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { exposure: Exposure::Auto, star_flux: 20.0, bloom: 0.012, octaves: 16, milky_way: true }
+        Self { exposure: Exposure::Auto, star_flux: 20.0, bloom: 0.012, octaves: 16, milky_way: true, detail: 1.0 }
     }
 }
 

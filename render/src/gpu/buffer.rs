@@ -3,7 +3,7 @@
 
 use bytemuck::{NoUninit, cast_slice};
 use vulkano::buffer::allocator::{SubbufferAllocator, SubbufferAllocatorCreateInfo};
-use vulkano::buffer::{Buffer, BufferCreateInfo, BufferUsage, Subbuffer};
+use vulkano::buffer::{Buffer, BufferContents, BufferCreateInfo, BufferUsage, Subbuffer};
 use vulkano::memory::allocator::{AllocationCreateInfo, MemoryTypeFilter};
 
 use super::device::Gpu;
@@ -39,11 +39,20 @@ impl Uploads {
 /// A buffer with `values`, of which there must be at least one, that stays.
 pub(crate) fn lasting<T: NoUninit>(gpu: &Gpu, values: &[T]) -> Result<Subbuffer<[u8]>, GpuError> {
     let bytes: &[u8] = cast_slice(values);
-    Buffer::from_iter(
-        gpu.memory.clone(),
-        BufferCreateInfo { usage: BufferUsage::STORAGE_BUFFER, ..BufferCreateInfo::default() },
-        AllocationCreateInfo { memory_type_filter: FILLED_BY_HOST, ..AllocationCreateInfo::default() },
-        bytes.iter().copied(),
-    )
-    .doing("making a buffer")
+    filled(gpu, BufferUsage::STORAGE_BUFFER, bytes.iter().copied())
+}
+
+/// Indices of triangles, of which there must be at least one, that stay.
+pub(crate) fn lasting_indices(gpu: &Gpu, indices: &[u32]) -> Result<Subbuffer<[u32]>, GpuError> {
+    filled(gpu, BufferUsage::INDEX_BUFFER, indices.iter().copied())
+}
+
+fn filled<T: BufferContents>(
+    gpu: &Gpu,
+    usage: BufferUsage,
+    values: impl ExactSizeIterator<Item = T>,
+) -> Result<Subbuffer<[T]>, GpuError> {
+    let info = BufferCreateInfo { usage, ..BufferCreateInfo::default() };
+    let memory = AllocationCreateInfo { memory_type_filter: FILLED_BY_HOST, ..AllocationCreateInfo::default() };
+    Buffer::from_iter(gpu.memory.clone(), info, memory, values).doing("making a buffer")
 }

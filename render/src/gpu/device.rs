@@ -117,6 +117,11 @@ impl Gpu {
         self.messages.take()
     }
 
+    /// Edges of the largest viewport in pixels.
+    pub(crate) fn viewport_max(&self) -> [u32; 2] {
+        self.device.physical_device().properties().max_viewport_dimensions
+    }
+
     /// Edge of the largest picture in pixels.
     #[must_use]
     pub fn size_max(&self) -> u32 {
@@ -151,7 +156,13 @@ fn instance(
 
 /// What every device must be able to do.
 fn needed() -> DeviceFeatures {
-    DeviceFeatures { multiview: true, dynamic_rendering: true, ..DeviceFeatures::empty() }
+    DeviceFeatures {
+        multiview: true,
+        dynamic_rendering: true,
+        multi_draw_indirect: true,
+        draw_indirect_first_instance: true,
+        ..DeviceFeatures::empty()
+    }
 }
 
 /// The best suitable device, and its family of queues that draw and compute.
@@ -197,7 +208,9 @@ fn queue_family(device: &Arc<PhysicalDevice>, choice: Choice) -> Result<u32, Str
         return Err(format!("has Vulkan {}, needed is 1.3", device.api_version()));
     }
     if !device.supported_features().contains(&needed()) {
-        return Err("cannot draw two eyes at once (multiview), or not without render passes".to_owned());
+        return Err(
+            "cannot draw two eyes at once, or not without render passes, or not what it chose itself".to_owned()
+        );
     }
     for (format, features) in [
         (super::target::COLOUR, FormatFeatures::COLOR_ATTACHMENT_BLEND | FormatFeatures::SAMPLED_IMAGE_FILTER_LINEAR),

@@ -2,6 +2,7 @@
 //! drawn.
 
 mod buffer;
+mod compute;
 mod device;
 mod error;
 mod messages;
@@ -10,7 +11,8 @@ pub(crate) mod readback;
 pub(crate) mod target;
 mod timer;
 
-pub(crate) use buffer::{Uploads, lasting};
+pub(crate) use buffer::{Uploads, lasting, lasting_indices};
+pub(crate) use compute::{Compute, Scratch};
 pub use device::{Choice, Gpu, GpuOptions};
 pub(crate) use error::Doing;
 pub use error::GpuError;

@@ -18,7 +18,7 @@ use vulkano::pipeline::graphics::color_blend::{
 use vulkano::pipeline::graphics::depth_stencil::{CompareOp, DepthState, DepthStencilState};
 use vulkano::pipeline::graphics::input_assembly::InputAssemblyState;
 use vulkano::pipeline::graphics::multisample::MultisampleState;
-use vulkano::pipeline::graphics::rasterization::RasterizationState;
+use vulkano::pipeline::graphics::rasterization::{CullMode, RasterizationState};
 use vulkano::pipeline::graphics::subpass::PipelineRenderingCreateInfo;
 use vulkano::pipeline::graphics::vertex_input::VertexInputState;
 use vulkano::pipeline::graphics::viewport::{Viewport, ViewportState};
@@ -54,6 +54,8 @@ pub(crate) enum Depth {
     None,
     /// Drawn whatever was there, and leaves depth alone.
     Ignore,
+    /// Drawn where nothing is nearer, and leaves depth alone.
+    Test,
     /// Drawn where nothing is nearer, and leaves its depth.
     Write,
 }
@@ -72,6 +74,8 @@ pub(crate) struct PassBuilder<'a> {
     pub blend: Blend,
     /// See [`Depth`].
     pub depth: Depth,
+    /// Whether triangles are seen from both sides; else from the side on which their corners run counter-clockwise.
+    pub two_sided: bool,
 }
 
 impl Default for PassBuilder<'_> {
@@ -83,6 +87,7 @@ impl Default for PassBuilder<'_> {
             format: COLOUR,
             blend: Blend::Replace,
             depth: Depth::None,
+            two_sided: true,
         }
     }
 }
@@ -94,8 +99,8 @@ fn view_mask(views: u32) -> u32 {
 
 /// A pipeline of triangles without vertex buffers: the shaders make their vertices from indices and storage buffers.
 pub(crate) struct Pass {
-    name: &'static str,
-    pipeline: Arc<GraphicsPipeline>,
+    pub(super) name: &'static str,
+    pub(super) pipeline: Arc<GraphicsPipeline>,
 }
 
 impl PassBuilder<'_> {
@@ -128,7 +133,10 @@ impl PassBuilder<'_> {
             vertex_input_state: Some(VertexInputState::default()),
             input_assembly_state: Some(InputAssemblyState::default()),
             viewport_state: Some(ViewportState::default()),
-            rasterization_state: Some(RasterizationState::default()),
+            rasterization_state: Some(RasterizationState {
+                cull_mode: if self.two_sided { CullMode::None } else { CullMode::Back },
+                ..RasterizationState::default()
+            }),
             multisample_state: Some(MultisampleState::default()),
             depth_stencil_state: with_depth
                 .then(|| DepthStencilState { depth: Some(test(self.depth)), ..Default::default() }),
@@ -142,7 +150,7 @@ impl PassBuilder<'_> {
     }
 }
 
-fn module(gpu: &Gpu, spirv: &[u8], name: &str) -> Result<Arc<ShaderModule>, GpuError> {
+pub(super) fn module(gpu: &Gpu, spirv: &[u8], name: &str) -> Result<Arc<ShaderModule>, GpuError> {
     let words = bytes_to_words(spirv).doing(format!("reading the shader of \"{name}\""))?;
     #[expect(unsafe_code, reason = "the driver trusts SPIR-V; this comes from naga, which validated the shader")]
     let module = unsafe { ShaderModule::new(gpu.device.clone(), ShaderModuleCreateInfo::new(&words)) };
@@ -169,6 +177,7 @@ fn test(depth: Depth) -> DepthState {
     match depth {
         Depth::None | Depth::Ignore => DepthState { write_enable: false, compare_op: CompareOp::Always },
         // Reversed: what is nearer is greater.
+        Depth::Test => DepthState { write_enable: false, compare_op: CompareOp::GreaterOrEqual },
         Depth::Write => DepthState { write_enable: true, compare_op: CompareOp::GreaterOrEqual },
     }
 }
@@ -196,7 +205,7 @@ impl Pass {
 
 /// A frame's commands while they are recorded.
 pub(crate) struct Drawing {
-    commands: AutoCommandBufferBuilder<PrimaryAutoCommandBuffer>,
+    pub(super) commands: AutoCommandBufferBuilder<PrimaryAutoCommandBuffer>,
     views: u32,
 }
 

@@ -1,10 +1,12 @@
-//! Brings images back from the device. Slow by nature (it waits): for pictures and tests, never for a frame on screen.
+//! Brings images and buffers back from the device. Slow by nature (it waits): for pictures and tests, never for a frame on screen.
 
 use std::sync::Arc;
 
+use vulkano::ValidationError;
 use vulkano::buffer::{Buffer, BufferContents, BufferCreateInfo, BufferUsage, Subbuffer};
 use vulkano::command_buffer::{
-    AutoCommandBufferBuilder, CommandBufferUsage, CopyImageToBufferInfo, PrimaryCommandBufferAbstract,
+    AutoCommandBufferBuilder, CommandBufferUsage, CopyBufferInfo, CopyImageToBufferInfo, PrimaryAutoCommandBuffer,
+    PrimaryCommandBufferAbstract,
 };
 use vulkano::image::view::ImageView;
 use vulkano::memory::allocator::{AllocationCreateInfo, MemoryTypeFilter};
@@ -22,6 +24,26 @@ pub(crate) fn read<T: BufferContents + Copy>(
     let image = view.image();
     let [width, height, _] = image.extent();
     let count = u64::from(width) * u64::from(height) * u64::from(image.array_layers()) * per_texel;
+    copied(gpu, count, |commands, into| {
+        commands.copy_image_to_buffer(CopyImageToBufferInfo::image_buffer(image.clone(), into)).map(|_| ())
+    })
+}
+
+/// All values in a buffer.
+pub(crate) fn read_buffer<T: BufferContents + Copy>(gpu: &Gpu, from: &Subbuffer<[u8]>) -> Result<Vec<T>, GpuError> {
+    let count = from.size() / size_of::<T>() as u64;
+    copied(gpu, count, |commands, into| commands.copy_buffer(CopyBufferInfo::buffers(from.clone(), into)).map(|_| ()))
+}
+
+/// What `copy` brings into a buffer for `count` values.
+fn copied<T: BufferContents + Copy>(
+    gpu: &Gpu,
+    count: u64,
+    copy: impl FnOnce(
+        &mut AutoCommandBufferBuilder<PrimaryAutoCommandBuffer>,
+        Subbuffer<[T]>,
+    ) -> Result<(), Box<ValidationError>>,
+) -> Result<Vec<T>, GpuError> {
     let buffer: Subbuffer<[T]> = Buffer::new_slice(
         gpu.memory.clone(),
         BufferCreateInfo { usage: BufferUsage::TRANSFER_DST, ..BufferCreateInfo::default() },
@@ -31,21 +53,20 @@ pub(crate) fn read<T: BufferContents + Copy>(
         },
         count,
     )
-    .doing("making a buffer for a picture")?;
+    .doing("making a buffer for a copy")?;
     let mut commands = AutoCommandBufferBuilder::primary(
         gpu.commands.clone(),
         gpu.queue.queue_family_index(),
         CommandBufferUsage::OneTimeSubmit,
     )
     .doing("recording a copy")?;
-    commands
-        .copy_image_to_buffer(CopyImageToBufferInfo::image_buffer(image.clone(), buffer.clone()))
-        .doing("recording a copy")?;
+    copy(&mut commands, buffer.clone()).doing("recording a copy")?;
     let commands = commands.build().doing("recording a copy")?;
-    let done = commands.execute(gpu.queue.clone()).doing("copying a picture")?;
-    done.then_signal_fence_and_flush().doing("copying a picture")?.wait(None).doing("copying a picture")?;
-    let texels = buffer.read().doing("reading a picture")?;
-    Ok(texels.to_vec())
+    let done = commands.execute(gpu.queue.clone()).doing("copying from the device")?;
+    let waiting = done.then_signal_fence_and_flush().doing("copying from the device")?;
+    waiting.wait(None).doing("copying from the device")?;
+    let values = buffer.read().doing("reading a copy")?;
+    Ok(values.to_vec())
 }
 
 /// A 16-bit float as f32.

@@ -84,6 +84,26 @@ impl FrameData {
             motion: camera.beta.as_vec3().extend(relativity::gamma(camera.beta) as f32).to_array(),
         }
     }
+
+    /// The same for a clip space that reaches `wider` times as far to all sides; see [`Self::wider`].
+    pub(crate) fn widened(mut self, wider: f32) -> Self {
+        for eye in &mut self.eyes {
+            for column in eye.clip_from_world.chunks_exact_mut(4) {
+                column[0] /= wider;
+                column[1] /= wider;
+            }
+        }
+        self.size = self.size.map(|edge| edge * wider);
+        self
+    }
+
+    /// How much wider than the picture clip space is made for meshes, lines and the like: as much as a viewport of the
+    /// device allows, up to three times. Then nearly nothing is cut at its edges, which costs nothing on a graphics card
+    /// and is needed on lavapipe (Mesa 22.3): that draws what it has to cut into the first eye's layer only.
+    pub(crate) fn wider(size: [u32; 2], viewport_max: [u32; 2]) -> f32 {
+        let most = |i: usize| viewport_max[i] as f32 / size[i].max(1) as f32;
+        most(0).min(most(1)).clamp(1.0, 3.0)
+    }
 }
 
 fn eye(camera: &Camera, view: usize) -> EyeData {

@@ -5,8 +5,10 @@ pub(crate) mod bloom;
 pub(crate) mod bodies;
 pub(crate) mod comfort;
 pub(crate) mod frame;
+pub(crate) mod lines;
 pub(crate) mod overlay;
 pub(crate) mod sky;
+pub(crate) mod things;
 pub(crate) mod tonemap;
 
 /// The compiled shader of that name.

@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::common::{camera, renderer, validated};
+use crate::fleet;
 use glam::DVec3;
 use render::bodies::Look;
 use render::compare::compare;
@@ -159,4 +160,14 @@ fn golden_milky_way() {
     scene.camera.icrf_from_camera = Camera::looking(DVec3::new(-0.20, -0.86, -0.46), DVec3::Z);
     scene.bodies.retain(|body| body.look != Look::Sun);
     check("milky_way", &scene);
+}
+
+#[test]
+fn golden_ring_of_ships() {
+    check("ring_of_ships", &fleet::ring_of_ships(camera(40.0, SIZE)));
+}
+
+#[test]
+fn golden_rocks() {
+    check("rocks", &fleet::rocks_over_the_moon(camera(40.0, SIZE)));
 }

@@ -2,6 +2,7 @@
 //! and what is made without a device.
 
 mod common;
+mod fleet;
 mod front;
 mod golden_pictures;
 mod hud_legible;
@@ -13,5 +14,6 @@ mod raster;
 mod sample;
 mod shader_build;
 mod stars;
+mod things;
 #[path = "../../build/wgsl.rs"]
 mod wgsl;

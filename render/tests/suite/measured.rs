@@ -11,7 +11,7 @@ use render::{Camera, Picture, Scene};
 use sim::Position;
 
 /// A plain world: one body, and a Sun far away in that direction. Without the Milky Way.
-fn lone(camera: Camera, look: Look, at: DVec3, radius_m: f64, sunward: DVec3) -> Scene {
+pub fn lone(camera: Camera, look: Look, at: DVec3, radius_m: f64, sunward: DVec3) -> Scene {
     let position = Position::from_metres(at);
     let [_, flattened] = look.figure();
     let body = Body { look, position, icrf_from_body: DQuat::IDENTITY, radius_m, flattened };
@@ -21,7 +21,7 @@ fn lone(camera: Camera, look: Look, at: DVec3, radius_m: f64, sunward: DVec3) ->
 }
 
 /// The brightness of a pixel of linear light.
-fn luminance(pixel: [f32; 4]) -> f64 {
+pub fn luminance(pixel: [f32; 4]) -> f64 {
     0.2126 * f64::from(pixel[0]) + 0.7152 * f64::from(pixel[1]) + 0.0722 * f64::from(pixel[2])
 }
 

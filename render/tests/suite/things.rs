@@ -1,0 +1,318 @@
+//! Ships, rocks, rounds and lines measured in numbers: how many are drawn in which way, how large, how bright, and in
+//! which order.
+
+use glam::{DVec3, Quat, Vec3};
+use render::bodies::Look;
+use render::hud::Front;
+use render::scene::{Asteroid, Exposure, Model, Options, Ship};
+use render::{Camera, Counts, Scene, reference};
+use sim::Position;
+
+use crate::common::{camera, renderer, validated};
+use crate::measured::{lone, luminance};
+
+const SIZE: [u32; 2] = [256, 256];
+
+/// A white ship that points to the right of a camera at the origin, `at` metres from it.
+fn ship(model: Model, at: DVec3, radius_m: f32) -> Ship {
+    Ship {
+        model,
+        position: Position::from_metres(at),
+        icrf_from_body: Quat::from_rotation_z(-1.2),
+        radius_m,
+        tint: [1.0; 3],
+        throttle: 0.0,
+        thrusters: Vec3::ZERO,
+        hull: 1.0,
+    }
+}
+
+fn rock(at: DVec3, radius_m: f32, seed: u32) -> Asteroid {
+    Asteroid { position: Position::from_metres(at), icrf_from_body: Quat::IDENTITY, radius_m, seed }
+}
+
+/// Nothing but a Sun behind the camera; the only body is far behind it too.
+fn empty(camera: Camera) -> Scene {
+    lone(camera, Look::Rock, DVec3::X * -1e12, 1.0, -DVec3::X)
+}
+
+/// What becomes of each thing of a scene, worked out in f64 on the processor: for each fate the least and the most,
+/// since within rounding of an edge it may be either.
+#[derive(Debug, Default)]
+struct Expected {
+    outside: [u32; 2],
+    hidden: [u32; 2],
+    tiny: [u32; 2],
+    drawn: [u32; 2],
+}
+
+/// Whether a sphere is seen: outside, hidden, or in sight; with `slack` (share of its radius and distance) in its favour.
+fn fate(scene: &Scene, centre: DVec3, radius: f64, slack: f64) -> u8 {
+    let views = scene.camera.views() as usize;
+    let mut best = 0;
+    for view in 0..views {
+        let to = centre - scene.camera.eye_offset_m(view);
+        let radius = (radius + to.length() * 1e-5 * slack.signum() + radius * slack).max(0.0);
+        let [right, down, forward] = scene.camera.axes(view).map(|axis| axis.dot(to));
+        let field = scene.camera.eye(view).field;
+        let beyond = |tangent: f64, out: f64| out > radius * (1.0 + tangent * tangent).sqrt();
+        let off = beyond(field.left, field.left * forward - right)
+            || beyond(field.right, right - field.right * forward)
+            || beyond(field.up, -down - field.up * forward)
+            || beyond(field.down, down + field.down * forward)
+            || forward + radius <= 0.01;
+        if off {
+            continue;
+        }
+        let covered = scene.bodies.iter().any(|body| {
+            let to_body = body.position.minus(scene.camera.position) - scene.camera.eye_offset_m(view);
+            let inner = body.radius_m * body.flattened.min(1.0);
+            let limb = (to_body.length_squared() - inner * inner).max(0.0).sqrt();
+            let wide = (inner / to_body.length()).min(1.0).asin() - (radius / to.length()).min(1.0).asin();
+            to.length() > radius && to.length() - radius >= limb && to.angle_between(to_body) < wide
+        });
+        best = best.max(if covered { 1 } else { 2 });
+    }
+    best
+}
+
+/// Centre, radius of all that is drawn, radius that counts for size, and the size in pixels below which it is nothing.
+fn spheres(scene: &Scene) -> Vec<(DVec3, f64, f64, f64)> {
+    let at = |position: Position| position.minus(scene.camera.position);
+    let mut all = Vec::new();
+    for ship in &scene.things.ships {
+        let burning = ship.throttle > 0.0 || ship.thrusters != Vec3::ZERO;
+        let radius = f64::from(ship.radius_m);
+        all.push((at(ship.position), radius * if burning { 3.5 } else { 1.0 }, radius * 0.6, 0.02));
+    }
+    for rock in &scene.things.asteroids {
+        // Shapes differ; between these two their mean radii lie.
+        all.push((at(rock.position), f64::from(rock.radius_m), f64::from(rock.radius_m) * 0.75, 0.02));
+    }
+    for round in &scene.things.rounds {
+        let trail = round.trail_m.as_dvec3();
+        all.push((at(round.position) + trail / 2.0, 0.15 + trail.length() / 2.0, 0.15, 0.004));
+    }
+    all
+}
+
+fn expected(scene: &Scene, size: [u32; 2]) -> Expected {
+    let field = scene.camera.eye(0).field;
+    let pixel = (field.up - field.down) / f64::from(size[1]);
+    let mut counts = Expected::default();
+    for (centre, reach, radius, tiny_px) in spheres(scene) {
+        let fates = [fate(scene, centre, reach, -1e-3), fate(scene, centre, reach, 1e-3)];
+        let px = radius / centre.length() / pixel;
+        let tiny = [px < tiny_px * 0.8, px < tiny_px * 1.25];
+        let sure = fates[0] == fates[1] && tiny[0] == tiny[1];
+        for (kind, fate) in [(&mut counts.outside, 0), (&mut counts.hidden, 1)] {
+            kind[1] += u32::from(fates.contains(&fate));
+            kind[0] += u32::from(fates == [fate; 2]);
+        }
+        for (kind, small) in [(&mut counts.tiny, true), (&mut counts.drawn, false)] {
+            kind[1] += u32::from(fates.contains(&2) && tiny.contains(&small));
+            kind[0] += u32::from(sure && fates[0] == 2 && tiny[0] == small);
+        }
+    }
+    counts
+}
+
+fn assert_counts(found: &Counts, expected: &Expected) {
+    for (name, found, [least, most]) in [
+        ("outside", found.outside, expected.outside),
+        ("hidden", found.hidden, expected.hidden),
+        ("tiny", found.tiny, expected.tiny),
+        ("drawn", found.drawn(), expected.drawn),
+    ] {
+        assert!((least..=most).contains(&found), "{name}: {found}, expected {least} to {most}");
+    }
+}
+
+#[test]
+fn what_is_culled_is_what_the_processor_would_cull() {
+    validated(|gpu| {
+        for views in [1, 2] {
+            let mut renderer = renderer(gpu, SIZE, views);
+            let mut scene = reference::scene(10_000, Look::Rock, 1.2, 1.0);
+            if views == 2 {
+                scene.camera = scene.camera.two(8.0);
+            }
+            // Ahead, toward the planet, and with the planet behind.
+            for forward in [DVec3::X, DVec3::new(0.65, 0.76, 0.0), -DVec3::X] {
+                scene.camera.icrf_from_camera = Camera::looking(forward, DVec3::Z);
+                renderer.draw(&scene, &Front::default()).unwrap();
+                let (found, expected) = (renderer.counts().unwrap(), expected(&scene, SIZE));
+                assert_eq!(found.drawn() + found.culled(), 10_000);
+                assert_counts(&found, &expected);
+                assert!(found.culled() >= 5_000, "half of a crowded world is not seen: {found:?}");
+                assert!(forward.x < 0.0 || found.hidden > 50, "{found:?}");
+                let slack = expected.drawn[1] - expected.drawn[0];
+                assert!(slack < 400, "the test knows what it expects: {expected:?}");
+            }
+        }
+    });
+}
+
+/// Sum of coverage over the picture, as the radius in pixels of a disc as large.
+fn disc_px(light: &[[f32; 4]]) -> f64 {
+    let lit = light.iter().filter(|p| p[3] > 0.5).count();
+    (lit as f64 / core::f64::consts::PI).sqrt()
+}
+
+#[test]
+fn no_level_of_detail_jumps_in_size() {
+    validated(|gpu| {
+        let mut renderer = renderer(gpu, SIZE, 1);
+        let models = [Model::Scout, Model::Freighter, Model::Shuttle, Model::Station, Model::Probe].map(Some);
+        for model in models.into_iter().chain([None]) {
+            let mut seen = Vec::new();
+            // From near to far: what it covers, over its distance, stays as it is whatever it is drawn as.
+            for step in 0..20 {
+                let distance = 2.2 * 1.18f64.powi(step);
+                let at = DVec3::X * distance;
+                let mut scene = empty(camera(60.0, SIZE));
+                scene.options.detail = 1.5;
+                match model {
+                    Some(model) => scene.things.ships.push(ship(model, at, 1.0)),
+                    None => scene.things.asteroids.push(rock(at, 1.0, 0)),
+                }
+                renderer.draw(&scene, &Front::default()).unwrap();
+                let counts = renderer.counts().unwrap();
+                let level = counts.meshes.iter().flatten().position(|n| *n > 0);
+                seen.push((level.map(|l| l % 3), disc_px(&renderer.light().unwrap()), distance));
+            }
+            let levels: std::collections::BTreeSet<_> = seen.iter().map(|s| s.0).collect();
+            assert!(levels.len() >= 3, "{model:?} was seen in {levels:?} only");
+            for pair in seen.windows(2) {
+                let [near, far] = [pair[0].1, pair[1].1 * pair[1].2 / pair[0].2];
+                // Perspective makes what is near larger; a pixel at the edge counts more on what is small.
+                assert!((far - near).abs() < 0.9 + 0.06 * near, "{model:?}: {:?} to {:?}", pair[0], pair[1]);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_spot_has_the_light_of_the_ball_that_it_stands_for() {
+    validated(|gpu| {
+        let mut renderer = renderer(gpu, SIZE, 1);
+        let total = |distance: f64, renderer: &mut render::Renderer| {
+            let mut scene = empty(camera(20.0, SIZE));
+            scene.options = Options { exposure: Exposure::Fixed(50.0), ..scene.options };
+            // At right angles to the Sun as well as before it.
+            scene.light.position = Position::from_metres(DVec3::new(-1.0, 1.0, 0.0) * 1.06e11);
+            scene.things.asteroids.push(rock(DVec3::X * distance, 10.0, 0));
+            renderer.draw(&scene, &Front::default()).unwrap();
+            let sum: f64 = renderer.light().unwrap().iter().map(|p| luminance(*p)).sum();
+            (sum * distance * distance, renderer.counts().unwrap())
+        };
+        let (ball, as_ball) = total(3_000.0, &mut renderer);
+        let (spot, as_spot) = total(10_000.0, &mut renderer);
+        assert_eq!([as_ball.balls, as_ball.spots, as_spot.balls, as_spot.spots], [1, 0, 0, 1]);
+        assert!((spot / ball - 1.0).abs() < 0.1, "{spot} {ball}");
+    });
+}
+
+#[test]
+fn bodies_hide_ships_and_ships_hide_bodies() {
+    validated(|gpu| {
+        let mut renderer = renderer(gpu, SIZE, 1);
+        let middle = |renderer: &render::Renderer| {
+            let depth = renderer.depth().unwrap()[128 * 256 + 128];
+            0.01 / f64::from(depth)
+        };
+        for (ship_m, nearest) in [(4_000.0, 4_000.0), (1.2e6, 9e5)] {
+            // Big enough to be seen past a body that is a megametre away.
+            let mut scene = lone(camera(60.0, SIZE), Look::Rock, DVec3::X * 1e6, 1e5, -DVec3::X);
+            scene.things.ships.push(ship(Model::Freighter, DVec3::X * ship_m, (ship_m * 0.02) as f32));
+            renderer.draw(&scene, &Front::default()).unwrap();
+            assert!((middle(&renderer) / nearest - 1.0).abs() < 0.02, "{ship_m}: {}", middle(&renderer));
+            assert_eq!(renderer.counts().unwrap().hidden, u32::from(ship_m > 1e6));
+        }
+        // In the shadow of a body there is no sunlight.
+        let mut scene = lone(camera(60.0, SIZE), Look::Rock, DVec3::X * -3e7, 1e7, -DVec3::X);
+        scene.things.ships.push(ship(Model::Station, DVec3::X * 100.0, 40.0));
+        renderer.draw(&scene, &Front::default()).unwrap();
+        let dark: f64 = renderer.light().unwrap().iter().map(|p| luminance(*p)).sum();
+        scene.bodies[0].position = Position::from_metres(DVec3::new(-3e7, 0.0, 3e7));
+        renderer.draw(&scene, &Front::default()).unwrap();
+        let bright: f64 = renderer.light().unwrap().iter().map(|p| luminance(*p)).sum();
+        // Its lamps shine on.
+        assert!(dark < 0.35 * bright, "{dark} {bright}");
+    });
+}
+
+#[test]
+fn what_is_cut_off_at_the_edge_is_seen_by_both_eyes() {
+    validated(|gpu| {
+        let size = [300, 200];
+        let mut renderer = renderer(gpu, size, 2);
+        // A station across the left and the lower edge, a ball of rock at the upper one, a line across the picture and
+        // far beyond, a ship so near that it reaches behind the camera.
+        let mut scene = empty(camera(60.0, size).two(0.06));
+        // Large triangles.
+        scene.options.detail = 0.05;
+        scene.things.ships.push(ship(Model::Station, DVec3::new(120.0, 95.0, -60.0), 50.0));
+        scene.things.ships.push(ship(Model::Freighter, DVec3::new(33.0, -24.0, 1.0), 20.0));
+        scene.things.asteroids.push(rock(DVec3::new(1000.0, -100.0, 575.0), 20.0, 1));
+        let line = [DVec3::new(-300.0, 900.0, 40.0), DVec3::new(200.0, -900.0, -30.0)];
+        scene.things.lines.add(line.map(Position::from_metres), [1.0; 3], [1.0; 2], 3.0);
+        renderer.draw(&scene, &Front::default()).unwrap();
+        let light = renderer.light().unwrap();
+        let (left, right) = light.split_at(light.len() / 2);
+        let covered = |eye: &[[f32; 4]], within: &dyn Fn(usize, usize) -> bool| {
+            (0..eye.len()).filter(|i| within(i % 300, i / 300) && eye[*i][3] > 0.3).count() as f64
+        };
+        type Part = (&'static str, fn(usize, usize) -> bool, f64);
+        let parts: [Part; 5] = [
+            ("left edge", |x, _| x < 12, 60.0),
+            ("right edge", |x, _| x >= 288, 60.0),
+            ("lower edge", |_, y| y >= 188, 60.0),
+            ("upper edge", |_, y| y < 4, 8.0),
+            ("all", |_, _| true, 5000.0),
+        ];
+        for (name, within, least) in parts {
+            let [a, b] = [left, right].map(|eye| covered(eye, &within));
+            assert!(a > least && (b / a - 1.0).abs() < 0.15, "{name}: {a} {b}");
+        }
+    });
+}
+
+#[test]
+fn a_line_is_as_wide_as_it_is_told_at_any_distance() {
+    validated(|gpu| {
+        let mut renderer = renderer(gpu, SIZE, 1);
+        for (distance, width) in [(2.0, 3.0f32), (1e4, 3.0), (1e9, 6.0)] {
+            let mut scene = empty(camera(60.0, SIZE));
+            let ends = [DVec3::new(1.0, 3.0, 0.1), DVec3::new(1.3, -3.0, 0.0)];
+            let ends = ends.map(|end| Position::from_metres(end * distance));
+            scene.things.lines.add(ends, [1.0, 0.5, 0.0], [1.0; 2], width);
+            renderer.draw(&scene, &Front::default()).unwrap();
+            let light = renderer.light().unwrap();
+            for column in [20, 128, 240] {
+                let across: f64 = (0..256).map(|row| f64::from(light[row * 256 + column][0])).sum();
+                assert!((across - f64::from(width)).abs() < 0.1, "{distance}: {across} pixels");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_order_of_things_makes_no_difference() {
+    validated(|gpu| {
+        let mut renderer = renderer(gpu, SIZE, 1);
+        let scene = reference::scene(3_000, Look::Rock, 1.2, 1.0);
+        let first = renderer.pictures(&scene, &Front::default()).unwrap();
+        assert_eq!(first, renderer.pictures(&scene, &Front::default()).unwrap());
+        let counts = renderer.counts().unwrap();
+        let mut turned = scene.clone();
+        turned.things.ships.reverse();
+        turned.things.asteroids.reverse();
+        turned.things.rounds.reverse();
+        let second = renderer.pictures(&turned, &Front::default()).unwrap();
+        assert_eq!(counts, renderer.counts().unwrap());
+        // Light that is added up in another order may round differently.
+        let apart = first[0].rgba.iter().zip(&second[0].rgba).filter(|(a, b)| a.abs_diff(**b) > 2).count();
+        assert!(apart < 40, "{apart} values differ");
+    });
+}
