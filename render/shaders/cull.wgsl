@@ -5,7 +5,8 @@
 // finds its bucket and each group counts; one group adds up; each thing goes to its place.
 
 @group(0) @binding(0) var<uniform> frame: Frame;
-@group(0) @binding(1) var<uniform> around: Around;
+// A storage buffer, since lavapipe 22.3 compiles the shader anew for each value of a uniform that a branch depends on.
+@group(0) @binding(1) var<storage, read> around: Around;
 @group(0) @binding(2) var<storage, read> things: array<Thing>;
 @group(0) @binding(3) var<storage, read> models: array<Model>;
 @group(0) @binding(4) var<storage, read_write> buckets: array<u32>;

@@ -1,6 +1,10 @@
 //! A scene of a given number of things around a planet, for measurements: it is the same wherever and whenever it is
 //! made. Must never be made to look nice: it stands for what a crowded world asks of the renderer.
 
+mod cubes;
+
+pub use cubes::Cubes;
+
 use core::f64::consts::TAU;
 
 use glam::{DVec3, EulerRot, Quat, Vec3};

@@ -121,11 +121,6 @@ impl Screen {
         if !self.prepare()? {
             return Ok(false);
         }
-        let flight = &mut self.flights[self.next];
-        if let Some(done) = flight.done.take() {
-            done.wait(None).doing("drawing a frame")?;
-            self.times.gpu_ms = flight.timer.as_ref().and_then(Timer::read_ms);
-        }
         let Some(chain) = &self.chain else { return Ok(false) };
         let (index, suboptimal, acquired) = match acquire_next_image(chain.swapchain.clone(), Some(IMAGE_WAIT)) {
             Ok(acquired) => acquired,
@@ -139,15 +134,24 @@ impl Screen {
         let begun = Instant::now();
         let swapchain = chain.swapchain.clone();
         let Some(output) = chain.outputs.get(index as usize) else { return Ok(false) };
-        let commands = self.renderer.record(scene, front, output, flight.timer.as_ref())?;
+        let commands = self.renderer.record(scene, front, output, self.flights[self.next].timer.as_ref())?;
+        let recorded = begun.elapsed();
         let queue = self.gpu.queue.clone();
+        // The frame before was drawn while this one was recorded. Both write the same images and the text's atlas, and
+        // vulkano refuses to queue a writer behind a reader that has not finished.
+        let before = &mut self.flights[1 - self.next];
+        if let Some(done) = before.done.take() {
+            done.wait(None).doing("drawing a frame")?;
+            self.times.gpu_ms = before.timer.as_ref().and_then(Timer::read_ms);
+        }
+        let submitting = Instant::now();
         let shown = acquired
             .then_execute(queue.clone(), commands)
             .doing("submitting a frame")?
             .then_swapchain_present(queue, SwapchainPresentInfo::swapchain_image_index(swapchain, index))
             .boxed()
             .then_signal_fence_and_flush();
-        self.times.cpu_ms = begun.elapsed().as_secs_f64() * 1e3;
+        self.times.cpu_ms = (recorded + submitting.elapsed()).as_secs_f64() * 1e3;
         match shown {
             Ok(done) => self.flights[self.next].done = Some(done),
             Err(Validated::Error(VulkanError::OutOfDate)) => self.chain = None,

@@ -137,6 +137,7 @@ fn a_gamepad_can_do_it_too() {
     desk.client.event(&Event::Set(Input::Pad(PadButton::South), 1.0));
     desk.until("a target", |_| true);
     desk.client.show(|_, front| assert!(front.values.is_some_and(|values| values.target.is_some())));
+    desk.client.event(&Event::Set(Input::Pad(PadButton::South), 0.0));
     desk.press(Input::Pad(PadButton::Start));
     assert_eq!(desk.frame()["page"], "paused");
     desk.press(Input::Pad(PadButton::Up));

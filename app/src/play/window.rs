@@ -41,7 +41,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// [`Failure::Machine`] without a display or a graphics device; what a measurement or a log cannot be written to.
 pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
     let log = args.log_frames.as_deref().map(Log::create).transpose()?;
-    if ["DISPLAY"].iter().all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty())) {
+    if std::env::var_os("DISPLAY").is_none_or(|value| value.is_empty()) {
         let sentence =
             "there is no display to open a window on: DISPLAY is not set (`spacetime shot` draws without one)";
         return Err(Failure::Machine(sentence.to_owned()));
@@ -63,6 +63,8 @@ pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
         failure: None,
     };
     events.run_app(&mut shell).map_err(|e| cannot_open(&e))?;
+    // Whoever closes the window early gets what was measured up to then.
+    shell.end_measure();
     shell.client.close();
     if let Some(failure) = shell.failure {
         return Err(failure);
@@ -262,16 +264,16 @@ impl Shell {
         }
         let frame = Frame { whole_ms, scene_ms, drawn: times };
         if was_drawn && self.measure.as_mut().is_some_and(|measure| measure.frame(begun, frame)) {
-            self.end_measure(events, size);
+            events.exit();
         }
         Ok(())
     }
 
-    fn end_measure(&mut self, events: &ActiveEventLoop, size: [u32; 2]) {
+    fn end_measure(&mut self) {
         let Some((measure, drawn)) = self.measure.take().zip(self.drawn.as_ref()) else { return };
+        let size = drawn.window.inner_size().into();
         let scale = self.scale.unwrap_or(self.client.settings().scale);
         self.measured = Some(measure.result(&drawn.device, size, scale, drawn.display_hz));
-        events.exit();
     }
 
     fn grant(&mut self, events: &ActiveEventLoop, request: Request) -> Result<(), GpuError> {
