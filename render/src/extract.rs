@@ -125,9 +125,9 @@ impl Stage {
         });
         scene.bodies.clear();
         let drawn = self.bodies.iter().zip(&self.names).enumerate();
-        scene.bodies.extend(
-            drawn.map(|(at, (b, name))| body_of(name, place(at), b.radius_m, (b.pole, b.rotation_rad_s), jd_tdb)),
-        );
+        scene.bodies.extend(drawn.map(|(at, (b, name))| {
+            body_of(name, place(at), (b.radius_m, b.gm_m3_s2), (b.pole, b.rotation_rad_s), jd_tdb)
+        }));
         scene.things.clear();
         let frame_m_s = show.own.or(show.inside).and_then(|id| index_of(frame, id)).map_or_else(
             || self.around(frame, camera.position).map_or(DVec3::ZERO, |body| frame.bodies_velocity_m_s[body]),

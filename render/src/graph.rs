@@ -18,6 +18,7 @@ use crate::passes::bloom::Bloom;
 use crate::passes::bodies::{self, Bodies};
 use crate::passes::comfort::ComfortPass;
 use crate::passes::frame::{FrameData, Shared, glow_table};
+use crate::passes::lattice::{self, Lattice, LatticeData};
 use crate::passes::lines::{self, Lines, PointData};
 use crate::passes::overlay::OverlayPass;
 use crate::passes::sky::Sky;
@@ -33,6 +34,7 @@ pub(crate) struct Passes {
     bodies: Bodies,
     pub things: Things,
     lines: Lines,
+    lattice: Lattice,
     bloom: Bloom,
     tone_map: ToneMap,
     overlay: OverlayPass,
@@ -54,6 +56,7 @@ impl Passes {
             bodies: Bodies::new(gpu, views, map::upload(gpu)?)?,
             things: Things::new(gpu, views)?,
             lines: Lines::new(gpu, views)?,
+            lattice: Lattice::new(gpu, views)?,
             bloom: Bloom::new(gpu, views)?,
             tone_map: ToneMap::new(gpu, views, format)?,
             overlay: OverlayPass::new(gpu, format)?,
@@ -124,6 +127,7 @@ pub(crate) struct Packed {
     bodies: bodies::Packed,
     things: things::Packed,
     lines: Vec<PointData>,
+    lattice: Option<LatticeData>,
 }
 
 impl Packed {
@@ -131,6 +135,7 @@ impl Packed {
         bodies::pack(scene, data, &mut self.bodies);
         things::pack(scene, data, things::GROUP, &mut self.things);
         lines::pack(scene, scale, &mut self.lines);
+        self.lattice = lattice::pack(scene, scale);
     }
 }
 
@@ -186,6 +191,9 @@ pub(crate) fn record(
     drawing.widen([width, height], wider)?;
     if let Some(lists) = &lists {
         passes.things.draw_solid(gpu, &mut drawing, &wide, lists)?;
+    }
+    if let Some(lattice) = &packed.lattice {
+        passes.lattice.draw(gpu, &mut drawing, uploads, &wide, lattice)?;
     }
     if !packed.lines.is_empty() {
         let points = uploads.put(&packed.lines)?;

@@ -1,6 +1,10 @@
 //! A scene of a given number of things around a planet, for measurements: it is the same wherever and whenever it is
 //! made. Must never be made to look nice: it stands for what a crowded world asks of the renderer.
 
+mod cubes;
+
+pub use cubes::Cubes;
+
 use core::f64::consts::TAU;
 
 use glam::{DVec3, EulerRot, Quat, Vec3};
@@ -69,7 +73,7 @@ pub fn scene(count: u32, look: Look, vertical_rad: f64, aspect: f64) -> Scene {
     let mut scene = Scene::empty(Camera::one(Position::ORIGIN, attitude, vertical_rad, aspect));
     let sun = DVec3::new(-0.8, -0.5, 0.33).normalize() * AU_M;
     scene.light = Light { position: Position::from_metres(sun), radius_m: 6.957e8 };
-    let ball = body("", Position::from_metres(planet), PLANET_M, (DVec3::Z, 0.0), 0.0);
+    let ball = body("", Position::from_metres(planet), (PLANET_M, 0.0), (DVec3::Z, 0.0), 0.0);
     scene.bodies.push(crate::scene::Body { look, ..ball });
     let mut random = Random(1);
     for i in 0..count {

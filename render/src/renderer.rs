@@ -105,16 +105,29 @@ impl Renderer {
         graph::record(&frame, &mut self.passes, &mut self.kept)
     }
 
+    /// Records a frame and lets it go: for measuring what a frame asks of the processor.
+    ///
+    /// # Errors
+    /// A failure of the driver.
+    pub fn record_only(&mut self, scene: &Scene, front: &Front<'_>) -> Result<(), GpuError> {
+        let output = self.output()?;
+        let recorded = self.record(scene, front, &output, None);
+        self.output = Some(output);
+        recorded.map(drop)
+    }
+
+    /// Takes the image that pictures are drawn into.
+    fn output(&mut self) -> Result<Output, GpuError> {
+        let Format { size, views, .. } = self.format;
+        self.output.take().map_or_else(|| Output::new(&self.gpu, self.texels, size, views), Ok)
+    }
+
     /// Draws a scene and what lies before it, and waits for it.
     ///
     /// # Errors
     /// A failure of the driver.
     pub fn draw(&mut self, scene: &Scene, front: &Front<'_>) -> Result<(), GpuError> {
-        let Format { size, views, .. } = self.format;
-        let output = match self.output.take() {
-            Some(output) => output,
-            None => Output::new(&self.gpu, self.texels, size, views)?,
-        };
+        let output = self.output()?;
         let commands = self.record(scene, front, &output, None)?;
         self.output = Some(output);
         let running = commands.execute(self.gpu.queue.clone()).doing("submitting a frame")?;

@@ -34,6 +34,8 @@ pub struct Body {
     pub radius_m: f64,
     /// Radius at the poles over the one at the equator.
     pub flattened: f64,
+    /// Gravitational parameter, m^3/s^2, by which the lattice sinks.
+    pub gm_m3_s2: f64,
 }
 
 /// What gives light.
@@ -67,6 +69,8 @@ pub struct Options {
     pub octaves: u32,
     /// Whether the glow of the Milky Way is drawn.
     pub milky_way: bool,
+    /// Whether the lattice is drawn: a grid that sinks toward masses.
+    pub lattice: bool,
     /// What sizes are multiplied by before a level of detail is chosen: below 1 meshes are coarser.
     pub detail: f64,
     /// Most stars, the brightest first.
@@ -81,6 +85,7 @@ impl Default for Options {
             bloom: 0.012,
             octaves: 16,
             milky_way: true,
+lattice: false,
             detail: 1.0,
             stars: u32::MAX,
         }
@@ -120,7 +125,8 @@ impl Scene {
     pub fn solar_system(jd_tdb: f64, camera: Camera) -> Result<Self, EpochError> {
         let known = solar_system(jd_tdb)?;
         let place = |body: &sim::scenario::Body| Position::from_metres(body.position_m);
-        let drawn = known.iter().map(|b| body(&b.name, place(b), b.radius_m, (b.pole, b.rotation_rad_s), jd_tdb));
+        let drawn =
+            known.iter().map(|b| body(&b.name, place(b), (b.radius_m, b.gm_m3_s2), (b.pole, b.rotation_rad_s), jd_tdb));
         let bodies: Vec<Body> = drawn.collect();
         let sun = bodies.iter().find(|body| body.look == Look::Sun);
         let light = sun.map_or(Light { position: Position::ORIGIN, radius_m: SUN_RADIUS_M }, |sun| Light {

@@ -18,7 +18,7 @@ pub type Sheet = Result<PathBuf, String>;
 /// # Errors
 /// [`Failure`] for a recording that cannot be read, and a picture that cannot be written.
 pub fn draw(recording: &mut Recording, pilots: usize, png: &Path, progress: Progress) -> Result<Sheet, Failure> {
-    let cameras = (1..=pilots).map(|ship| CameraSpec::parse(&format!("chase:{ship}")));
+    let cameras = (1..=pilots).map(|ship| CameraSpec::parse(&format!("chase:{ship},distance=20")));
     let cameras = cameras.collect::<Result<Vec<_>, _>>().map_err(Failure::Misused)?;
     let plan = Plan::new(recording.reader.ticks().start, recording.last_tick(), MOMENTS, cameras);
     match sheet::draw(recording, plan, png, progress) {

@@ -20,18 +20,18 @@ use crate::scene::Body;
 pub fn body(
     name: &str,
     position: Position,
-    mean_radius_m: f64,
+    (mean_radius_m, gm_m3_s2): (f64, f64),
     (pole, rotation_rad_s): (DVec3, f64),
     jd_tdb: f64,
 ) -> Body {
-    body_of(&name.to_lowercase(), position, mean_radius_m, (pole, rotation_rad_s), jd_tdb)
+    body_of(&name.to_lowercase(), position, (mean_radius_m, gm_m3_s2), (pole, rotation_rad_s), jd_tdb)
 }
 
 /// As [`body`], for a name in lower case.
 pub(crate) fn body_of(
     name: &str,
     position: Position,
-    mean_radius_m: f64,
+    (mean_radius_m, gm_m3_s2): (f64, f64),
     (pole, rotation_rad_s): (DVec3, f64),
     jd_tdb: f64,
 ) -> Body {
@@ -43,6 +43,7 @@ pub(crate) fn body_of(
         position,
         icrf_from_body: turned.unwrap_or_else(|| turning(pole, rotation_rad_s, jd_tdb)),
         radius_m: mean_radius_m * equator,
+        gm_m3_s2,
         flattened,
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod bloom;
 pub(crate) mod bodies;
 pub(crate) mod comfort;
 pub(crate) mod frame;
+pub(crate) mod lattice;
 pub(crate) mod lines;
 pub(crate) mod overlay;
 pub(crate) mod sky;

@@ -170,7 +170,7 @@ impl Things {
         frame: &Subbuffer<[u8]>,
         packed: &Packed,
     ) -> Result<Option<Lists>, GpuError> {
-        let count = packed.things.len();
+        let count = packed.things().len();
         if count == 0 {
             self.last = None;
             return Ok(None);
@@ -178,7 +178,7 @@ impl Things {
         let groups = count.div_ceil(GROUP);
         let lists = Lists {
             around: uploads.put(&[packed.around])?,
-            things: uploads.put(&packed.things)?,
+            things: uploads.put(packed.things())?,
             lit: self.scratch.bytes(count * LIT)?,
             visible: self.scratch.bytes(count * 4)?,
             draws: self.scratch.bytes(WORDS * 4)?,

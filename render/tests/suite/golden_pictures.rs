@@ -42,8 +42,13 @@ fn look_from(scene: &mut Scene, look: Look, from_m: DVec3, at_m: DVec3, up: DVec
 
 /// Compares with the fixture of that name, or writes it where that is asked for.
 fn check(name: &str, scene: &Scene) {
+    check_with(name, scene, SIZE, &Front::default());
+}
+
+/// As [`check`], with what lies before the scene; pictures of two eyes stand side by side.
+fn check_with(name: &str, scene: &Scene, size: [u32; 2], front: &Front<'_>) {
     validated(|gpu| {
-        let found = renderer(gpu, SIZE, 1).pictures(scene, &Front::default()).unwrap().remove(0);
+        let found = Picture::beside(&renderer(gpu, size, scene.camera.views()).pictures(scene, front).unwrap());
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/pictures").join(format!("{name}.png"));
         if std::env::var_os("SPACETIME_WRITE_PICTURES").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -170,4 +175,43 @@ fn golden_ring_of_ships() {
 #[test]
 fn golden_rocks() {
     check("rocks", &fleet::rocks_over_the_moon(camera(40.0, SIZE)));
+}
+
+#[test]
+fn golden_lattice_near_the_sun() {
+    let mut scene = scene(2_451_545.0, 50.0);
+    scene.options.lattice = true;
+    let sun = body(&scene, Look::Sun);
+    let from = DVec3::new(-14.0, -3.0, 4.2) * sun.radius_m;
+    look_from(&mut scene, Look::Sun, from, DVec3::new(0.0, 1.5, -2.4) * sun.radius_m, DVec3::new(0.0, -0.4, 0.92));
+    check("lattice", &scene);
+}
+
+#[test]
+fn golden_nine_tenths_of_the_speed_of_light() {
+    // Over the Earth's day side, along the sky's Orion, which crowds ahead and turns blue.
+    let mut scene = scene(2_451_545.0, 75.0);
+    let earth = body(&scene, Look::Earth);
+    let sun = between(&scene, Look::Earth, Look::Sun).normalize();
+    let ahead = DVec3::new(0.1, 0.99, 0.02).normalize();
+    let out = (sun + ahead.cross(DVec3::Z) * 0.4).normalize();
+    let from = out * earth.radius_m * 2.2 - ahead * earth.radius_m * 1.5;
+    look_from(&mut scene, Look::Earth, from, from + ahead * 1e7 - out * 2e6, out);
+    scene.camera = scene.camera.moving(ahead * 0.9, 1.0);
+    check("near_light", &scene);
+}
+
+#[test]
+fn golden_both_eyes() {
+    let mut scene = fleet::ring_of_ships(camera(40.0, SIZE));
+    let front = crate::sample::orbit();
+    scene.camera = scene.camera.two(0.5);
+    check_with("both_eyes", &scene, SIZE, &Front { values: Some(&front), ..Front::default() });
+}
+
+#[test]
+fn golden_head_up_display() {
+    let scene = fleet::ring_of_ships(camera(40.0, [1280, 720]));
+    let front = crate::sample::orbit();
+    check_with("head_up_display", &scene, [1280, 720], &Front { values: Some(&front), ..Front::default() });
 }

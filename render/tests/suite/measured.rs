@@ -14,7 +14,7 @@ use sim::Position;
 pub fn lone(camera: Camera, look: Look, at: DVec3, radius_m: f64, sunward: DVec3) -> Scene {
     let position = Position::from_metres(at);
     let [_, flattened] = look.figure();
-    let body = Body { look, position, icrf_from_body: DQuat::IDENTITY, radius_m, flattened };
+    let body = Body { look, position, icrf_from_body: DQuat::IDENTITY, radius_m, flattened, gm_m3_s2: 0.0 };
     let light = Light { position: position.plus(sunward.normalize() * 1.5e11), radius_m: 6.957e8 };
     let options = Options { exposure: Exposure::Fixed(1.0), milky_way: false, star_flux: 0.0, ..Options::default() };
     Scene { light, bodies: vec![body], options, ..Scene::empty(camera) }

@@ -94,6 +94,19 @@ fn a_circular_orbit_reads_as_the_formulas_say() {
 }
 
 #[test]
+fn the_horizon_is_that_of_the_place() {
+    let world = scenario("");
+    // At 45 degrees of longitude and 30 of latitude; up, north and west by the formulas for a sphere.
+    let (half, slant) = (0.5f64.sqrt(), 0.75f64.sqrt());
+    let up = DVec3::new(slant * half, slant * half, 0.5);
+    let frame = view(&world, up * 8e6, DVec3::ZERO);
+    let horizon = read(&world, &frame, None).attitude.unwrap().horizon_from_ship;
+    along(horizon * up, DVec3::Z);
+    along(horizon * DVec3::new(-0.5 * half, -0.5 * half, slant), DVec3::X);
+    along(horizon * DVec3::new(half, -half, 0.0), DVec3::Y);
+}
+
+#[test]
 fn directions_are_in_the_ships_axes() {
     let world = scenario("");
     let mut frame = view(&world, DVec3::X * 8e6, DVec3::Y * 7000.0);

@@ -50,10 +50,17 @@ pub(crate) struct AroundData {
 /// What [`pack`] fills; kept from frame to frame, so that no memory is asked for.
 #[derive(Default)]
 pub(crate) struct Packed {
-    pub(super) things: Vec<ThingData>,
+    things: Vec<ThingData>,
     pub(super) around: AroundData,
     /// Half the width of bodies over their distance, and their places in the scene's list.
     order: Vec<(f64, usize)>,
+}
+
+impl Packed {
+    /// All things.
+    pub(crate) fn things(&self) -> &[ThingData] {
+        &self.things
+    }
 }
 
 /// Fills `packed` with the scene's things; `groups_of` is how many of them one group of threads takes.
