@@ -85,7 +85,7 @@ impl Default for Options {
             bloom: 0.012,
             octaves: 16,
             milky_way: true,
-lattice: false,
+            lattice: false,
             detail: 1.0,
             stars: u32::MAX,
         }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub scale: f64,
     /// Most stars, the brightest first.
     pub stars: u32,
+    /// Whether the lattice of spacetime is drawn.
+    pub lattice: bool,
     /// Whether flights are recorded.
     pub record: bool,
     /// Whether the guided flight was flown or skipped: it begins by itself once.
@@ -52,6 +54,7 @@ impl Default for Settings {
             text_size: 1.0,
             scale: 1.0,
             stars: 120_000,
+            lattice: false,
             record: true,
             guided: false,
             feel: Feel { mouse: 1.0, invert_pitch: false },
@@ -158,6 +161,7 @@ pub const FLAGS: &[Flag] = &[
         get: |s| s.feel.invert_pitch,
         set: |s, v| s.feel.invert_pitch = v,
     },
+    Flag { key: "lattice", says: "Lattice of spacetime", get: |s| s.lattice, set: |s, v| s.lattice = v },
     Flag { key: "record", says: "Record flights", get: |s| s.record, set: |s, v| s.record = v },
     Flag { key: "guided", says: "Guided flight done", get: |s| s.guided, set: |s, v| s.guided = v },
 ];

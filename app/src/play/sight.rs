@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use render::Scene;
-use render::extract::{Show, Stage};
+use render::extract::{Ride, Show, Stage};
 use render::hud::format::elapsed;
 use render::hud::menu::TimelineMark;
 use render::hud::values::HudValues;
@@ -60,6 +60,8 @@ pub struct Gaze<'a> {
     pub instruments: bool,
     /// Most stars.
     pub stars: u32,
+    /// Whether the lattice is drawn.
+    pub lattice: bool,
 }
 
 /// What is seen of a world at a moment, but for the scene.
@@ -80,8 +82,14 @@ pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now:
     let camera = gaze.cameras.camera(&frame, fraction, gaze.ship, around, (gaze.fov_rad, gaze.aspect));
     let inside = gaze.ship.filter(|_| gaze.cameras.place() == Place::Cockpit);
     let blasts = world.blasts();
-    let options = Options { stars: gaze.stars, ..Options::default() };
-    let show = Show { options, inside, own: gaze.ship, orbits: gaze.instruments, blasts: Some(&blasts) };
+    let show = Show {
+        options: Options { stars: gaze.stars, lattice: gaze.lattice, ..Options::default() },
+        ride: gaze.ship.map(Ride::Ship),
+        inside,
+        own: gaze.ship,
+        orbits: gaze.instruments,
+        blasts: Some(&blasts),
+    };
     known.stage.fill(&frame, fraction, camera, &show, scene);
     drop(blasts);
     let values = gaze.ship.filter(|_| gaze.instruments).and_then(|ship| {

@@ -288,6 +288,7 @@ impl Game {
             aspect,
             instruments,
             stars: settings.stars,
+            lattice: settings.lattice,
         };
         let seen = sight::look(known, &self.world, &self.status, &gaze, now, scene);
         let replay = self.status.replay.as_ref();
