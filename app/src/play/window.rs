@@ -42,10 +42,8 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// [`Failure::Machine`] without a display or a graphics device; what a measurement or a log cannot be written to.
 pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
     let log = args.log_frames.as_deref().map(Log::create).transpose()?;
-    if std::env::var_os("DISPLAY").is_none_or(|value| value.is_empty()) {
-        let sentence =
-            "there is no display to open a window on: DISPLAY is not set (`spacetime shot` draws without one)";
-        return Err(Failure::Machine(sentence.to_owned()));
+    if cfg!(all(unix, not(target_os = "macos"))) {
+        has_display(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))?;
     }
     let events = EventLoop::builder().build().map_err(|e| cannot_open(&e))?;
     // A second handler in one process, as tests make, keeps the first one's.
@@ -74,6 +72,17 @@ pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
         measured.print(args.json)?;
     }
     Ok(Outcome::Fine)
+}
+
+/// Says so where there is no display. `is_set` tells of a variable of the environment.
+fn has_display(is_set: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    if is_set("DISPLAY") {
+        return Ok(());
+    }
+    let wayland = if is_set("WAYLAND_DISPLAY") { "; under Wayland, XWayland is needed" } else { "" };
+    Err(Failure::Machine(format!(
+        "there is no display to open a window on: DISPLAY is not set{wayland} (`spacetime shot` draws without one)"
+    )))
 }
 
 fn cannot_open(error: &dyn std::fmt::Display) -> Failure {

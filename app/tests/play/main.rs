@@ -31,6 +31,9 @@ impl Played {
             .args(["play", "--size", "320x180", "--scale", "0.25", "--log-frames"])
             .arg(folder.path().join("log"))
             .args(args)
+            // Every call is checked. What the layer finds it writes to standard output, where only JSON belongs.
+            .env("VK_INSTANCE_LAYERS", "VK_LAYER_KHRONOS_validation")
+            .env("VK_LAYER_ENABLES", "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
