@@ -37,7 +37,7 @@ fn sit(newcomer: Newcomer, inside: Inside, record: Option<PathBuf>) -> Result<()
     let (said, sentences) = channel();
     let notices = inside.notices.clone();
     inside.board.tell(|status| status.recording = record);
-    let chair = Chair { inside, pilot: Pilot::default(), sentences, leaving: false, tick: 0 };
+    let chair = Chair { inside, pilot: Pilot::default(), sentences, leaving: false, stalled_turns: 0 };
     let refusal = newcomer.peer(Stop::deaf(), Report::to(said)).with_seat(Box::new(chair)).run()?;
     if let Some(refusal) = refusal {
         // Nobody listens to a world that is left.
@@ -52,7 +52,8 @@ struct Chair {
     pilot: Pilot,
     sentences: Receiver<String>,
     leaving: bool,
-    tick: u64,
+    /// Turns that were late, as of the last one.
+    stalled_turns: u64,
 }
 
 impl Seat for Chair {
@@ -69,14 +70,15 @@ impl Seat for Chair {
         // One view leads through a whole turn.
         let per_s = rate_hz / f64::from(ticks_per_turn.max(1));
         self.inside.board.beat(Pulse { tick, fraction: 0.0, at: Instant::now(), per_s });
-        self.tick = tick;
+        let stalled = status.stalled_turns > self.stalled_turns;
+        self.stalled_turns = status.stalled_turns;
         let turn_ms = 1e3 / per_s;
         let round_trip = status.links.iter().map(|link| link.rtt_us as f64 / 1e3).reduce(f64::max);
         let network = Network {
             peers: u32::try_from(status.members.len().saturating_sub(1)).unwrap_or(u32::MAX),
             round_trip_ms: round_trip,
             input_delay_ms: Some(f64::from(status.delay_turns) * turn_ms),
-            stalled: false,
+            stalled,
         };
         let player = status.player.map(|player| player.0);
         let may = simulation.members().any(|(id, role)| Some(id.0) == player && role == Role::Operator);
