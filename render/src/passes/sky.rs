@@ -62,13 +62,13 @@ impl Sky {
         to.draw(&self.galaxy, self.galaxy.bind(gpu, shared.writes())?, 6, 1)
     }
 
-    /// Draws the stars as they stand `years` after J2000.
+    /// Draws at most so many stars, the brightest first as the catalogue has them, as they stand `years` after J2000.
     pub(crate) fn draw_stars(
         &mut self,
         gpu: &Gpu,
         to: &mut Drawing,
         shared: &Shared,
-        years: f64,
+        (years, most): (f64, u32),
     ) -> Result<(), GpuError> {
         let step = (years / YEARS_PER_STEP).round() as i64;
         if self.spots.as_ref().is_none_or(|(at, ..)| *at != step) && !self.catalogue.is_empty() {
@@ -76,7 +76,7 @@ impl Sky {
             self.spots = Some((step, lasting(gpu, &spots)?, u32::try_from(spots.len()).unwrap_or(u32::MAX)));
         }
         let Some((_, spots, count)) = &self.spots else { return Ok(()) };
-        self.draw_spots(gpu, to, shared, spots, *count)
+        self.draw_spots(gpu, to, shared, spots, (*count).min(most))
     }
 
     /// Draws `count` spots.
