@@ -175,7 +175,7 @@ pub(crate) fn record(
     if scene.options.milky_way {
         passes.sky.draw_galaxy(gpu, &mut drawing, &shared)?;
     }
-    passes.sky.draw_stars(gpu, &mut drawing, &shared, scene.years)?;
+    passes.sky.draw_stars(gpu, &mut drawing, &shared, [scene.years, scene.options.faintest])?;
     if !packed.bodies.spots.is_empty() {
         let spots = uploads.put(&packed.bodies.spots)?;
         passes.sky.draw_spots(gpu, &mut drawing, &shared, &spots, count(packed.bodies.spots.len()))?;
