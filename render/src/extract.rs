@@ -13,6 +13,7 @@ use sim::{Kind, Position, Scenario};
 use crate::bodies::elements::J2000_JD;
 use crate::bodies::{Look, body_of};
 use crate::camera::Camera;
+use crate::relativity;
 use crate::scene::{Asteroid, Light, Model, Options, Round, Scene, Ship, Things, tint, trail_m};
 
 /// A Julian year, days.
@@ -37,8 +38,19 @@ pub struct Stage {
     models: Vec<Model>,
     epoch_jd_tdb: f64,
     tick_rate_hz: u32,
+    /// Speed of light, m/s.
+    light_m_s: f64,
     /// Index of what gives light: the Sun, or else the heaviest body.
     sun: Option<usize>,
+}
+
+/// What a camera moves along with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ride {
+    /// A ship, by its id.
+    Ship(u64),
+    /// A body, by its index in the scenario.
+    Body(usize),
 }
 
 /// What of a world is shown, and to whom. Ships are named by their ids.
@@ -46,6 +58,9 @@ pub struct Stage {
 pub struct Show<'a> {
     /// What a person chose.
     pub options: Options,
+    /// What the camera moves along with: then things are seen where they were when their light left them, aberrated, and
+    /// in shifted colours. Without, all is seen as it is.
+    pub ride: Option<Ride>,
     /// The ship that the camera is inside of, which is not drawn.
     pub inside: Option<u64>,
     /// The ship whose way ahead is drawn, and against which rounds are seen to move.
@@ -63,6 +78,23 @@ struct Moment<'a> {
     show: &'a Show<'a>,
     /// Velocity against which rounds leave their streaks, m/s.
     frame_m_s: DVec3,
+    late: Late,
+}
+
+/// How old what is seen is.
+#[derive(Clone, Copy)]
+struct Late {
+    camera: Position,
+    /// Nothing where light takes no time.
+    light_m_s: Option<f64>,
+}
+
+impl Late {
+    /// Where something that moves evenly was when the light left it that arrives now.
+    fn seen(self, position: Position, velocity_m_s: DVec3) -> Position {
+        let Some(light_m_s) = self.light_m_s else { return position };
+        self.camera.plus(relativity::retarded(position.minus(self.camera), velocity_m_s, light_m_s).place_m)
+    }
 }
 
 impl Stage {
@@ -80,6 +112,7 @@ impl Stage {
             models,
             epoch_jd_tdb: scenario.epoch_jd_tdb,
             tick_rate_hz: scenario.tick_rate_hz,
+            light_m_s: scenario.speed_of_light_m_s,
             sun: named.or(heaviest),
         }
     }
@@ -115,8 +148,13 @@ impl Stage {
     /// As [`Self::scene`], into a scene whose memory is used again.
     pub fn fill(&self, frame: &FrameView, fraction: f64, camera: Camera, show: &Show<'_>, scene: &mut Scene) {
         let jd_tdb = self.jd_tdb(frame, fraction);
-        let place = |at: usize| frame.body(at, fraction).unwrap_or(Position::ORIGIN);
-        scene.camera = camera;
+        let late = Late { camera: camera.position, light_m_s: show.ride.map(|_| self.light_m_s) };
+        let place = |at: usize| {
+            let velocity_m_s = frame.bodies_velocity_m_s.get(at).copied().unwrap_or(DVec3::ZERO);
+            late.seen(frame.body(at, fraction).unwrap_or(Position::ORIGIN), velocity_m_s)
+        };
+        let ride_m_s = show.ride.and_then(|ride| velocity(frame, ride));
+        scene.camera = ride_m_s.map_or(camera, |velocity_m_s| camera.moving(velocity_m_s, self.light_m_s));
         scene.years = (jd_tdb - J2000_JD) / YEAR_DAYS;
         scene.options = show.options;
         scene.light = self.sun.map_or(Light { position: Position::ORIGIN, radius_m: 0.0 }, |sun| Light {
@@ -133,7 +171,7 @@ impl Stage {
             || self.around(frame, camera.position).map_or(DVec3::ZERO, |body| frame.bodies_velocity_m_s[body]),
             |ship| frame.looks[ship].velocity_m_s,
         );
-        let moment = Moment { frame, fraction, show, frame_m_s };
+        let moment = Moment { frame, fraction, show, frame_m_s, late };
         self.fill_things(&moment, &mut scene.things);
         let time_s = self.time_s(frame, fraction);
         scene.things.blasts.extend(show.blasts.iter().flat_map(|blasts| blasts.at(time_s)));
@@ -141,11 +179,12 @@ impl Stage {
     }
 
     fn fill_things(&self, moment: &Moment<'_>, things: &mut Things) {
-        let Moment { frame, fraction, show, frame_m_s } = *moment;
+        let Moment { frame, fraction, show, frame_m_s, late } = *moment;
         let all = frame.ids.iter().zip(&frame.kinds).zip(&frame.looks).enumerate();
         for (at, ((&id, &kind), look)) in all {
             let Some(pose) = frame.pose(at, fraction) else { continue };
-            let (position, icrf_from_body) = (pose.position, pose.icrf_from_body.as_quat());
+            let position = late.seen(pose.position, look.velocity_m_s);
+            let icrf_from_body = pose.icrf_from_body.as_quat();
             let ship = |model| Ship {
                 model,
                 position,
@@ -239,6 +278,14 @@ impl Stage {
 
 /// Most other bodies that bend the way ahead.
 const PULLS_MAX: usize = 32;
+
+/// Velocity of what a camera moves along with, m/s.
+fn velocity(frame: &FrameView, ride: Ride) -> Option<DVec3> {
+    match ride {
+        Ride::Ship(id) => index_of(frame, id).map(|at| frame.looks[at].velocity_m_s),
+        Ride::Body(at) => frame.bodies_velocity_m_s.get(at).copied(),
+    }
+}
 
 /// Where in a view the thing with that id is.
 fn index_of(frame: &FrameView, id: u64) -> Option<usize> {

@@ -297,7 +297,12 @@ impl FrameFeed {
     /// A feed that has published nothing but an empty view.
     #[must_use]
     pub fn new() -> Self {
-        Self { latest: Arc::new(ArcSwap::from_pointee(FrameView::default())), spare: Vec::new(), order: Vec::new(), span: 1 }
+        Self {
+            latest: Arc::new(ArcSwap::from_pointee(FrameView::default())),
+            spare: Vec::new(),
+            order: Vec::new(),
+            span: 1,
+        }
     }
 
     /// Where several ticks are stepped at once, as in a session's turn: the earlier pose of a view is that of the state

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use render::Scene;
-use render::extract::{Show, Stage};
+use render::extract::{Ride, Show, Stage};
 use render::hud::format::elapsed;
 use render::hud::menu::TimelineMark;
 use render::hud::values::HudValues;
@@ -77,7 +77,14 @@ pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now:
     let camera = gaze.cameras.camera(&frame, fraction, gaze.ship, around, (gaze.fov_rad, gaze.aspect));
     let inside = gaze.ship.filter(|_| gaze.cameras.place() == Place::Cockpit);
     let blasts = world.blasts();
-    let show = Show { inside, own: gaze.ship, orbits: gaze.instruments, blasts: Some(&blasts), ..Show::default() };
+    let show = Show {
+        ride: gaze.ship.map(Ride::Ship),
+        inside,
+        own: gaze.ship,
+        orbits: gaze.instruments,
+        blasts: Some(&blasts),
+        ..Show::default()
+    };
     known.stage.fill(&frame, fraction, camera, &show, scene);
     drop(blasts);
     let values = gaze.ship.filter(|_| gaze.instruments).and_then(|ship| {

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use glam::{DMat3, DQuat, DVec3};
+use render::extract::Ride;
 use sim::frame_view::{FrameView, Pose};
 use sim::scenario::Body;
 use sim::{Kind, Position};
@@ -49,6 +50,8 @@ pub struct View {
     pub vertical_rad: f64,
     /// The ship that it belongs to, by id.
     pub ship: Option<u64>,
+    /// What it moves along with.
+    pub ride: Option<Ride>,
     /// Whether it is inside that ship.
     pub inside: bool,
 }
@@ -151,7 +154,11 @@ impl CameraSpec {
             axes = look_along(to.normalize_or(DVec3::X), axes * DVec3::Z);
         }
         let inside = matches!(self.place, Place::Cockpit { .. });
-        Ok(View { position, icrf_from_camera: axes, vertical_rad: self.fov_deg.to_radians(), ship, inside })
+        let ride = match &self.place {
+            Place::Body { name, .. } => Some(Ride::Body(body_at(bodies, name)?)),
+            _ => ship.map(Ride::Ship),
+        };
+        Ok(View { position, icrf_from_camera: axes, vertical_rad: self.fov_deg.to_radians(), ship, ride, inside })
     }
 }
 

@@ -115,6 +115,7 @@ impl Studio {
         let front = Front { values: values.as_ref(), ..Front::default() };
         let lines = values.is_some();
         let show = Show {
+            ride: view.ride,
             inside: view.ship.filter(|_| view.inside),
             own: view.ship.filter(|_| lines),
             orbits: lines,

@@ -4,11 +4,13 @@ use crate::common::{renderer, validated};
 use glam::{DQuat, DVec3};
 use render::bodies::Look;
 use render::camera::Field;
+use render::extract::{Ride, Show, Stage};
 use render::relativity::{aberrated, doppler_of_eye, shifted_black_body, unaberrated};
 use render::scene::Exposure;
 use render::sky::catalogue::{HIPPARCOS, Star, decode};
 use render::{Camera, Gpu, Renderer, Scene};
 use sim::Position;
+use sim::frame_view::FrameFeed;
 use std::sync::Arc;
 
 /// Temperature of sunlight, kelvin.
@@ -199,4 +201,47 @@ fn the_sun_is_shifted_pixel_by_pixel() {
             assert!(share < 0.02 && mean > 0.02, "{share} of the pixels, mean {mean}, at {beta}");
         }
     });
+}
+
+/// Two ships of a shipped world, one 3,000 km ahead and aside of the other, with these velocities over that of light;
+/// gives back where the first sees the second: as the scene has it, and where it is.
+fn one_sees_another(own: DVec3, other: DVec3) -> (Camera, DVec3, DVec3) {
+    let (_, text) = sim::scenario::shipped().iter().find(|(name, _)| *name == "busy").expect("it is shipped");
+    let scenario = sim::Scenario::parse(text).expect("it is shipped");
+    let mut feed = FrameFeed::new();
+    feed.publish(&sim::Simulation::new(&scenario));
+    let mut frame = (*feed.reader().latest()).clone();
+    let ships: Vec<usize> = (0..frame.ids.len()).filter(|at| frame.kinds[*at] == sim::Kind::Ship).take(2).collect();
+    let apart = DVec3::new(2e6, -1.5e6, 1.6e6);
+    let place = frame.current[ships[0]].position.plus(apart);
+    (frame.previous[ships[1]].position, frame.current[ships[1]].position) = (place, place);
+    frame.looks[ships[0]].velocity_m_s = own * scenario.speed_of_light_m_s;
+    frame.looks[ships[1]].velocity_m_s = other * scenario.speed_of_light_m_s;
+    let camera = Camera { position: frame.current[ships[0]].position, ..face(DVec3::X) };
+    let own_id = frame.ids[ships[0]];
+    let show = Show { ride: Some(Ride::Ship(own_id)), inside: Some(own_id), ..Show::default() };
+    let mut scene = Scene::empty(camera);
+    Stage::new(&scenario).fill(&frame, 1.0, camera, &show, &mut scene);
+    let seen = scene.things.ships[0].position.minus(camera.position);
+    (scene.camera, seen, apart)
+}
+
+#[test]
+fn other_ships_are_where_their_light_left_them() {
+    // It stands still and the other one flies away: it is seen where it was as long ago as its light took.
+    let beta = DVec3::new(0.3, 0.1, -0.2);
+    let (camera, seen, apart) = one_sees_another(DVec3::ZERO, beta);
+    assert_eq!(camera.beta, DVec3::ZERO);
+    let light_took = (apart - seen).length() / beta.length();
+    assert!((light_took / seen.length() - 1.0).abs() < 1e-9 && (apart - seen).length() > 1e5);
+    // Side by side, light's delay and aberration cancel: it is seen where it is.
+    let (camera, seen, apart) = one_sees_another(beta, beta);
+    assert!((aberrated(seen.normalize(), camera.beta) - in_its_own_frame(apart, beta)).length() < 1e-9);
+}
+
+/// Which way a companion lies for an eye that moves with it: its place in the eye's own frame, where both are at rest.
+fn in_its_own_frame(apart: DVec3, beta: DVec3) -> DVec3 {
+    let ahead = beta.normalize();
+    let gamma = 1.0 / (1.0 - beta.length_squared()).sqrt();
+    (apart + ahead * (gamma - 1.0) * apart.dot(ahead)).normalize()
 }
