@@ -17,7 +17,7 @@ use crate::scene::{AU_M, Asteroid, Light, Model, Options, Round, Scene, Ship, ti
 /// Radius of the planet, metres.
 const PLANET_M: f64 = 6_371_000.0;
 /// From the planet's centre to the camera, planet radii.
-const CAMERA_RADII: f64 = 1.6;
+const CAMERA_RADII: f64 = 4.0;
 /// Distances of things from the camera, metres: as many in each octave, so that every size on the screen is there.
 const NEAREST_M: f64 = 60.0;
 const FARTHEST_M: f64 = 2e8;
@@ -26,6 +26,8 @@ const FLAT: f64 = 0.25;
 /// Of ten things, how many are ships and how many are rocks; the others are rounds.
 const SHIPS_OF_TEN: u32 = 4;
 const ROCKS_OF_TEN: u32 = 4;
+/// Nearest distance of a thing in its radii.
+const CLEARANCE: f64 = 4.0;
 /// Rounds fly near.
 const FARTHEST_ROUND_M: f64 = 2e4;
 
@@ -50,14 +52,14 @@ impl Random {
         Quat::from_euler(EulerRot::XYZ, a, b, c)
     }
 
-    /// In the belt around the camera, and not within the planet.
-    fn place(&mut self, planet: DVec3, farthest_m: f64) -> DVec3 {
+    /// In the belt around the camera, neither within the planet nor around the camera.
+    fn place(&mut self, planet: DVec3, radius_m: f64, farthest_m: f64) -> DVec3 {
         loop {
             let distance = NEAREST_M * (farthest_m / NEAREST_M).powf(self.share());
             let (up, around) = (self.share() * 2.0 - 1.0, self.share() * TAU);
             let wide = (1.0 - up * up).sqrt();
             let at = DVec3::new(wide * around.cos(), wide * around.sin(), up * FLAT) * distance;
-            if (at - planet).length() > 1.01 * PLANET_M {
+            if (at - planet).length() > 1.01 * PLANET_M && distance > CLEARANCE * radius_m {
                 return at;
             }
         }
@@ -65,7 +67,7 @@ impl Random {
 }
 
 /// `count` ships, rocks and rounds around a planet of that look. The camera, at the origin, sees `vertical_rad` from the
-/// lower to the upper edge of a picture `aspect` times as wide as high: the belt, and half of the planet.
+/// lower to the upper edge of a picture `aspect` times as wide as high: the belt, and the planet.
 #[must_use]
 pub fn scene(count: u32, look: Look, vertical_rad: f64, aspect: f64) -> Scene {
     let planet = DVec3::new(0.65, 0.76, 0.0).normalize() * CAMERA_RADII * PLANET_M;
@@ -78,17 +80,17 @@ pub fn scene(count: u32, look: Look, vertical_rad: f64, aspect: f64) -> Scene {
     let mut random = Random(1);
     for i in 0..count {
         if i % 10 < SHIPS_OF_TEN {
-            let position = Position::from_metres(random.place(planet, FARTHEST_M));
-            scene.things.ships.push(ship(&mut random, position, i));
+            scene.things.ships.push(ship(&mut random, planet, i));
         } else if i % 10 < SHIPS_OF_TEN + ROCKS_OF_TEN {
+            let radius_m = 2.0 * 100f64.powf(random.share().powi(3));
             scene.things.asteroids.push(Asteroid {
-                position: Position::from_metres(random.place(planet, FARTHEST_M)),
+                position: Position::from_metres(random.place(planet, radius_m, FARTHEST_M)),
                 icrf_from_body: random.turn(),
-                radius_m: (2.0 * 100f64.powf(random.share().powi(3))) as f32,
+                radius_m: radius_m as f32,
                 seed: random.bits() as u32,
             });
         } else {
-            let position = Position::from_metres(random.place(planet, FARTHEST_ROUND_M));
+            let position = Position::from_metres(random.place(planet, 0.0, FARTHEST_ROUND_M));
             let trail_m = random.turn() * Vec3::X * 20.0;
             scene.things.rounds.push(Round { position, trail_m });
         }
@@ -96,8 +98,8 @@ pub fn scene(count: u32, look: Look, vertical_rad: f64, aspect: f64) -> Scene {
     scene
 }
 
-fn ship(random: &mut Random, position: Position, number: u32) -> Ship {
-    let (model, radius_m) = match random.bits() % 16 {
+fn ship(random: &mut Random, planet: DVec3, number: u32) -> Ship {
+    let (model, radius_m): (Model, f32) = match random.bits() % 16 {
         0 => (Model::Station, 55.0),
         1..=3 => (Model::Freighter, 20.0),
         4..=6 => (Model::Shuttle, 6.0),
@@ -106,7 +108,7 @@ fn ship(random: &mut Random, position: Position, number: u32) -> Ship {
     };
     Ship {
         model,
-        position,
+        position: Position::from_metres(random.place(planet, f64::from(radius_m), FARTHEST_M)),
         icrf_from_body: random.turn(),
         radius_m,
         tint: tint(number % 9),
@@ -119,5 +121,5 @@ fn ship(random: &mut Random, position: Position, number: u32) -> Ship {
 /// What costs the least: for measurements against something plain.
 #[must_use]
 pub fn low() -> Options {
-    Options { octaves: 4, milky_way: false, detail: 0.5, ..Options::default() }
+    Options { octaves: 4, milky_way: false, detail: 0.3, stars: 8_800, ..Options::default() }
 }

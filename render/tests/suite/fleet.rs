@@ -98,8 +98,8 @@ pub fn rocks_over_the_moon(camera: Camera) -> Scene {
     scene.camera.icrf_from_camera = Camera::looking(-out + up * 0.12, up);
     let forward = scene.camera.icrf_from_camera * DVec3::X;
     let left = scene.camera.icrf_from_camera * DVec3::Y;
-    for i in 0..260u32 {
-        let distance = 75.0 * (1.0 + f64::from(i) * f64::from(i) * 0.03);
+    for i in 0..420u32 {
+        let distance = 95.0 * (1.0 + f64::from(i) * f64::from(i) * 0.012);
         let across = (random(i, 1) - 0.5) * 1.3;
         let high = (random(i, 2) - 0.5) * 0.55;
         let position = scene.camera.position.plus((forward + left * across + up * high) * distance);
@@ -109,7 +109,7 @@ pub fn rocks_over_the_moon(camera: Camera) -> Scene {
             random(i, 4) as f32 * 6.0,
             random(i, 5) as f32 * 6.0,
         );
-        let radius_m = 1.5 + 11.0 * random(i, 6).powi(2) as f32 * (1.0 + i as f32 * 0.05);
+        let radius_m = 2.0 + 11.0 * random(i, 6).powi(2) as f32 * (1.0 + i as f32 * 0.03);
         let seed = i.wrapping_mul(0x9E37_79B9);
         scene.things.asteroids.push(Asteroid { position, icrf_from_body: turned, radius_m, seed });
     }

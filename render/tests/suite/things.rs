@@ -254,7 +254,7 @@ fn what_is_cut_off_at_the_edge_is_seen_by_both_eyes() {
         scene.options.detail = 0.05;
         scene.things.ships.push(ship(Model::Station, DVec3::new(120.0, 95.0, -60.0), 50.0));
         scene.things.ships.push(ship(Model::Freighter, DVec3::new(33.0, -24.0, 1.0), 20.0));
-        scene.things.asteroids.push(rock(DVec3::new(1000.0, -100.0, 575.0), 20.0, 1));
+        scene.things.asteroids.push(rock(DVec3::new(1000.0, -100.0, 570.0), 60.0, 1));
         let line = [DVec3::new(-300.0, 900.0, 40.0), DVec3::new(200.0, -900.0, -30.0)];
         scene.things.lines.add(line.map(Position::from_metres), [1.0; 3], [1.0; 2], 3.0);
         renderer.draw(&scene, &Front::default()).unwrap();
@@ -268,7 +268,7 @@ fn what_is_cut_off_at_the_edge_is_seen_by_both_eyes() {
             ("left edge", |x, _| x < 12, 60.0),
             ("right edge", |x, _| x >= 288, 60.0),
             ("lower edge", |_, y| y >= 188, 60.0),
-            ("upper edge", |_, y| y < 4, 8.0),
+            ("upper edge", |_, y| y < 12, 60.0),
             ("all", |_, _| true, 5000.0),
         ];
         for (name, within, least) in parts {
