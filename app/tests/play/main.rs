@@ -34,6 +34,9 @@ impl Played {
             // Every call is checked. What the layer finds it writes to standard output, where only JSON belongs.
             .env("VK_INSTANCE_LAYERS", "VK_LAYER_KHRONOS_validation")
             .env("VK_LAYER_ENABLES", "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT")
+            // Memory that is let go goes back to the system: what lavapipe's compiler leaves free would hide a leak.
+            .env("MALLOC_MMAP_THRESHOLD_", "4096")
+            .env("MALLOC_TRIM_THRESHOLD_", "65536")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
