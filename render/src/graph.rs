@@ -217,7 +217,7 @@ fn draw_scene(
     if scene.options.milky_way {
         passes.sky.draw_galaxy(gpu, drawing, shared)?;
     }
-    passes.sky.draw_stars(gpu, drawing, shared, [scene.years, scene.options.faintest])?;
+    passes.sky.draw_stars(gpu, drawing, shared, (scene.years, scene.options.stars))?;
     if !packed.bodies.spots.is_empty() {
         let spots = uploads.put(&packed.bodies.spots)?;
         passes.sky.draw_spots(gpu, drawing, shared, &spots, count(packed.bodies.spots.len()))?;

@@ -11,6 +11,7 @@ pub mod hud;
 pub mod models;
 mod passes;
 pub mod picture;
+pub mod quality;
 pub mod reference;
 pub mod relativity;
 pub mod renderer;

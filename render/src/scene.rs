@@ -73,8 +73,8 @@ pub struct Options {
     pub lattice: bool,
     /// What sizes are multiplied by before a level of detail is chosen: below 1 meshes are coarser.
     pub detail: f64,
-    /// Magnitude of the faintest stars that are drawn.
-    pub faintest: f64,
+    /// Most stars, the brightest first.
+    pub stars: u32,
 }
 
 impl Default for Options {
@@ -87,7 +87,7 @@ impl Default for Options {
             milky_way: true,
             lattice: false,
             detail: 1.0,
-            faintest: 20.0,
+            stars: u32::MAX,
         }
     }
 }

@@ -354,6 +354,7 @@ impl Client {
             self.scene = Scene::solar_system(BACKDROP.0, camera).unwrap_or_else(|_| Scene::empty(camera));
             self.has_backdrop = true;
         }
+        self.scene.options.stars = self.settings.stars;
         let earth = self.scene.find(render::bodies::Look::Earth).map_or(Position::ORIGIN, |earth| earth.position);
         // To the right of the menu's middle.
         let aside = turn * DQuat::from_rotation_z(0.45);

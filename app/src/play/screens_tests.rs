@@ -74,12 +74,12 @@ fn values_change_within_their_range() {
     assert_eq!(settings.fov_deg, 65.0);
     walk(&mut screens, &mut settings, &"r".repeat(50));
     assert_eq!(settings.fov_deg, 120.0);
-    walk(&mut screens, &mut settings, &format!("ddd{}", "l".repeat(3)));
+    walk(&mut screens, &mut settings, &format!("dddd{}", "l".repeat(3)));
     assert_eq!(settings.feel.mouse, 0.7, "no dust of sums");
     assert_eq!(walk(&mut screens, &mut settings, "dde"), Some(Wish::Changed));
     assert!(settings.full_screen);
     let shown: Vec<Stands> = screens.lines(&settings).into_iter().map(|line| line.stands).collect();
-    assert_eq!((&shown[0], &shown[5]), (&Stands::Slider(1.0, "120".to_owned()), &Stands::Toggle(true)));
+    assert_eq!((&shown[0], &shown[6]), (&Stands::Slider(1.0, "120".to_owned()), &Stands::Toggle(true)));
 }
 
 #[test]

@@ -30,6 +30,10 @@ pub struct Settings {
     pub text_size: f64,
     /// Pixels that are drawn along each edge of one of the window's.
     pub scale: f64,
+    /// Most stars, the brightest first.
+    pub stars: u32,
+    /// Whether the lattice of spacetime is drawn.
+    pub lattice: bool,
     /// Whether flights are recorded.
     pub record: bool,
     /// Whether the guided flight was flown or skipped: it begins by itself once.
@@ -49,6 +53,8 @@ impl Default for Settings {
             fov_deg: 60.0,
             text_size: 1.0,
             scale: 1.0,
+            stars: 120_000,
+            lattice: false,
             record: true,
             guided: false,
             feel: Feel { mouse: 1.0, invert_pitch: false },
@@ -118,6 +124,15 @@ pub const NUMBERS: &[Number] = &[
         set: |s, v| s.scale = v,
     },
     Number {
+        key: "stars",
+        least: 1_000.0,
+        most: 120_000.0,
+        step: 17_000.0,
+        says: "Most stars",
+        get: |s| f64::from(s.stars),
+        set: |s, v| s.stars = v.round() as u32,
+    },
+    Number {
         key: "mouse",
         least: 0.1,
         most: 5.0,
@@ -146,6 +161,7 @@ pub const FLAGS: &[Flag] = &[
         get: |s| s.feel.invert_pitch,
         set: |s, v| s.feel.invert_pitch = v,
     },
+    Flag { key: "lattice", says: "Lattice of spacetime", get: |s| s.lattice, set: |s, v| s.lattice = v },
     Flag { key: "record", says: "Record flights", get: |s| s.record, set: |s, v| s.record = v },
     Flag { key: "guided", says: "Guided flight done", get: |s| s.guided, set: |s, v| s.guided = v },
 ];

@@ -74,7 +74,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     let inputs: Vec<Input> = Input::all().collect();
     let bound = proptest::collection::vec((0..Action::ALL.len(), 0..inputs.len()), 0..20);
     let numbers = proptest::collection::vec(0.0f64..=1.0, NUMBERS.len());
-    (numbers, any::<[bool; 4]>(), bound).prop_map(move |(numbers, flags, bound)| {
+    (numbers, any::<[bool; 5]>(), bound).prop_map(move |(numbers, flags, bound)| {
         let mut settings = Settings::default();
         for (number, share) in NUMBERS.iter().zip(numbers) {
             (number.set)(&mut settings, number.least + share * (number.most - number.least));

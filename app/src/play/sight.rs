@@ -9,6 +9,7 @@ use render::extract::{Ride, Show, Stage};
 use render::hud::format::elapsed;
 use render::hud::menu::TimelineMark;
 use render::hud::values::HudValues;
+use render::scene::Options;
 use sim::frame_view::FrameView;
 use sim::{Position, Scenario};
 
@@ -57,6 +58,10 @@ pub struct Gaze<'a> {
     pub aspect: f64,
     /// Whether there are instruments.
     pub instruments: bool,
+    /// Most stars.
+    pub stars: u32,
+    /// Whether the lattice is drawn.
+    pub lattice: bool,
 }
 
 /// What is seen of a world at a moment, but for the scene.
@@ -78,12 +83,12 @@ pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now:
     let inside = gaze.ship.filter(|_| gaze.cameras.place() == Place::Cockpit);
     let blasts = world.blasts();
     let show = Show {
+        options: Options { stars: gaze.stars, lattice: gaze.lattice, ..Options::default() },
         ride: gaze.ship.map(Ride::Ship),
         inside,
         own: gaze.ship,
         orbits: gaze.instruments,
         blasts: Some(&blasts),
-        ..Show::default()
     };
     known.stage.fill(&frame, fraction, camera, &show, scene);
     drop(blasts);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use render::hud::Front;
 use render::{Gpu, GpuError, GpuOptions, Screen};
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
@@ -288,7 +289,10 @@ impl Shell {
             Request::Settings => drawn.screen.set_scale(self.scale.unwrap_or(self.client.settings().scale)),
             Request::Screenshot => {
                 let screen = &mut drawn.screen;
-                let picture = self.client.show(|scene, front| screen.picture(scene, front))?;
+                let picture = self.client.show(|scene, front| {
+                    // Messages about screenshots are not for screenshots.
+                    screen.picture(scene, &Front { toast: None, ..*front })
+                })?;
                 if let Some(picture) = picture {
                     let said = self.save(&picture).unwrap_or_else(|failure| failure.to_string());
                     self.client.toast(said);
@@ -305,7 +309,7 @@ impl Shell {
         let name = format!("spacetime-{}", folders::stamp(std::time::SystemTime::now()));
         let path = folders::unused(folder, &name, "png");
         picture.save(&path).map_err(|e| Failure::unwritable(&path, e))?;
-        Ok(format!("Saved {}", path.display()))
+        Ok(format!("Saved {}", path.file_name().unwrap_or_default().to_string_lossy()))
     }
 }
 

@@ -22,7 +22,6 @@ const MOTION: u8 = 6;
 #[derive(Clone, Copy, Debug)]
 pub enum Key {
     Escape = 9,
-    W = 25,
     Enter = 36,
     ShiftLeft = 50,
     C = 54,
@@ -30,7 +29,6 @@ pub enum Key {
     Space = 65,
     F12 = 96,
     Home = 110,
-    Up = 111,
     End = 115,
     Down = 116,
 }

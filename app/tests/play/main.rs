@@ -25,7 +25,7 @@ impl Played {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = folder.path().join("config").join("spacetime");
         std::fs::create_dir_all(&settings).expect("a folder");
-        std::fs::write(settings.join("settings.toml"), "guided = true\n").expect("a file");
+        std::fs::write(settings.join("settings.toml"), "guided = true\nstars = 1000\n").expect("a file");
         let display = Display::start();
         let child = command(&folder, &display.name)
             .args(["play", "--size", "320x180", "--scale", "0.25", "--log-frames"])

@@ -13,3 +13,4 @@ mod mesh;
 mod namespaces;
 mod peers;
 mod signed;
+mod window;

@@ -28,10 +28,9 @@ pub(crate) struct Spot {
 pub(crate) struct Sky {
     galaxy: Pass,
     stars: Pass,
-    /// The brightest first.
     catalogue: Vec<Star>,
-    /// The catalogue's spots as of some year.
-    spots: Option<(i64, Subbuffer<[u8]>)>,
+    /// The catalogue's spots as of some year, and their number.
+    spots: Option<(i64, Subbuffer<[u8]>, u32)>,
 }
 
 /// Stars move so little that their places are found anew only once in so many years: the fastest crosses a tenth of a
@@ -40,8 +39,7 @@ const YEARS_PER_STEP: f64 = 0.25;
 
 impl Sky {
     /// Makes the pass, with stars of `catalogue`.
-    pub(crate) fn new(gpu: &Gpu, views: u32, mut catalogue: Vec<Star>) -> Result<Self, GpuError> {
-        catalogue.sort_by(|a, b| a.hp_magnitude.total_cmp(&b.hp_magnitude));
+    pub(crate) fn new(gpu: &Gpu, views: u32, catalogue: Vec<Star>) -> Result<Self, GpuError> {
         let galaxy = PassBuilder {
             name: "galaxy",
             spirv: shader!("galaxy"),
@@ -64,22 +62,21 @@ impl Sky {
         to.draw(&self.galaxy, self.galaxy.bind(gpu, shared.writes())?, 6, 1)
     }
 
-    /// Draws the stars down to magnitude `faintest` as they stand `years` after J2000.
+    /// Draws at most so many stars, the brightest first as the catalogue has them, as they stand `years` after J2000.
     pub(crate) fn draw_stars(
         &mut self,
         gpu: &Gpu,
         to: &mut Drawing,
         shared: &Shared,
-        [years, faintest]: [f64; 2],
+        (years, most): (f64, u32),
     ) -> Result<(), GpuError> {
         let step = (years / YEARS_PER_STEP).round() as i64;
         if self.spots.as_ref().is_none_or(|(at, ..)| *at != step) && !self.catalogue.is_empty() {
             let spots: Vec<Spot> = self.catalogue.iter().map(|star| spot(star, step as f64 * YEARS_PER_STEP)).collect();
-            self.spots = Some((step, lasting(gpu, &spots)?));
+            self.spots = Some((step, lasting(gpu, &spots)?, u32::try_from(spots.len()).unwrap_or(u32::MAX)));
         }
-        let Some((_, spots)) = &self.spots else { return Ok(()) };
-        let count = self.catalogue.partition_point(|star| f64::from(star.hp_magnitude) <= faintest);
-        self.draw_spots(gpu, to, shared, spots, u32::try_from(count).unwrap_or(u32::MAX))
+        let Some((_, spots, count)) = &self.spots else { return Ok(()) };
+        self.draw_spots(gpu, to, shared, spots, (*count).min(most))
     }
 
     /// Draws `count` spots.

@@ -1,11 +1,14 @@
 //! Ships, rocks, rounds and lines measured in numbers: how many are drawn in which way, how large, how bright, and in
 //! which order.
 
+use std::time::Instant;
+
 use glam::{DVec3, Quat, Vec3};
 use render::bodies::Look;
 use render::hud::Front;
+use render::quality::{Preset, Quality};
 use render::scene::{Asteroid, Blast, Exposure, Model, Options, Round, Ship, Things};
-use render::{Camera, Counts, Scene, reference};
+use render::{Camera, Counts, Format, Renderer, Scene, reference};
 use sim::Position;
 
 use crate::common::{camera, renderer, validated};
@@ -353,5 +356,30 @@ fn the_order_of_things_makes_no_difference() {
         // Light that is added up in another order may round differently.
         let apart = first[0].rgba.iter().zip(&second[0].rgba).filter(|(a, b)| a.abs_diff(**b) > 2).count();
         assert!(apart < 40, "{apart} values differ");
+    });
+}
+
+#[test]
+fn a_crowd_around_a_planet_costs_about_as_much_as_plain_cubes() {
+    validated(|gpu| {
+        let size = [512, 512];
+        let mut scene = reference::scene(10_000, Look::Earth, 1.6, 1.0);
+        scene.camera = scene.camera.two(0.063);
+        let low = Quality::of(Preset::Low);
+        low.apply(&mut scene.options);
+        let mut renderer = Renderer::new(gpu.clone(), Format { size, views: 2, scale: low.scale }).unwrap();
+        let mut cubes = reference::Cubes::new(gpu.clone(), size, 2).unwrap();
+        let mut best = [f64::MAX; 2];
+        // The first of each waits for shaders; the best of the others is the least disturbed.
+        for _ in 0..5 {
+            let begun = Instant::now();
+            renderer.draw(&scene, &Front::default()).unwrap();
+            best[0] = best[0].min(begun.elapsed().as_secs_f64());
+            let begun = Instant::now();
+            cubes.draw(&scene).unwrap();
+            best[1] = best[1].min(begun.elapsed().as_secs_f64());
+        }
+        // Measured as less by `scripts/bench things`; the machine may be busy here.
+        assert!(best[0] < 1.5 * best[1], "{best:?} s");
     });
 }

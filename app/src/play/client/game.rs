@@ -280,7 +280,16 @@ impl Game {
             return (Seen::default(), None, (self.kind == Kind::Session).then_some(words));
         };
         let fov_rad = settings.fov_deg.to_radians();
-        let gaze = Gaze { cameras: &self.cameras, ship: self.ship(), aim: self.aim, fov_rad, aspect, instruments };
+        let gaze = Gaze {
+            cameras: &self.cameras,
+            ship: self.ship(),
+            aim: self.aim,
+            fov_rad,
+            aspect,
+            instruments,
+            stars: settings.stars,
+            lattice: settings.lattice,
+        };
         let seen = sight::look(known, &self.world, &self.status, &gaze, now, scene);
         let replay = self.status.replay.as_ref();
         let words = match &self.guide {
