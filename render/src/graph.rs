@@ -159,7 +159,7 @@ pub(crate) fn record(
     let Kept { uploads, packed, text, overlays } = kept;
     let shared = Shared { frame: uploads.put(&[data])?, glow: passes.glow.clone() };
     let wider = FrameData::wider([width, height], gpu.viewport_max());
-    let wide = uploads.put(&[data.widened(wider)])?;
+    let wide = Shared { frame: uploads.put(&[data.widened(wider)])?, glow: passes.glow.clone() };
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
 
     let mut drawing = Drawing::begin(gpu, targets.colour.image().array_layers())?;
@@ -193,11 +193,11 @@ pub(crate) fn record(
         passes.things.draw_solid(gpu, &mut drawing, &wide, lists)?;
     }
     if let Some(lattice) = &packed.lattice {
-        passes.lattice.draw(gpu, &mut drawing, uploads, &wide, lattice)?;
+        passes.lattice.draw(gpu, &mut drawing, uploads, &wide.frame, lattice)?;
     }
     if !packed.lines.is_empty() {
         let points = uploads.put(&packed.lines)?;
-        passes.lines.draw(gpu, &mut drawing, [&wide, &points], count(packed.lines.len()))?;
+        passes.lines.draw(gpu, &mut drawing, [&wide.frame, &points], count(packed.lines.len()))?;
     }
     if let Some(lists) = &lists {
         passes.things.draw_glow(gpu, &mut drawing, &wide, lists)?;
