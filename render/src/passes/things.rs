@@ -161,8 +161,7 @@ impl Things {
         })
     }
 
-    /// Uploads a frame's things and lets the device choose; nothing where there are none. `frame` is that of the eyes,
-    /// not widened.
+    /// Uploads a frame's things and lets the device choose; nothing where there are none.
     pub(crate) fn cull(
         &mut self,
         gpu: &Gpu,
@@ -199,7 +198,7 @@ impl Things {
         Ok(Some(lists))
     }
 
-    /// Draws what hides what is behind it: meshes and balls. The frame is widened.
+    /// Draws what hides what is behind it: meshes and balls.
     pub(crate) fn draw_solid(
         &self,
         gpu: &Gpu,
@@ -214,7 +213,7 @@ impl Things {
         to.draw_counted(&self.ball, set, lists.kind(0))
     }
 
-    /// Adds what glows. The frame is widened.
+    /// Adds what glows.
     pub(crate) fn draw_glow(
         &self,
         gpu: &Gpu,
