@@ -231,7 +231,7 @@ fn draw_scene(
 
     // Ships, rocks, lines, and what glows.
     if let Some(lists) = lists {
-        passes.things.draw_solid(gpu, drawing, &shared.frame, lists)?;
+        passes.things.draw_solid(gpu, drawing, shared, lists)?;
     }
     if let Some(lattice) = &packed.lattice {
         passes.lattice.draw(gpu, drawing, uploads, &shared.frame, lattice)?;
@@ -241,7 +241,7 @@ fn draw_scene(
         passes.lines.draw(gpu, drawing, [&shared.frame, &points], count(packed.lines.len()))?;
     }
     if let Some(lists) = lists {
-        passes.things.draw_glow(gpu, drawing, &shared.frame, lists)?;
+        passes.things.draw_glow(gpu, drawing, shared, lists)?;
     }
     drawing.end()
 }
