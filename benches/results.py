@@ -56,7 +56,7 @@ ROWS = (
     Row("digest of 10,000 ships", "digest/10k"),
     Row("a scene of 10,000 ships from a frame view", "things/extract-10k"),
     Row("recording a frame of 10,000 things, all passes", "things/record-10k", target="<= 1 ms"),
-    Row("drawing 10,000 things around the Earth, 2 x 512 x 512, lavapipe (peer: as many cubes alone)",
+    Row("drawing 10,000 things around the Earth, 2 x 512 x 512, preset low, lavapipe (peer: as many cubes alone)",
         "things/draw-10k", "things/cubes-10k", ">= 1 x"),
     Row("the same without the things", "things/draw-nothing"),
     Row("`replay verify`, 100 ships", "verify-hundred#realtime_factor", target=">= 300 x real time"),

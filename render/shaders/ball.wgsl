@@ -29,15 +29,16 @@ fn vertex_main(
     let across = normalize(cross(toward, eye.down.xyz));
     let beside = cross(toward, across);
     let radius = thing.radius_m * model.seeming;
-    let radius_px = radius / (distance * frame.pixel_rad);
+    let crowded = crowding(toward);
+    let radius_px = radius / (distance * frame.pixel_rad * crowded);
     // Wider by a pixel, for a smooth edge.
     let at = square(vertex) * (1.0 + 1.0 / radius_px);
     let world = thing.position_m + (across * at.x + beside * at.y) * radius;
     let light = lit[id];
     // A ball at full Moon is two thirds as bright as a disc already; its model says how bright that is.
-    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo;
+    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo * shifted_sunlight(toward);
     return Varyings(
-        eye.clip_from_world * vec4<f32>(world, 1.0), at, radius_px, across, beside,
+        eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0), at, radius_px, across, beside,
         normalize(around.sun.xyz - to), paint * light.w, paint * around.shine.rgb * length(light.xyz) * 0.5,
     );
 }

@@ -155,7 +155,7 @@ fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let d = stretched / stretch;
     // Off the middle of the picture a pixel covers less.
     // In the sky that motion crowds together it covers more, and what is there is further away.
-    let crowded = select(doppler(world), 1.0, at_rest());
+    let crowded = crowding(world);
     let pixel = frame.pixel_rad * dot(seen, frame.eyes[view].forward.xyz) * stretch * crowded;
     let hit = trace(b, view, d, pixel);
     let look = u32(bodies[b].rings.z);

@@ -92,11 +92,12 @@ fn bucket(thing: Thing) -> u32 {
     } else if thing.model < SHIPS && thing.thrust != 0u {
         reach *= JET_REACH;
     }
+    let seen = boosted_place(centre);
     var outside = true;
     var hidden = true;
     for (var view = 0u; view < min(around.counts.z, 2u); view++) {
         let offset = frame.eyes[view].offset_m.xyz;
-        if in_sight(frame.eyes[view], centre - offset, reach) {
+        if in_sight(frame.eyes[view], seen - offset, reach) {
             outside = false;
             var covered = false;
             for (var body = 0u; body < min(around.counts.w, 16u); body++) {
@@ -111,7 +112,9 @@ fn bucket(thing: Thing) -> u32 {
     if hidden {
         return HIDDEN;
     }
-    let px = thing.radius_m / max(length(thing.position_m), thing.radius_m) / frame.pixel_rad;
+    let distance = length(thing.position_m);
+    let crowded = crowding(thing.position_m / max(distance, 1e-9));
+    let px = thing.radius_m / max(distance, thing.radius_m) / (frame.pixel_rad * crowded);
     if thing.model == ROUND {
         return select(STREAK, TINY, px < TINY_ROUND_PX);
     }

@@ -27,14 +27,14 @@ fn spot(eye: Eye, place: vec3<f32>, flux: vec3<f32>, vertex: u32) -> Varyings {
     let brightest = max(peak.r, max(peak.g, peak.b));
     let radius = SIGMA * sqrt(max(2.0 * log(max(brightest, 1e-9) / 0.0004), 0.0)) + 0.5;
     let offset = square(vertex) * radius;
-    var position = eye.clip_from_world * vec4<f32>(place, 1.0);
+    var position = eye.clip_from_world * vec4<f32>(boosted_place(place), 1.0);
     position = vec4<f32>(position.xy + offset * 2.0 / frame.size * position.w, position.zw);
     return Varyings(position, offset, vec2<f32>(0.0), peak, SPOT);
 }
 
 // A glowing segment: thinner than a pixel it is fainter instead.
 fn streak(eye: Eye, a: vec3<f32>, b: vec3<f32>, radius_m: f32, light: vec3<f32>, vertex: u32) -> Varyings {
-    let corner = segment(eye, a, b, radius_m, 0.8, 1.0, vertex);
+    let corner = segment(eye, boosted_place(a), boosted_place(b), radius_m, 0.8, 1.0, vertex);
     let px = radius_m / (frame.pixel_rad * max(corner.position.w, frame.near_m));
     let share = min(px / corner.half_px, 1.0) * corner.shown;
     return Varyings(corner.position, corner.at_px, vec2<f32>(corner.length_px, corner.half_px), light * share, STREAK);
@@ -52,10 +52,11 @@ fn vertex_spot(
     let eye = frame.eyes[view];
     let to = thing.position_m - eye.offset_m.xyz;
     let distance = length(to);
-    let radius_px = thing.radius_m * model.seeming / (distance * frame.pixel_rad);
+    let toward = to / distance;
+    let radius_px = thing.radius_m * model.seeming / (distance * frame.pixel_rad * crowding(toward));
     let light = lit[id];
-    let seen = phase(dot(normalize(around.sun.xyz - to), -to / distance));
-    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo;
+    let seen = phase(dot(normalize(around.sun.xyz - to), -toward));
+    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo * shifted_sunlight(toward);
     let thrown = paint * (BALL_SHARE * seen * light.w + 0.5 * length(light.xyz) * around.shine.rgb);
     // A burning engine is seen from far.
     let engine = select(0.0, throttle(thing), thing.model < SHIPS) * vec3<f32>(0.5, 0.75, 1.0) * 1.5;
@@ -100,7 +101,7 @@ fn vertex_burst(
         // A flash, then fire that cools as it grows thin.
         let flash = vec3<f32>(1.0, 0.93, 0.8) * 120.0 * exp(-70.0 * age);
         let fire = vec3<f32>(1.0, 0.42 * exp(-3.0 * age), 0.12 * exp(-7.0 * age)) * 9.0 * exp(-8.5 * age);
-        return Varyings(eye.clip_from_world * vec4<f32>(world, 1.0), at, vec2<f32>(random(thing.tint, 999u) * 90.0, age), flash + fire, FIRE);
+        return Varyings(eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0), at, vec2<f32>(random(thing.tint, 999u) * 90.0, age), flash + fire, FIRE);
     }
     let up = random(thing.tint, part * 4u) * 2.0 - 1.0;
     let turn = random(thing.tint, part * 4u + 1u) * 6.2831853;

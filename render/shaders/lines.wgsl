@@ -1,3 +1,4 @@
+//!include relativity.wgsl
 //!include segment.wgsl
 // Lines of one width at any distance, with smooth edges.
 
@@ -31,7 +32,7 @@ fn vertex_main(
     if a.half_px == 0.0 {
         return Varyings(vec4<f32>(0.0, 0.0, 0.0, 1.0), 0.0, 0.0, vec4<f32>(0.0));
     }
-    let corner = segment(frame.eyes[view], a.place, b.place, 0.0, a.half_px, 0.0, vertex);
+    let corner = segment(frame.eyes[view], boosted_place(a.place), boosted_place(b.place), 0.0, a.half_px, 0.0, vertex);
     let colour = select(a.colour, b.colour, square(vertex).x > 0.0) * corner.shown;
     return Varyings(corner.position, corner.at_px.y, a.half_px, colour);
 }

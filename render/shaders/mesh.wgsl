@@ -49,7 +49,7 @@ fn vertex_main(
     // Paint takes the tint, metal does not.
     let tint = mix(vec3<f32>(1.0), unpack4x8unorm(thing.tint).rgb, 1.0 - vertex.metallic);
     return Varyings(
-        eye.clip_from_world * vec4<f32>(world, 1.0),
+        eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0),
         world - eye.offset_m.xyz,
         rotate(thing.turn, vertex.normal),
         vec4<f32>(vertex.colour * tint, vertex.metallic),
@@ -128,5 +128,6 @@ fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
     }
     // Light of all stars, so that a hull in the shadow is not a hole in the sky.
     light += colour * 0.004;
-    return vec4<f32>(min(light + glow, vec3<f32>(60000.0)), 1.0);
+    light = (light + glow) * shifted_sunlight(-v);
+    return vec4<f32>(min(light, vec3<f32>(60000.0)), 1.0);
 }

@@ -56,6 +56,14 @@ fn doppler(rest: vec3<f32>) -> f32 {
     return max(gamma * (1.0 / (gamma * gamma * (1.0 + speed)) + dot(across, across) / (speed - along)), 1e-12);
 }
 
+// How much more of the sky at rest is seen in an angle: the Doppler factor, 1 at rest.
+fn crowding(rest: vec3<f32>) -> f32 {
+    if at_rest() {
+        return 1.0;
+    }
+    return doppler(rest);
+}
+
 // Colour of luminance 1 and logarithm of luminance of a black body.
 fn black_body(kelvin: f32) -> vec4<f32> {
     let last = f32(arrayLength(&glow)) - 1.0;

@@ -1,6 +1,6 @@
 //!include frame.wgsl
-// A segment in space as a quad of some width in pixels. It is cut at the edges of what can be seen here, since drivers
-// differ in how they cut (lavapipe of Mesa 22.3 loses the second eye).
+// A segment in space as a quad of some width in pixels. It is cut here, before it is flat: what lies behind the eye has
+// no place in the picture, and what is far outside none that f32 could hold.
 
 struct Corner {
     position: vec4<f32>,
@@ -13,15 +13,15 @@ struct Corner {
     shown: f32,
 }
 
-// How far the point is on the good side of one of five planes; those at the sides leave room for the quad's width.
+// How far the point is on the good side of one of five planes; those at the sides lie well outside of the picture.
 fn side(p: vec4<f32>, plane: i32) -> f32 {
-    let edge = (1.0 - 16.0 / frame.size) * p.w;
+    let edge = 2.0 * p.w;
     switch plane {
         case 0: { return p.w - 2.0 * frame.near_m; }
-        case 1: { return edge.x - p.x; }
-        case 2: { return edge.x + p.x; }
-        case 3: { return edge.y - p.y; }
-        default: { return edge.y + p.y; }
+        case 1: { return edge - p.x; }
+        case 2: { return edge + p.x; }
+        case 3: { return edge - p.y; }
+        default: { return edge + p.y; }
     }
 }
 

@@ -1,4 +1,4 @@
-//!include frame.wgsl
+//!include relativity.wgsl
 // Ships, rocks, rounds and explosions as all passes know them. Lengths are metres, axes are those of the ICRF, places are
 // from the camera. The numbers are those of `src/passes/things/`.
 

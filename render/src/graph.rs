@@ -22,7 +22,7 @@ use crate::passes::lattice::{self, Lattice, LatticeData};
 use crate::passes::lines::{self, Lines, PointData};
 use crate::passes::overlay::OverlayPass;
 use crate::passes::sky::Sky;
-use crate::passes::things::{self, Things};
+use crate::passes::things::{self, Lists, Things};
 use crate::passes::tonemap::ToneMap;
 use crate::scene::Scene;
 use crate::sky::catalogue;
@@ -51,12 +51,14 @@ impl Passes {
     /// Makes all passes for so many eyes and pictures of that format.
     pub(crate) fn new(gpu: &Gpu, views: u32, format: Format) -> Result<Self, GpuError> {
         let stars = catalogue::decode(catalogue::HIPPARCOS).doing("reading the star catalogue")?;
+        // Of the scene; 0 is one by one.
+        let at_once = if gpu.eyes_apart() { 0 } else { views };
         Ok(Self {
-            sky: Sky::new(gpu, views, stars)?,
-            bodies: Bodies::new(gpu, views, map::upload(gpu)?)?,
-            things: Things::new(gpu, views)?,
-            lines: Lines::new(gpu, views)?,
-            lattice: Lattice::new(gpu, views)?,
+            sky: Sky::new(gpu, at_once, stars)?,
+            bodies: Bodies::new(gpu, at_once, map::upload(gpu)?)?,
+            things: Things::new(gpu, at_once)?,
+            lines: Lines::new(gpu, at_once)?,
+            lattice: Lattice::new(gpu, at_once)?,
             bloom: Bloom::new(gpu, views)?,
             tone_map: ToneMap::new(gpu, views, format)?,
             overlay: OverlayPass::new(gpu, format)?,
@@ -158,9 +160,6 @@ pub(crate) fn record(
     kept.paint(front, scene, output);
     let Kept { uploads, packed, text, overlays } = kept;
     let shared = Shared { frame: uploads.put(&[data])?, glow: passes.glow.clone() };
-    let wider = FrameData::wider([width, height], gpu.viewport_max());
-    let wide = uploads.put(&[data.widened(wider)])?;
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
 
     let mut drawing = Drawing::begin(gpu, targets.colour.image().array_layers())?;
     drawing.start(frame.timer)?;
@@ -169,40 +168,18 @@ pub(crate) fn record(
     // Cull.
     let lists = passes.things.cull(gpu, &mut drawing, uploads, &shared.frame, &packed.things)?;
 
-    drawing.onto(&targets.colour, Some(&targets.depth), true)?;
-
-    // Sky.
-    if scene.options.milky_way {
-        passes.sky.draw_galaxy(gpu, &mut drawing, &shared)?;
+    // The scene.
+    if gpu.eyes_apart() {
+        for (eye, images) in targets.eyes.iter().enumerate() {
+            packed.bodies.take_eye(eye);
+            let shared = Shared { frame: uploads.put(&[data.of_eye(eye)])?, glow: shared.glow.clone() };
+            drawing.anew_onto_eye(images)?;
+            draw_scene(frame, passes, (uploads, packed), &mut drawing, &shared, lists.as_ref())?;
+        }
+    } else {
+        drawing.onto(&targets.colour, Some(&targets.depth), true)?;
+        draw_scene(frame, passes, (uploads, packed), &mut drawing, &shared, lists.as_ref())?;
     }
-    passes.sky.draw_stars(gpu, &mut drawing, &shared, (scene.years, scene.options.stars))?;
-    if !packed.bodies.spots.is_empty() {
-        let spots = uploads.put(&packed.bodies.spots)?;
-        passes.sky.draw_spots(gpu, &mut drawing, &shared, &spots, count(packed.bodies.spots.len()))?;
-    }
-
-    // Bodies.
-    if !packed.bodies.discs.is_empty() {
-        let discs = uploads.put(&packed.bodies.discs)?;
-        passes.bodies.draw(gpu, &mut drawing, &shared, &discs, count(packed.bodies.discs.len()), &passes.around)?;
-    }
-
-    // Ships, rocks, lines, and what glows.
-    drawing.widen([width, height], wider)?;
-    if let Some(lists) = &lists {
-        passes.things.draw_solid(gpu, &mut drawing, &wide, lists)?;
-    }
-    if let Some(lattice) = &packed.lattice {
-        passes.lattice.draw(gpu, &mut drawing, uploads, &wide, lattice)?;
-    }
-    if !packed.lines.is_empty() {
-        let points = uploads.put(&packed.lines)?;
-        passes.lines.draw(gpu, &mut drawing, [&wide, &points], count(packed.lines.len()))?;
-    }
-    if let Some(lists) = &lists {
-        passes.things.draw_glow(gpu, &mut drawing, &wide, lists)?;
-    }
-    drawing.end()?;
 
     // Bloom.
     let blurred = targets.bloom.first().unwrap_or(&targets.colour);
@@ -222,6 +199,51 @@ pub(crate) fn record(
     passes.comfort.draw(gpu, &mut drawing, uploads, &shared.frame, front.comfort, &output.all)?;
     drawing.stop(frame.timer)?;
     drawing.finish()
+}
+
+/// Draws what is not of the screen, from far to near, as [`record`] says.
+fn draw_scene(
+    frame: &Frame<'_>,
+    passes: &mut Passes,
+    (uploads, packed): (&Uploads, &Packed),
+    drawing: &mut Drawing,
+    shared: &Shared,
+    lists: Option<&Lists>,
+) -> Result<(), GpuError> {
+    let Frame { gpu, scene, .. } = *frame;
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+
+    // Sky.
+    if scene.options.milky_way {
+        passes.sky.draw_galaxy(gpu, drawing, shared)?;
+    }
+    passes.sky.draw_stars(gpu, drawing, shared, (scene.years, scene.options.stars))?;
+    if !packed.bodies.spots.is_empty() {
+        let spots = uploads.put(&packed.bodies.spots)?;
+        passes.sky.draw_spots(gpu, drawing, shared, &spots, count(packed.bodies.spots.len()))?;
+    }
+
+    // Bodies.
+    if !packed.bodies.discs.is_empty() {
+        let discs = uploads.put(&packed.bodies.discs)?;
+        passes.bodies.draw(gpu, drawing, shared, &discs, count(packed.bodies.discs.len()), &passes.around)?;
+    }
+
+    // Ships, rocks, lines, and what glows.
+    if let Some(lists) = lists {
+        passes.things.draw_solid(gpu, drawing, shared, lists)?;
+    }
+    if let Some(lattice) = &packed.lattice {
+        passes.lattice.draw(gpu, drawing, uploads, &shared.frame, lattice)?;
+    }
+    if !packed.lines.is_empty() {
+        let points = uploads.put(&packed.lines)?;
+        passes.lines.draw(gpu, drawing, [&shared.frame, &points], count(packed.lines.len()))?;
+    }
+    if let Some(lists) = lists {
+        passes.things.draw_glow(gpu, drawing, shared, lists)?;
+    }
+    drawing.end()
 }
 
 fn sampler(gpu: &Gpu, across: SamplerAddressMode) -> Result<Arc<Sampler>, GpuError> {

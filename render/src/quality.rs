@@ -54,10 +54,13 @@ pub struct Quality {
     pub detail: f64,
     /// Whether the glow of the Milky Way is drawn.
     pub milky_way: bool,
+    /// Most stars, the brightest first.
+    pub stars: u32,
 }
 
 const fn level(scale: f64, octaves: u32, detail: f64, milky_way: bool) -> Quality {
-    Quality { scale, octaves, detail, milky_way }
+    // Without the glow of the faint ones, those that an eye sees on Earth: down to magnitude 6.5.
+    Quality { scale, octaves, detail, milky_way, stars: if milky_way { u32::MAX } else { 8_800 } }
 }
 
 /// From the least to the most. Effects go before resolution: a coarse picture is the last resort.
@@ -94,6 +97,7 @@ impl Quality {
         options.octaves = self.octaves;
         options.detail = self.detail;
         options.milky_way = self.milky_way;
+        options.stars = self.stars;
     }
 }
 

@@ -12,7 +12,7 @@ use sim::Position;
 
 use crate::bodies::{Look, body};
 use crate::camera::Camera;
-use crate::scene::{AU_M, Asteroid, Light, Model, Options, Round, Scene, Ship, tint};
+use crate::scene::{AU_M, Asteroid, Light, Model, Round, Scene, Ship, tint};
 
 /// Radius of the planet, metres.
 const PLANET_M: f64 = 6_371_000.0;
@@ -116,10 +116,4 @@ fn ship(random: &mut Random, planet: DVec3, number: u32) -> Ship {
         thrusters: if random.share() < 0.1 { Vec3::new(0.0, 1.0, 0.5) } else { Vec3::ZERO },
         hull: if random.share() < 0.02 { 0.0 } else { 1.0 },
     }
-}
-
-/// What costs the least: for measurements against something plain.
-#[must_use]
-pub fn low() -> Options {
-    Options { octaves: 4, milky_way: false, detail: 0.3, stars: 8_800, ..Options::default() }
 }

@@ -9,7 +9,6 @@ use vulkano::command_buffer::{DrawIndexedIndirectCommand, DrawIndirectCommand};
 use vulkano::descriptor_set::{DescriptorSet, WriteDescriptorSet};
 use vulkano::memory::allocator::MemoryTypeFilter;
 use vulkano::pipeline::compute::ComputePipelineCreateInfo;
-use vulkano::pipeline::graphics::viewport::Viewport;
 use vulkano::pipeline::layout::PipelineDescriptorSetLayoutCreateInfo;
 use vulkano::pipeline::{ComputePipeline, Pipeline, PipelineBindPoint, PipelineLayout, PipelineShaderStageCreateInfo};
 
@@ -89,17 +88,6 @@ impl Drawing {
         )]
         let run = unsafe { self.commands.dispatch([groups, 1, 1]) };
         run.doing(doing()).map(|_| ())
-    }
-
-    /// Lets clip space reach `wider` times as far as the picture, to all sides, until this pass ends.
-    pub(crate) fn widen(&mut self, [width, height]: [u32; 2], wider: f32) -> Result<(), GpuError> {
-        let (width, height) = (width as f32, height as f32);
-        let viewport = Viewport {
-            offset: [width, height].map(|edge| 0.5 * edge * (1.0 - wider)),
-            extent: [width * wider, height * wider],
-            ..Viewport::default()
-        };
-        self.commands.set_viewport(0, [viewport].into_iter().collect()).doing("beginning a pass").map(|_| ())
     }
 
     fn take(&mut self, pass: &Pass, set: Arc<DescriptorSet>) -> Result<(), GpuError> {

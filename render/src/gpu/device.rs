@@ -5,7 +5,7 @@ use std::sync::Arc;
 use raw_window_handle::HasDisplayHandle;
 use vulkano::command_buffer::allocator::StandardCommandBufferAllocator;
 use vulkano::descriptor_set::allocator::StandardDescriptorSetAllocator;
-use vulkano::device::physical::{PhysicalDevice, PhysicalDeviceType};
+use vulkano::device::physical::{DriverId, PhysicalDevice, PhysicalDeviceType};
 use vulkano::device::{Device, DeviceCreateInfo, DeviceExtensions, DeviceFeatures, Queue, QueueCreateInfo, QueueFlags};
 use vulkano::format::{Format, FormatFeatures};
 use vulkano::instance::debug::DebugUtilsMessenger;
@@ -117,9 +117,10 @@ impl Gpu {
         self.messages.take()
     }
 
-    /// Edges of the largest viewport in pixels.
-    pub(crate) fn viewport_max(&self) -> [u32; 2] {
-        self.device.physical_device().properties().max_viewport_dimensions
+    /// Whether each eye has to be drawn by itself: lavapipe (Mesa 22.3) puts small triangles of the second eye, and those
+    /// that it has to cut, into the first eye's layer.
+    pub(crate) fn eyes_apart(&self) -> bool {
+        self.device.physical_device().properties().driver_id == Some(DriverId::MesaLLVMpipe)
     }
 
     /// Edge of the largest picture in pixels.

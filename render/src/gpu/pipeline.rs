@@ -253,6 +253,11 @@ impl Drawing {
         self.onto_views(colour, None, false, 0)
     }
 
+    /// As [`Self::onto`], for what was not there: the layers of one eye.
+    pub(crate) fn anew_onto_eye(&mut self, [colour, depth]: &[Arc<ImageView>; 2]) -> Result<(), GpuError> {
+        self.onto_views(colour, Some(depth), true, 0)
+    }
+
     fn onto_views(
         &mut self,
         colour: &Arc<ImageView>,

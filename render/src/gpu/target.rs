@@ -1,6 +1,7 @@
 //! Images that are drawn into. One layer per eye; the same views serve one eye and two. Must never be resized: make
 //! new ones.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use vulkano::format::Format;
@@ -27,6 +28,8 @@ pub(crate) struct Targets {
     pub colour: Arc<ImageView>,
     /// Reversed depth.
     pub depth: Arc<ImageView>,
+    /// Light and depth of each eye by itself.
+    pub eyes: Vec<[Arc<ImageView>; 2]>,
     /// Blurred light, each level half as large as the one before.
     pub bloom: Vec<Arc<ImageView>>,
 }
@@ -38,9 +41,13 @@ impl Targets {
         let attachment = ImageUsage::COLOR_ATTACHMENT | ImageUsage::SAMPLED | ImageUsage::TRANSFER_SRC;
         let halves = (1..=BLOOM_LEVELS).map(|level| drawn.map(|edge| edge >> level));
         let bloom = halves.take_while(|[w, h]| *w >= 4 && *h >= 4);
+        let colour = layered(gpu, COLOUR, attachment, drawn, views)?;
+        let depth = layered(gpu, DEPTH, ImageUsage::DEPTH_STENCIL_ATTACHMENT | ImageUsage::TRANSFER_SRC, drawn, views)?;
+        let eye = |eye| Ok([layer(colour.image(), eye)?, layer(depth.image(), eye)?]);
         Ok(Self {
-            colour: layered(gpu, COLOUR, attachment, drawn, views)?,
-            depth: layered(gpu, DEPTH, ImageUsage::DEPTH_STENCIL_ATTACHMENT | ImageUsage::TRANSFER_SRC, drawn, views)?,
+            eyes: (0..views).map(eye).collect::<Result<_, _>>()?,
+            colour,
+            depth,
             bloom: bloom.map(|half| layered(gpu, COLOUR, attachment, half, views)).collect::<Result<_, _>>()?,
         })
     }
@@ -64,16 +71,22 @@ impl Output {
 
     /// Somebody else's image, with a layer per eye.
     pub(crate) fn of(image: &Arc<Image>) -> Result<Self, GpuError> {
-        let view = |view_type, layers| {
-            let whole = ImageViewCreateInfo::from_image(image);
-            let subresource_range = ImageSubresourceRange { array_layers: layers, ..whole.subresource_range.clone() };
-            let info = ImageViewCreateInfo { view_type, subresource_range, ..whole };
-            ImageView::new(image.clone(), info).doing("making a view of an image")
-        };
         let layers = image.array_layers();
-        let eyes = (0..layers).map(|eye| view(ImageViewType::Dim2d, eye..eye + 1));
-        Ok(Self { all: view(ImageViewType::Dim2dArray, 0..layers)?, eyes: eyes.collect::<Result<_, _>>()? })
+        let eyes = (0..layers).map(|eye| layer(image, eye));
+        Ok(Self { all: view(image, ImageViewType::Dim2dArray, 0..layers)?, eyes: eyes.collect::<Result<_, _>>()? })
     }
+}
+
+/// One eye's layer of an image.
+fn layer(image: &Arc<Image>, eye: u32) -> Result<Arc<ImageView>, GpuError> {
+    view(image, ImageViewType::Dim2d, eye..eye + 1)
+}
+
+fn view(image: &Arc<Image>, view_type: ImageViewType, layers: Range<u32>) -> Result<Arc<ImageView>, GpuError> {
+    let whole = ImageViewCreateInfo::from_image(image);
+    let subresource_range = ImageSubresourceRange { array_layers: layers, ..whole.subresource_range.clone() };
+    let info = ImageViewCreateInfo { view_type, subresource_range, ..whole };
+    ImageView::new(image.clone(), info).doing("making a view of an image")
 }
 
 /// Whether pictures of that size can be drawn.

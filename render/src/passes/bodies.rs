@@ -107,6 +107,15 @@ impl Bodies {
     }
 }
 
+impl Packed {
+    /// Puts what one eye sees in the first one's place.
+    pub(crate) fn take_eye(&mut self, eye: usize) {
+        for disc in &mut self.discs {
+            disc.eyes[0] = disc.eyes[eye.min(1)];
+        }
+    }
+}
+
 /// Fills `packed` with what is seen of the scene's bodies.
 pub(crate) fn pack(scene: &Scene, frame: &FrameData, packed: &mut Packed) {
     packed.discs.clear();

@@ -85,24 +85,10 @@ impl FrameData {
         }
     }
 
-    /// The same for a clip space that reaches `wider` times as far to all sides; see [`Self::wider`].
-    pub(crate) fn widened(mut self, wider: f32) -> Self {
-        for eye in &mut self.eyes {
-            for column in eye.clip_from_world.chunks_exact_mut(4) {
-                column[0] /= wider;
-                column[1] /= wider;
-            }
-        }
-        self.size = self.size.map(|edge| edge * wider);
+    /// The same for one eye, which takes the first one's place.
+    pub(crate) fn of_eye(mut self, eye: usize) -> Self {
+        self.eyes[0] = self.eyes[eye.min(1)];
         self
-    }
-
-    /// How much wider than the picture clip space is made for meshes, lines and the like: as much as a viewport of the
-    /// device allows, up to three times. Then nearly nothing is cut at its edges, which costs nothing on a graphics card
-    /// and is needed on lavapipe (Mesa 22.3): that draws what it has to cut into the first eye's layer only.
-    pub(crate) fn wider(size: [u32; 2], viewport_max: [u32; 2]) -> f32 {
-        let most = |i: usize| viewport_max[i] as f32 / size[i].max(1) as f32;
-        most(0).min(most(1)).clamp(1.0, 3.0)
     }
 }
 

@@ -60,7 +60,7 @@ impl Lattice {
         Ok(Self { pass: pass.build(gpu, views)? })
     }
 
-    /// Draws it. `frame` is widened.
+    /// Draws it.
     pub(crate) fn draw(
         &self,
         gpu: &Gpu,

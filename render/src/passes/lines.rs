@@ -34,7 +34,7 @@ impl Lines {
         Ok(Self { pass: pass.build(gpu, views)? })
     }
 
-    /// Draws lines through `count` points. `frame` is widened.
+    /// Draws lines through `count` points.
     pub(crate) fn draw(
         &self,
         gpu: &Gpu,

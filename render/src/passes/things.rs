@@ -19,6 +19,7 @@ use vulkano::command_buffer::{DrawIndexedIndirectCommand, DrawIndirectCommand};
 use vulkano::descriptor_set::WriteDescriptorSet;
 
 use self::geometry::Geometry;
+use super::frame::Shared;
 use super::shader;
 use crate::gpu::{
     Blend, Compute, Depth, Doing, Drawing, Gpu, GpuError, Pass, PassBuilder, Scratch, Uploads, lasting,
@@ -160,8 +161,7 @@ impl Things {
         })
     }
 
-    /// Uploads a frame's things and lets the device choose; nothing where there are none. `frame` is that of the eyes,
-    /// not widened.
+    /// Uploads a frame's things and lets the device choose; nothing where there are none.
     pub(crate) fn cull(
         &mut self,
         gpu: &Gpu,
@@ -198,35 +198,35 @@ impl Things {
         Ok(Some(lists))
     }
 
-    /// Draws what hides what is behind it: meshes and balls. `frame` is widened.
+    /// Draws what hides what is behind it: meshes and balls.
     pub(crate) fn draw_solid(
         &self,
         gpu: &Gpu,
         to: &mut Drawing,
-        frame: &Subbuffer<[u8]>,
+        shared: &Shared,
         lists: &Lists,
     ) -> Result<(), GpuError> {
-        let set = self.mesh.bind(gpu, lists.bindings(frame, self, &[0, 1, 2, 3, 4, 5, 6], Some(&self.vertices)))?;
+        let set = self.mesh.bind(gpu, lists.bindings(shared, self, &[0, 1, 2, 3, 4, 5, 6, 9], Some(&self.vertices)))?;
         let draws = lists.part(0..KINDS_AT).reinterpret::<[DrawIndexedIndirectCommand]>();
         to.draw_meshes(&self.mesh, set, &self.indices, draws)?;
-        let set = self.ball.bind(gpu, lists.bindings(frame, self, &[0, 1, 2, 3, 4, 5], None))?;
+        let set = self.ball.bind(gpu, lists.bindings(shared, self, &[0, 1, 2, 3, 4, 5, 9], None))?;
         to.draw_counted(&self.ball, set, lists.kind(0))
     }
 
-    /// Adds what glows. `frame` is widened.
+    /// Adds what glows.
     pub(crate) fn draw_glow(
         &self,
         gpu: &Gpu,
         to: &mut Drawing,
-        frame: &Subbuffer<[u8]>,
+        shared: &Shared,
         lists: &Lists,
     ) -> Result<(), GpuError> {
-        let set = self.jets.bind(gpu, lists.bindings(frame, self, &[0, 2, 3, 4, 6], Some(&self.jet_list)))?;
+        let set = self.jets.bind(gpu, lists.bindings(shared, self, &[0, 2, 3, 4, 6], Some(&self.jet_list)))?;
         to.draw_counted(&self.jets, set, lists.part(JETS_AT..TOTALS_AT).reinterpret())?;
-        let set = self.spot.bind(gpu, lists.bindings(frame, self, &[0, 1, 2, 3, 4, 5], None))?;
+        let set = self.spot.bind(gpu, lists.bindings(shared, self, &[0, 1, 2, 3, 4, 5, 9], None))?;
         to.draw_counted(&self.spot, set, lists.kind(1))?;
         for (pass, kind) in [(&self.streak, 2), (&self.burst, 3)] {
-            let set = pass.bind(gpu, lists.bindings(frame, self, &[0, 2, 4], None))?;
+            let set = pass.bind(gpu, lists.bindings(shared, self, &[0, 2, 4], None))?;
             to.draw_counted(pass, set, lists.kind(kind))?;
         }
         Ok(())
@@ -244,13 +244,13 @@ impl Lists {
     /// Some of the bindings of `shaders/drawn.wgsl`, and of what one shader has besides.
     fn bindings(
         &self,
-        frame: &Subbuffer<[u8]>,
+        shared: &Shared,
         things: &Things,
         numbers: &[u32],
         own: Option<&Subbuffer<[u8]>>,
     ) -> Vec<WriteDescriptorSet> {
-        let all = [frame, &self.around, &self.things, &things.models, &self.visible, &self.lit];
-        let all = (0..).zip(all.into_iter().chain(own));
+        let all = [&shared.frame, &self.around, &self.things, &things.models, &self.visible, &self.lit];
+        let all = (0..).zip(all.into_iter().chain(own)).chain([(9, &shared.glow)]);
         all.filter(|(number, _)| numbers.contains(number))
             .map(|(number, buffer)| WriteDescriptorSet::buffer(number, buffer.clone()))
             .collect()

@@ -1,12 +1,12 @@
 //! What a fast eye sees, pixel by pixel against the closed formulas of `render::relativity`.
 
 use crate::common::{renderer, validated};
-use glam::{DQuat, DVec3};
+use glam::{DQuat, DVec3, Quat};
 use render::bodies::Look;
 use render::camera::Field;
 use render::extract::{Ride, Show, Stage};
 use render::relativity::{aberrated, doppler_of_eye, shifted_black_body, unaberrated};
-use render::scene::Exposure;
+use render::scene::{Asteroid, Exposure};
 use render::sky::catalogue::{HIPPARCOS, Star, decode};
 use render::{Camera, Gpu, Renderer, Scene};
 use sim::Position;
@@ -244,4 +244,40 @@ fn in_its_own_frame(apart: DVec3, beta: DVec3) -> DVec3 {
     let ahead = beta.normalize();
     let gamma = 1.0 / (1.0 - beta.length_squared()).sqrt();
     (apart + ahead * (gamma - 1.0) * apart.dot(ahead)).normalize()
+}
+
+#[test]
+fn ships_are_seen_where_they_crowd() {
+    validated(|gpu| {
+        let size = [400, 300];
+        let mut scene = scene();
+        scene.bodies.clear();
+        scene.options.exposure = Exposure::Fixed(1.0);
+        let mut renderer = renderer(gpu, size, 1);
+        for (at, radius_m, beta) in [
+            // A mesh, a ball, a spot; from ahead and from aside.
+            (DVec3::new(400.0, 60.0, -40.0), 12.0, DVec3::X * 0.6),
+            (DVec3::new(900.0, 700.0, 100.0), 4.0, DVec3::new(0.7, -0.3, 0.2)),
+            (DVec3::new(9e3, 1e3, 2e3), 4.0, DVec3::new(-0.4, 0.2, 0.1)),
+        ] {
+            let rock =
+                Asteroid { position: Position::from_metres(at), icrf_from_body: Quat::IDENTITY, radius_m, seed: 3 };
+            scene.things.asteroids = vec![rock];
+            scene.light.position = Position::from_metres(at * -1e9);
+            let seen = aberrated(at.normalize(), beta);
+            let attitude = Camera::looking(seen + DVec3::new(0.0, 0.1, 0.1), DVec3::Z);
+            scene.camera = Camera::one(Position::ORIGIN, attitude, 0.8, 4.0 / 3.0).moving(beta, 1.0);
+            let pixels = light(&mut renderer, &scene);
+            let (mut weight, mut moment) = (0.0, [0.0; 2]);
+            for (i, pixel) in pixels.iter().enumerate() {
+                let bright = f64::from(pixel[0] + pixel[1] + pixel[2]);
+                weight += bright;
+                moment[0] += bright * (f64::from(i as u32 % size[0]) + 0.5);
+                moment[1] += bright * (f64::from(i as u32 / size[0]) + 0.5);
+            }
+            let expected = scene.camera.pixel_of(0, seen, size).expect("it is in the picture");
+            let off = (moment[0] / weight - expected[0]).hypot(moment[1] / weight - expected[1]);
+            assert!(weight > 0.0 && off < 1.5, "{off} pixels off at {beta}, light {weight}");
+        }
+    });
 }

@@ -1,11 +1,14 @@
 //! Ships, rocks, rounds and lines measured in numbers: how many are drawn in which way, how large, how bright, and in
 //! which order.
 
+use std::time::Instant;
+
 use glam::{DVec3, Quat, Vec3};
 use render::bodies::Look;
 use render::hud::Front;
-use render::scene::{Asteroid, Exposure, Model, Options, Ship};
-use render::{Camera, Counts, Scene, reference};
+use render::quality::{Preset, Quality};
+use render::scene::{Asteroid, Blast, Exposure, Model, Options, Round, Ship, Things};
+use render::{Camera, Counts, Format, Renderer, Scene, reference};
 use sim::Position;
 
 use crate::common::{camera, renderer, validated};
@@ -145,7 +148,7 @@ fn what_is_culled_is_what_the_processor_would_cull() {
                 assert_eq!(found.drawn() + found.culled(), 10_000);
                 assert_counts(&found, &expected);
                 assert!(found.culled() >= 5_000, "half of a crowded world is not seen: {found:?}");
-                assert!(forward.x < 0.0 || found.hidden > 50, "{found:?}");
+                assert!(forward.y <= 0.0 || found.hidden > 30, "{found:?}");
                 let slack = expected.drawn[1] - expected.drawn[0];
                 assert!(slack < 400, "the test knows what it expects: {expected:?}");
             }
@@ -243,6 +246,45 @@ fn bodies_hide_ships_and_ships_hide_bodies() {
 }
 
 #[test]
+fn both_eyes_see_everything() {
+    validated(|gpu| {
+        let size = [128, 128];
+        let mut renderer = renderer(gpu, size, 2);
+        let mut bare = empty(camera(60.0, size).two(0.06));
+        bare.options.exposure = Exposure::Fixed(60.0);
+        let at = DVec3::new(300.0, 10.0, 5.0);
+        type Kind = (&'static str, fn(&mut Things, DVec3));
+        let kinds: [Kind; 7] = [
+            ("mesh", |things, at| things.ships.push(ship(Model::Scout, at, 30.0))),
+            ("ball", |things, at| things.asteroids.push(rock(at, 7.0, 0))),
+            ("spot", |things, at| things.asteroids.push(rock(at, 1.5, 0))),
+            ("jets", |things, at| {
+                things.ships.push(Ship { throttle: 1.0, ..ship(Model::Scout, at, 30.0) });
+            }),
+            ("round", |things, at| {
+                things.rounds.push(Round { position: Position::from_metres(at), trail_m: Vec3::Y * 60.0 });
+            }),
+            ("explosion", |things, at| {
+                things.blasts.push(Blast { position: Position::from_metres(at), radius_m: 9.0, age_s: 0.3, seed: 1 });
+            }),
+            ("line", |things, at| {
+                let ends = [at - DVec3::Y * 50.0, at + DVec3::Y * 50.0].map(Position::from_metres);
+                things.lines.add(ends, [1.0; 3], [1.0; 2], 3.0);
+            }),
+        ];
+        for (name, add) in kinds {
+            let mut scene = bare.clone();
+            add(&mut scene.things, at);
+            renderer.draw(&scene, &Front::default()).unwrap();
+            let light = renderer.light().unwrap();
+            let (left, right) = light.split_at(light.len() / 2);
+            let [left, right] = [left, right].map(|eye| eye.iter().map(|p| luminance(*p)).sum::<f64>());
+            assert!(left > 0.01 && (right / left - 1.0).abs() < 0.1, "{name}: {left} {right}");
+        }
+    });
+}
+
+#[test]
 fn what_is_cut_off_at_the_edge_is_seen_by_both_eyes() {
     validated(|gpu| {
         let size = [300, 200];
@@ -314,5 +356,30 @@ fn the_order_of_things_makes_no_difference() {
         // Light that is added up in another order may round differently.
         let apart = first[0].rgba.iter().zip(&second[0].rgba).filter(|(a, b)| a.abs_diff(**b) > 2).count();
         assert!(apart < 40, "{apart} values differ");
+    });
+}
+
+#[test]
+fn a_crowd_around_a_planet_costs_about_as_much_as_plain_cubes() {
+    validated(|gpu| {
+        let size = [512, 512];
+        let mut scene = reference::scene(10_000, Look::Earth, 1.6, 1.0);
+        scene.camera = scene.camera.two(0.063);
+        let low = Quality::of(Preset::Low);
+        low.apply(&mut scene.options);
+        let mut renderer = Renderer::new(gpu.clone(), Format { size, views: 2, scale: low.scale }).unwrap();
+        let mut cubes = reference::Cubes::new(gpu.clone(), size, 2).unwrap();
+        let mut best = [f64::MAX; 2];
+        // The first of each waits for shaders; the best of the others is the least disturbed.
+        for _ in 0..5 {
+            let begun = Instant::now();
+            renderer.draw(&scene, &Front::default()).unwrap();
+            best[0] = best[0].min(begun.elapsed().as_secs_f64());
+            let begun = Instant::now();
+            cubes.draw(&scene).unwrap();
+            best[1] = best[1].min(begun.elapsed().as_secs_f64());
+        }
+        // Measured as less by `scripts/bench things`; the machine may be busy here.
+        assert!(best[0] < 1.5 * best[1], "{best:?} s");
     });
 }
