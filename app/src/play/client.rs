@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use glam::{DQuat, DVec3};
 use render::hud::menu::{Item, Menu, Timeline, Value};
 use render::hud::{Front, Style};
+use render::quality::{Preset, Quality};
 use render::{Camera, Scene};
 use serde_json::{Value as Json, json};
 use sim::Position;
@@ -76,6 +77,7 @@ pub struct Client {
     scene: Scene,
     /// The scene is that of the main menu.
     has_backdrop: bool,
+    quality: Quality,
     seen: Seen,
     bar: Option<Bar>,
     subtitle: Option<String>,
@@ -106,6 +108,7 @@ impl Client {
             game: None,
             scene: Scene::empty(camera),
             has_backdrop: false,
+            quality: Quality::of(Preset::Auto),
             seen: Seen::default(),
             bar: None,
             subtitle: None,
@@ -135,6 +138,11 @@ impl Client {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How fine all is drawn from now on.
+    pub fn set_quality(&mut self, quality: Quality) {
+        self.quality = quality;
     }
 
     /// Where things are kept.
@@ -324,7 +332,8 @@ impl Client {
                 now,
             };
             let said = game.live(&hands);
-            let (seen, bar, subtitle) = game.see(&self.settings, aspect, self.instruments, now, &mut self.scene);
+            let (seen, bar, subtitle) =
+                game.see((&self.settings, self.quality), aspect, self.instruments, now, &mut self.scene);
             (self.seen, self.bar, self.subtitle) = (seen, bar, subtitle);
             self.has_backdrop = false;
             said.into_iter().for_each(|said| self.toast(said));
@@ -354,7 +363,8 @@ impl Client {
             self.scene = Scene::solar_system(BACKDROP.0, camera).unwrap_or_else(|_| Scene::empty(camera));
             self.has_backdrop = true;
         }
-        self.scene.options.stars = self.settings.stars;
+        self.quality.apply(&mut self.scene.options);
+        self.scene.options.stars = self.quality.stars.min(self.settings.stars);
         let earth = self.scene.find(render::bodies::Look::Earth).map_or(Position::ORIGIN, |earth| earth.position);
         // To the right of the menu's middle.
         let aside = turn * DQuat::from_rotation_z(0.45);
@@ -412,6 +422,7 @@ fn item(line: &Line) -> Item<'_> {
         Stands::Plain => Value::None,
         Stands::Opens => Value::Submenu,
         Stands::Text(text) => Value::Text(text),
+        Stands::Choice(word) => Value::Choice(word),
         Stands::Toggle(on) => Value::Toggle(*on),
         Stands::Slider(share, text) => Value::Slider(*share, text),
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::actions::{Action, Context};
 use super::input::Step;
 use super::keys::{Input, Key};
-use super::settings::{FLAGS, NUMBERS, Settings};
+use super::settings::{CHOICES, FLAGS, NUMBERS, Settings};
 
 /// A page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub enum Stands {
     Opens,
     /// A text.
     Text(String),
+    /// One of several words.
+    Choice(String),
     /// On or off.
     Toggle(bool),
     /// A share and how it reads.
@@ -86,6 +88,7 @@ enum Does {
     Wish(Wish),
     Flag(usize),
     Number(usize),
+    Choice(usize),
     Bind(Action),
     Usual,
     Back,
@@ -202,7 +205,7 @@ impl Screens {
                     return Some(Wish::Changed);
                 }
                 Does::Back => return self.back(page),
-                does @ (Does::Flag(_) | Does::Number(_)) => return change(&does, true, settings),
+                does @ (Does::Flag(_) | Does::Number(_) | Does::Choice(_)) => return change(&does, true, settings),
             },
         }
         None
@@ -346,16 +349,17 @@ fn paused_lines() -> Vec<Line> {
 }
 
 fn setting_lines(settings: &Settings) -> Vec<Line> {
-    let mut lines: Vec<Line> = NUMBERS
-        .iter()
-        .enumerate()
-        .map(|(at, number)| {
-            let value = (number.get)(settings);
-            let share = (value - number.least) / (number.most - number.least);
-            let reads = if number.step < 1.0 { format!("{value:.2}") } else { format!("{value:.0}") };
-            line(number.says, Stands::Slider(share as f32, reads), "Left and right change it.", Does::Number(at))
-        })
-        .collect();
+    let choices = CHOICES.iter().enumerate().map(|(at, choice)| {
+        let word = (choice.words)()[(choice.get)(settings)].to_owned();
+        line(choice.says, Stands::Choice(word), "Left and right change it.", Does::Choice(at))
+    });
+    let numbers = NUMBERS.iter().enumerate().map(|(at, number)| {
+        let value = (number.get)(settings);
+        let share = (value - number.least) / (number.most - number.least);
+        let reads = if number.step < 1.0 { format!("{value:.2}") } else { format!("{value:.0}") };
+        line(number.says, Stands::Slider(share as f32, reads), "Left and right change it.", Does::Number(at))
+    });
+    let mut lines: Vec<Line> = numbers.chain(choices).collect();
     lines.extend(
         FLAGS.iter().enumerate().map(|(at, flag)| {
             line(flag.says, Stands::Toggle((flag.get)(settings)), "Enter changes it.", Does::Flag(at))
@@ -373,6 +377,11 @@ fn change(does: &Does, more: bool, settings: &mut Settings) -> Option<Wish> {
             let flag = FLAGS.get(*at)?;
             let on = (flag.get)(settings);
             (flag.set)(settings, !on);
+        }
+        Does::Choice(at) => {
+            let choice = CHOICES.get(*at)?;
+            let (now, count) = ((choice.get)(settings), (choice.words)().len());
+            (choice.set)(settings, (now + if more { 1 } else { count - 1 }) % count);
         }
         Does::Number(at) => {
             let number = NUMBERS.get(*at)?;

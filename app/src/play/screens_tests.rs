@@ -1,5 +1,7 @@
 //! Menus walked through by data.
 
+use render::quality::Preset;
+
 use proptest::prelude::*;
 
 use super::super::keys::PadButton;
@@ -76,10 +78,15 @@ fn values_change_within_their_range() {
     assert_eq!(settings.fov_deg, 120.0);
     walk(&mut screens, &mut settings, &format!("dddd{}", "l".repeat(3)));
     assert_eq!(settings.feel.mouse, 0.7, "no dust of sums");
-    assert_eq!(walk(&mut screens, &mut settings, "dde"), Some(Wish::Changed));
+    assert_eq!(walk(&mut screens, &mut settings, "ddr"), Some(Wish::Changed));
+    assert_eq!(settings.quality, Preset::Low, "the first comes after the last");
+    walk(&mut screens, &mut settings, "l");
+    assert_eq!(settings.quality, Preset::Auto);
+    assert_eq!(walk(&mut screens, &mut settings, "de"), Some(Wish::Changed));
     assert!(settings.full_screen);
     let shown: Vec<Stands> = screens.lines(&settings).into_iter().map(|line| line.stands).collect();
-    assert_eq!((&shown[0], &shown[6]), (&Stands::Slider(1.0, "120".to_owned()), &Stands::Toggle(true)));
+    assert_eq!((&shown[0], &shown[7]), (&Stands::Slider(1.0, "120".to_owned()), &Stands::Toggle(true)));
+    assert_eq!(shown[6], Stands::Choice("auto".to_owned()));
 }
 
 #[test]

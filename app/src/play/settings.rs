@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use render::quality::Preset;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub scale: f64,
     /// Most stars, the brightest first.
     pub stars: u32,
+    /// How much is drawn.
+    pub quality: Preset,
     /// Whether the lattice of spacetime is drawn.
     pub lattice: bool,
     /// Whether flights are recorded.
@@ -54,6 +57,7 @@ impl Default for Settings {
             text_size: 1.0,
             scale: 1.0,
             stars: 120_000,
+            quality: Preset::Auto,
             lattice: false,
             record: true,
             guided: false,
@@ -93,6 +97,29 @@ pub struct Flag {
     /// Writes it.
     pub set: fn(&mut Settings, bool),
 }
+
+/// One of several words in the file.
+pub struct Choice {
+    /// Its key.
+    pub key: &'static str,
+    /// What it is.
+    pub says: &'static str,
+    /// The words.
+    pub words: fn() -> Vec<&'static str>,
+    /// Reads which.
+    pub get: fn(&Settings) -> usize,
+    /// Writes which; what is beyond the end changes nothing.
+    pub set: fn(&mut Settings, usize),
+}
+
+/// All choices.
+pub const CHOICES: &[Choice] = &[Choice {
+    key: "quality",
+    says: "Quality",
+    words: || Preset::ALL.map(Preset::name).to_vec(),
+    get: |s| Preset::ALL.iter().position(|preset| *preset == s.quality).unwrap_or(0),
+    set: |s, at| s.quality = Preset::ALL.get(at).copied().unwrap_or(s.quality),
+}];
 
 /// All numbers.
 pub const NUMBERS: &[Number] = &[
@@ -220,6 +247,9 @@ impl Settings {
         for flag in FLAGS {
             text.push_str(&format!("{} = {}\n", flag.key, (flag.get)(self)));
         }
+        for choice in CHOICES {
+            text.push_str(&format!("{} = {:?}\n", choice.key, (choice.words)()[(choice.get)(self)]));
+        }
         for number in NUMBERS {
             text.push_str(&format!("{} = {}\n", number.key, (number.get)(self)));
         }
@@ -241,6 +271,10 @@ fn read_value(settings: &mut Settings, key: &str, value: &DeValue<'_>) -> Result
         let found = number_of(value).filter(|found| (number.least..=number.most).contains(found));
         let found = found.ok_or_else(|| format!("{key} is a number from {} to {}", number.least, number.most))?;
         (number.set)(settings, found);
+    } else if let Some(choice) = CHOICES.iter().find(|choice| choice.key == key) {
+        let words = (choice.words)();
+        let found = value.as_str().and_then(|found| words.iter().position(|word| *word == found));
+        (choice.set)(settings, found.ok_or_else(|| format!("{key} is one of {}", words.join(", ")))?);
     } else {
         return Err(format!("there is no setting `{}`", shortened(key)));
     }

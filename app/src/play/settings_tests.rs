@@ -68,14 +68,16 @@ fn the_page_about_playing_names_every_setting() {
     let named = |key: &str, says: &str| assert!(page.contains(&format!("| `{key}` | {says} |")), "`{key}` | {says}");
     FLAGS.iter().for_each(|flag| named(flag.key, flag.says));
     NUMBERS.iter().for_each(|number| named(number.key, number.says));
+    CHOICES.iter().for_each(|choice| named(choice.key, choice.says));
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
     let inputs: Vec<Input> = Input::all().collect();
     let bound = proptest::collection::vec((0..Action::ALL.len(), 0..inputs.len()), 0..20);
     let numbers = proptest::collection::vec(0.0f64..=1.0, NUMBERS.len());
-    (numbers, any::<[bool; 5]>(), bound).prop_map(move |(numbers, flags, bound)| {
+    (numbers, any::<[bool; 5]>(), 0usize..5, bound).prop_map(move |(numbers, flags, choice, bound)| {
         let mut settings = Settings::default();
+        CHOICES.iter().for_each(|kind| (kind.set)(&mut settings, choice));
         for (number, share) in NUMBERS.iter().zip(numbers) {
             (number.set)(&mut settings, number.least + share * (number.most - number.least));
         }

@@ -9,6 +9,7 @@ use render::extract::{Ride, Show, Stage};
 use render::hud::format::elapsed;
 use render::hud::menu::TimelineMark;
 use render::hud::values::HudValues;
+use render::quality::Quality;
 use render::scene::Options;
 use sim::frame_view::FrameView;
 use sim::{Position, Scenario};
@@ -60,6 +61,8 @@ pub struct Gaze<'a> {
     pub instruments: bool,
     /// Most stars.
     pub stars: u32,
+    /// How fine it is drawn.
+    pub quality: Quality,
     /// Whether the lattice is drawn.
     pub lattice: bool,
 }
@@ -82,8 +85,11 @@ pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now:
     let camera = gaze.cameras.camera(&frame, fraction, gaze.ship, around, (gaze.fov_rad, gaze.aspect));
     let inside = gaze.ship.filter(|_| gaze.cameras.place() == Place::Cockpit);
     let blasts = world.blasts();
+    let mut options = Options { lattice: gaze.lattice, ..Options::default() };
+    gaze.quality.apply(&mut options);
+    options.stars = options.stars.min(gaze.stars);
     let show = Show {
-        options: Options { stars: gaze.stars, lattice: gaze.lattice, ..Options::default() },
+        options,
         ride: gaze.ship.map(Ride::Ship),
         inside,
         own: gaze.ship,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use render::hud::Front;
+use render::quality::Governor;
 use render::{Gpu, GpuError, GpuOptions, Screen};
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
@@ -100,6 +101,7 @@ struct Drawn {
     device: String,
     screen: Screen,
     display_hz: f64,
+    governor: Governor,
 }
 
 struct Shell {
@@ -122,7 +124,10 @@ impl ApplicationHandler for Shell {
     fn resumed(&mut self, events: &ActiveEventLoop) {
         if self.drawn.is_none() {
             match self.open(events, None) {
-                Ok(drawn) => self.drawn = Some(drawn),
+                Ok(drawn) => {
+                    self.drawn = Some(drawn);
+                    self.take_quality();
+                }
                 Err(failure) => self.fail(events, failure),
             }
         }
@@ -200,11 +205,13 @@ impl Shell {
         let gpu = Arc::new(Gpu::open_on(GpuOptions::default(), &*window).map_err(broken)?);
         let device = gpu.name().to_owned();
         let scale = self.scale.unwrap_or(self.client.settings().scale);
+        let preset = self.client.settings().quality;
         let mut screen = Screen::new(gpu, Arc::clone(&window), window.inner_size().into(), scale).map_err(broken)?;
         screen.set_steady(self.measure.is_none());
         let shown = window.current_monitor().and_then(|monitor| monitor.refresh_rate_millihertz());
         let display_hz = shown.filter(|rate| *rate >= 10_000).map_or(DISPLAY_HZ, |rate| f64::from(rate) / 1e3);
-        Ok(Drawn { window, device, screen, display_hz })
+        let governor = Governor::new(preset, 1e3 / display_hz);
+        Ok(Drawn { window, device, screen, display_hz, governor })
     }
 
     fn fail(&mut self, events: &ActiveEventLoop, failure: Failure) {
@@ -225,6 +232,7 @@ impl Shell {
         match self.open(events, window) {
             Ok(drawn) => {
                 self.drawn = Some(drawn);
+                self.take_quality();
                 self.client.toast("The graphics device was lost and opened again.");
             }
             Err(failure) => self.fail(events, failure),
@@ -272,11 +280,26 @@ impl Shell {
         {
             self.fail(events, failure);
         }
+        let worked_ms = scene_ms + times.cpu_ms.max(times.gpu_ms.unwrap_or(0.0));
+        if was_drawn
+            && self.scale.is_none()
+            && self.drawn.as_mut().is_some_and(|drawn| drawn.governor.frame(whole_ms / 1e3, worked_ms))
+        {
+            self.take_quality();
+        }
         let frame = Frame { whole_ms, scene_ms, drawn: times };
         if was_drawn && self.measure.as_mut().is_some_and(|measure| measure.frame(begun, frame)) {
             events.exit();
         }
         Ok(())
+    }
+
+    /// Draws as fine as the governor says. A scale on the command line stands whatever it says.
+    fn take_quality(&mut self) {
+        let Some(drawn) = &mut self.drawn else { return };
+        let quality = drawn.governor.quality();
+        drawn.screen.set_scale(self.scale.unwrap_or(self.client.settings().scale * quality.scale));
+        self.client.set_quality(quality);
     }
 
     fn end_measure(&mut self) {
@@ -295,7 +318,10 @@ impl Shell {
                     drawn.window.set_fullscreen(full.then_some(Fullscreen::Borderless(None)));
                 }
             }
-            Request::Settings => drawn.screen.set_scale(self.scale.unwrap_or(self.client.settings().scale)),
+            Request::Settings => {
+                drawn.governor = Governor::new(self.client.settings().quality, 1e3 / drawn.display_hz);
+                self.take_quality();
+            }
             Request::Screenshot => {
                 let screen = &mut drawn.screen;
                 let picture = self.client.show(|scene, front| {

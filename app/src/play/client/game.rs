@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use render::Scene;
+use render::quality::Quality;
 use serde_json::{Value as Json, json};
 use sim::command::ControlInput;
 
@@ -269,7 +270,7 @@ impl Game {
     /// What is seen: fills the scene; gives instruments, a replay's bar and words.
     pub fn see(
         &self,
-        settings: &Settings,
+        (settings, quality): (&Settings, Quality),
         aspect: f64,
         instruments: bool,
         now: Instant,
@@ -288,6 +289,7 @@ impl Game {
             aspect,
             instruments,
             stars: settings.stars,
+            quality,
             lattice: settings.lattice,
         };
         let seen = sight::look(known, &self.world, &self.status, &gaze, now, scene);
