@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use render::bodies::Look;
-use render::extract::{Show, Stage};
-use render::hud::Front;
+use render::extract::{Ride, Show, Stage};
+use render::hud::{Comfort, Front};
 use render::quality::{Preset, Quality};
 use render::reference::{self, Cubes};
 use render::{Camera, Choice, Format, Gpu, GpuOptions, Renderer, Scene};
@@ -35,7 +35,8 @@ fn extraction(c: &mut Criterion) {
     let camera = Camera::one(frame.current[0].position, glam::DQuat::IDENTITY, FIELD_RAD, 1.0).two(EYES_M);
     let mut scene = Scene::empty(camera);
     c.bench_function("things/extract-10k", |b| {
-        b.iter(|| stage.fill(&frame, 0.5, camera, &Show::default(), black_box(&mut scene)));
+        let show = Show { ride: Some(Ride::Ship(frame.ids[0])), ..Show::default() };
+        b.iter(|| stage.fill(&frame, 0.5, camera, &show, black_box(&mut scene)));
     });
 }
 
@@ -57,6 +58,12 @@ fn drawing(c: &mut Criterion) {
     group.bench_function("cubes-10k", |b| b.iter(|| cubes.draw(&scene).expect("a picture")));
     let bare = Scene { things: Default::default(), ..scene.clone() };
     group.bench_function("draw-nothing", |b| b.iter(|| renderer.draw(&bare, &front).expect("a picture")));
+    // The difference between these two is what comfort costs.
+    let mut black = Scene::empty(scene.camera);
+    (black.options.milky_way, black.options.stars) = (false, 0);
+    let narrow = Front { comfort: Comfort { clear_rad: Some(0.4), fade: 0.1 }, ..front };
+    group.bench_function("draw-black", |b| b.iter(|| renderer.draw(&black, &front).expect("a picture")));
+    group.bench_function("draw-black-comfort", |b| b.iter(|| renderer.draw(&black, &narrow).expect("a picture")));
     group.finish();
 }
 

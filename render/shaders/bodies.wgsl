@@ -52,7 +52,8 @@ fn trace(b: u32, view: u32, d: vec3<f32>, pixel: f32) -> Hit {
     var middle: f32;
     var inside: f32;
     var foot: vec3<f32>;
-    if e.beside.w > 0.0 {
+    // Behind the eye there are no tangents.
+    if e.beside.w > 0.0 && dot(d, e.towards.xyz) > 0.0 {
         // Far: from the tangents, which keep their precision at any distance.
         let aside = vec2<f32>(dot(d, e.across.xyz), dot(d, e.beside.xyz)) / dot(d, e.towards.xyz);
         let t2 = dot(aside, aside);

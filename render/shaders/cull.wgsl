@@ -93,11 +93,13 @@ fn bucket(thing: Thing) -> u32 {
         reach *= JET_REACH;
     }
     let seen = boosted_place(centre);
+    // What is near a fast eye is bent beyond any sphere.
+    let bent = !at_rest() && length(centre) < 8.0 * reach;
     var outside = true;
     var hidden = true;
     for (var view = 0u; view < min(around.counts.z, 2u); view++) {
         let offset = frame.eyes[view].offset_m.xyz;
-        if in_sight(frame.eyes[view], seen - offset, reach) {
+        if bent || in_sight(frame.eyes[view], seen - offset, reach) {
             outside = false;
             var covered = false;
             for (var body = 0u; body < min(around.counts.w, 16u); body++) {
@@ -139,7 +141,7 @@ fn bucket(thing: Thing) -> u32 {
 // Sunlight that reaches a thing, and what the nearest body throws on it.
 fn light_on(thing: Thing) -> Lit {
     let to_sun = around.sun.xyz - thing.position_m;
-    let far = length(to_sun);
+    let far = max(length(to_sun), 1e-3);
     let sun_dir = to_sun / far;
     let full = around.shine.w / (far * far);
     var through = 1.0;
@@ -152,9 +154,11 @@ fn light_on(thing: Thing) -> Lit {
             let apart = asin(min(length(cross(to_body / distance, sun_dir)), 1.0));
             through *= uncovered(around.sun.w / far, asin(min(sine, 1.0)), apart);
         }
-        if i == 0u {
+        let lit_from = around.sun.xyz - around.bodies[i].xyz;
+        // The light itself throws nothing back.
+        if i == 0u && dot(lit_from, lit_from) > 0.0 {
             // As a sphere that scatters by Lambert's law, seen from outside.
-            let phase = 0.5 - 0.5 * dot(to_body / distance, normalize(around.sun.xyz - around.bodies[i].xyz));
+            let phase = max(0.5 - 0.5 * dot(to_body / distance, normalize(lit_from)), 0.0);
             shine = to_body / distance * (0.67 * sine * sine * full * phase * sqrt(phase));
         }
     }

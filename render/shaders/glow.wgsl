@@ -93,8 +93,8 @@ fn vertex_burst(
     let corner = vertex % 6u;
     if part == 0u {
         let to = thing.position_m - eye.offset_m.xyz;
-        let toward = normalize(to);
-        let across = normalize(cross(toward, eye.down.xyz));
+        let toward = to / max(length(to), 1e-6);
+        let across = normalize(cross(toward, eye.down.xyz) + eye.right.xyz * 1e-6);
         let at = square(corner);
         let radius = size * (1.0 + 3.0 * (1.0 - exp(-9.0 * age)));
         let world = thing.position_m + (across * at.x + cross(toward, across) * at.y) * radius;

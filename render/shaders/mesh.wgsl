@@ -65,7 +65,8 @@ fn vertex_main(
 fn thrown_back(n: vec3<f32>, v: vec3<f32>, l: vec3<f32>, colour: vec3<f32>, metallic: f32, roughness: f32) -> vec3<f32> {
     let nl = max(dot(n, l), 0.0);
     let nv = max(dot(n, v), 0.05);
-    let h = normalize(v + l);
+    // Exactly against the light any will do.
+    let h = normalize(v + l + n * 1e-4);
     let nh = max(dot(n, h), 0.0);
     let a = max(roughness * roughness, 0.02);
     let k = nh * nh * (a * a - 1.0) + 1.0;

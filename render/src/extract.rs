@@ -14,7 +14,7 @@ use crate::bodies::elements::J2000_JD;
 use crate::bodies::{Look, body_of};
 use crate::camera::Camera;
 use crate::relativity;
-use crate::scene::{Asteroid, Light, Model, Options, Round, Scene, Ship, Things, tint, trail_m};
+use crate::scene::{Asteroid, Blast, Light, Model, Options, Round, Scene, Ship, Things, tint, trail_m};
 
 /// A Julian year, days.
 const YEAR_DAYS: f64 = 365.25;
@@ -148,12 +148,12 @@ impl Stage {
     /// As [`Self::scene`], into a scene whose memory is used again.
     pub fn fill(&self, frame: &FrameView, fraction: f64, camera: Camera, show: &Show<'_>, scene: &mut Scene) {
         let jd_tdb = self.jd_tdb(frame, fraction);
-        let late = Late { camera: camera.position, light_m_s: show.ride.map(|_| self.light_m_s) };
+        let ride_m_s = show.ride.and_then(|ride| velocity(frame, ride));
+        let late = Late { camera: camera.position, light_m_s: ride_m_s.map(|_| self.light_m_s) };
         let place = |at: usize| {
             let velocity_m_s = frame.bodies_velocity_m_s.get(at).copied().unwrap_or(DVec3::ZERO);
             late.seen(frame.body(at, fraction).unwrap_or(Position::ORIGIN), velocity_m_s)
         };
-        let ride_m_s = show.ride.and_then(|ride| velocity(frame, ride));
         scene.camera = ride_m_s.map_or(camera, |velocity_m_s| camera.moving(velocity_m_s, self.light_m_s));
         scene.years = (jd_tdb - J2000_JD) / YEAR_DAYS;
         scene.options = show.options;
@@ -174,7 +174,12 @@ impl Stage {
         let moment = Moment { frame, fraction, show, frame_m_s, late };
         self.fill_things(&moment, &mut scene.things);
         let time_s = self.time_s(frame, fraction);
-        scene.things.blasts.extend(show.blasts.iter().flat_map(|blasts| blasts.at(time_s)));
+        let blasts = show.blasts.iter().flat_map(|blasts| blasts.at(time_s));
+        let seen = |(blast, velocity_m_s): (Blast, DVec3)| Blast {
+            position: late.seen(blast.position, velocity_m_s),
+            ..blast
+        };
+        scene.things.blasts.extend(blasts.map(seen));
         self.fill_paths(&moment, &mut scene.things);
     }
 
@@ -245,8 +250,9 @@ impl Stage {
         let position = frame.pose(at, fraction)?.position;
         let body = self.around(frame, position)?;
         let centre = frame.body(body, fraction)?;
-        let velocity = frame.looks[at].velocity_m_s - *frame.bodies_velocity_m_s.get(body)?;
-        Some((body, position.minus(centre), velocity, centre))
+        let body_m_s = *frame.bodies_velocity_m_s.get(body)?;
+        let velocity = frame.looks[at].velocity_m_s - body_m_s;
+        Some((body, position.minus(centre), velocity, moment.late.seen(centre, body_m_s)))
     }
 
     fn add_orbit(&self, moment: &Moment<'_>, at: usize, things: &mut Things) {
@@ -258,8 +264,9 @@ impl Stage {
     }
 
     fn add_fall(&self, moment: &Moment<'_>, at: usize, things: &mut Things) {
-        let Some((body, r, v, centre)) = self.against(moment, at) else { return };
+        let Some((body, r, v, drawn)) = self.against(moment, at) else { return };
         let Moment { frame, fraction, .. } = *moment;
+        let Some(centre) = frame.body(body, fraction) else { return };
         let mut pulls = [paths::Pull { gm_m3_s2: 0.0, at_m: DVec3::ONE, velocity_m_s: DVec3::ZERO }; PULLS_MAX];
         let mut count = 0;
         for (other, known) in self.bodies.iter().enumerate().filter(|(other, _)| *other != body).take(PULLS_MAX) {
@@ -272,7 +279,7 @@ impl Stage {
         }
         let around = (self.bodies[body].gm_m3_s2, self.bodies[body].radius_m);
         let points = paths::fall(r, v, around, &pulls[..count]);
-        things.lines.add(points.map(|p| centre.plus(p)), AHEAD, [1.0, 0.25], PATH_PX);
+        things.lines.add(points.map(|p| drawn.plus(p)), AHEAD, [1.0, 0.25], PATH_PX);
     }
 }
 

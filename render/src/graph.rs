@@ -10,7 +10,7 @@ use vulkano::image::sampler::{Filter, Sampler, SamplerAddressMode, SamplerCreate
 
 use crate::bodies::map;
 use crate::gpu::target::{Output, Targets};
-use crate::gpu::{Doing, Drawing, Gpu, GpuError, Timer, Uploads};
+use crate::gpu::{Doing, Drawing, Gpu, GpuError, Timer, Uploads, Work};
 use crate::hud::layout::View;
 use crate::hud::paint::Overlay;
 use crate::hud::{self, Front};
@@ -77,6 +77,8 @@ pub(crate) struct Kept {
     pub text: Text,
     /// A list for each eye.
     pub overlays: [Overlay; 2],
+    /// What the last frame asked of the device; without the triangles that the device counts.
+    pub work: Work,
 }
 
 impl Kept {
@@ -87,6 +89,7 @@ impl Kept {
             packed: Packed::default(),
             text: Text::new(),
             overlays: [Overlay::default(), Overlay::default()],
+            work: Work::default(),
         }
     }
 
@@ -158,7 +161,7 @@ pub(crate) fn record(
     let data = FrameData::new(scene, [width, height], frame.scale);
     kept.packed.fill(scene, &data, frame.scale);
     kept.paint(front, scene, output);
-    let Kept { uploads, packed, text, overlays } = kept;
+    let Kept { uploads, packed, text, overlays, work } = kept;
     let shared = Shared { frame: uploads.put(&[data])?, glow: passes.glow.clone() };
 
     let mut drawing = Drawing::begin(gpu, targets.colour.image().array_layers())?;
@@ -198,7 +201,9 @@ pub(crate) fn record(
     // Comfort.
     passes.comfort.draw(gpu, &mut drawing, uploads, &shared.frame, front.comfort, &output.all)?;
     drawing.stop(frame.timer)?;
-    drawing.finish()
+    let (commands, asked) = drawing.finish()?;
+    *work = asked;
+    Ok(commands)
 }
 
 /// Draws what is not of the screen, from far to near, as [`record`] says.

@@ -21,7 +21,7 @@ pub mod sky;
 pub mod text;
 
 pub use camera::Camera;
-pub use gpu::{Choice, Gpu, GpuError, GpuOptions};
+pub use gpu::{Choice, Gpu, GpuError, GpuOptions, Work};
 pub use passes::things::Counts;
 pub use picture::Picture;
 pub use renderer::{Format, Renderer};

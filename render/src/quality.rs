@@ -107,6 +107,8 @@ const ROOM: f64 = 0.6;
 const STEP_S: f64 = 1.0;
 /// Seconds with room before it steps up; twice as long after each step up that had to be taken back, up to the second.
 const PATIENCE_S: [f64; 2] = [3.0, 60.0];
+/// Seconds after a step up in which a step down takes it back.
+const TAKEN_BACK_S: f64 = 10.0;
 /// Share of the frames of a second that must miss the budget for a step down.
 const MISSED: f64 = 0.1;
 
@@ -125,8 +127,8 @@ pub struct Governor {
     /// Seconds with room.
     roomy_s: f64,
     patience_s: f64,
-    /// Whether the last step was up.
-    went_up: bool,
+    /// Seconds since the last step up.
+    since_up_s: f64,
 }
 
 impl Governor {
@@ -144,7 +146,7 @@ impl Governor {
             since_s: 0.0,
             roomy_s: 0.0,
             patience_s: PATIENCE_S[0],
-            went_up: false,
+            since_up_s: f64::INFINITY,
         }
     }
 
@@ -168,7 +170,9 @@ impl Governor {
             return false;
         }
         let (mean_ms, missed) = (self.sum_ms / f64::from(self.frames), f64::from(self.missed) / f64::from(self.frames));
-        let passed_s = self.since_s;
+        // A pause is no room.
+        let passed_s = self.since_s.min(2.0 * STEP_S);
+        self.since_up_s += passed_s;
         (self.frames, self.missed, self.sum_ms, self.since_s) = (0, 0, 0.0, 0.0);
         if missed > MISSED {
             return self.step_down(mean_ms);
@@ -179,9 +183,9 @@ impl Governor {
 
     /// One level down, or two where frames take more than twice as long as they may.
     fn step_down(&mut self, mean_ms: f64) -> bool {
-        if std::mem::take(&mut self.went_up) {
-            self.patience_s = (2.0 * self.patience_s).min(PATIENCE_S[1]);
-        }
+        // Soon after a step up it was that step.
+        let taken_back = std::mem::replace(&mut self.since_up_s, f64::INFINITY) < TAKEN_BACK_S;
+        self.patience_s = if taken_back { (2.0 * self.patience_s).min(PATIENCE_S[1]) } else { PATIENCE_S[0] };
         self.roomy_s = 0.0;
         let steps = if mean_ms > 2.0 * self.budget_ms { 2 } else { 1 };
         let before = self.level;
@@ -193,7 +197,7 @@ impl Governor {
         if self.roomy_s < self.patience_s || self.level >= self.ceiling {
             return false;
         }
-        (self.level, self.roomy_s, self.went_up) = (self.level + 1, 0.0, true);
+        (self.level, self.roomy_s, self.since_up_s) = (self.level + 1, 0.0, 0.0);
         true
     }
 }

@@ -8,7 +8,7 @@ use vulkano::sync::GpuFuture;
 
 use crate::gpu::readback::{f32_from_f16, read};
 use crate::gpu::target::{OUTPUT, Output, Targets};
-use crate::gpu::{Doing, Gpu, GpuError, Timer};
+use crate::gpu::{Doing, Gpu, GpuError, Timer, Work};
 use crate::graph::{self, Frame, Kept, Passes};
 use crate::hud::Front;
 use crate::passes::things::Counts;
@@ -148,6 +148,15 @@ impl Renderer {
         let [width, height] = self.format.size;
         let one = 4 * width as usize * height as usize;
         Ok(bytes.chunks_exact(one).map(|rgba| Picture { width, height, rgba: rgba.to_vec() }).collect())
+    }
+
+    /// What the last frame, which must be done, asked of the device. Reads back what the device counted.
+    ///
+    /// # Errors
+    /// A failure of the driver.
+    pub fn work(&self) -> Result<Work, GpuError> {
+        let Work { draws, triangles } = self.kept.work;
+        Ok(Work { draws, triangles: triangles + self.passes.things.triangles(&self.gpu)? })
     }
 
     /// How many ships, rocks, rounds and explosions of the last scene were drawn, and why others were not.

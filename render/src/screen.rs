@@ -17,7 +17,7 @@ use vulkano::sync::future::FenceSignalFuture;
 use vulkano::{Validated, VulkanError};
 
 use crate::gpu::target::Output;
-use crate::gpu::{Doing, Gpu, GpuError, Timer};
+use crate::gpu::{Doing, Gpu, GpuError, Timer, Work};
 use crate::hud::Front;
 use crate::picture::Picture;
 use crate::renderer::{Format, Renderer};
@@ -164,12 +164,33 @@ impl Screen {
         Ok(true)
     }
 
+    /// What the last frame asked of the device. Waits for it, and reads back what the device counted.
+    ///
+    /// # Errors
+    /// A failure of the driver.
+    pub fn work(&mut self) -> Result<Work, GpuError> {
+        self.finish()?;
+        self.renderer.work()
+    }
+
     /// A picture of a scene and what lies before it, as large as the window.
     ///
     /// # Errors
     /// A failure of the driver.
     pub fn picture(&mut self, scene: &Scene, front: &Front<'_>) -> Result<Option<Picture>, GpuError> {
+        // Pictures are drawn into the same images as frames.
+        self.finish()?;
         Ok(self.renderer.pictures(scene, front)?.pop())
+    }
+
+    /// Waits for all frames.
+    fn finish(&mut self) -> Result<(), GpuError> {
+        for flight in &mut self.flights {
+            if let Some(done) = flight.done.take() {
+                done.wait(None).doing("drawing a frame")?;
+            }
+        }
+        Ok(())
     }
 
     /// Sees to it that there are images of the window's size; false where it has none.
@@ -179,11 +200,7 @@ impl Screen {
         }
         if self.chain.is_none() {
             // Nobody may be drawing into what is about to go.
-            for flight in &mut self.flights {
-                if let Some(done) = flight.done.take() {
-                    done.wait(None).doing("drawing a frame")?;
-                }
-            }
+            self.finish()?;
             self.chain = self.make_chain()?;
         }
         let Some(chain) = &self.chain else { return Ok(false) };

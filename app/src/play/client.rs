@@ -26,7 +26,7 @@ use super::settings::{Settings, Store};
 use super::sight::{Bar, Seen};
 use super::{engine, replay_world, tutorial};
 use crate::exit::Failure;
-use crate::scenario_cmd;
+use crate::{output, scenario_cmd};
 use game::{Game, Kind};
 
 /// What a person began with.
@@ -120,7 +120,11 @@ impl Client {
             began: now,
             last: now,
         };
-        complaints.into_iter().for_each(|complaint| client.toast(complaint));
+        for complaint in complaints {
+            // More than fit the window are to be read somewhere.
+            output::complain(&complaint);
+            client.toast(complaint);
+        }
         if client.settings.full_screen {
             client.requests.push(Request::FullScreen(true));
         }
@@ -307,14 +311,19 @@ impl Client {
 
     /// Ends what goes on; what it recorded is whole then.
     fn end_game(&mut self) {
-        let Some(game) = self.game.take() else { return };
+        self.leave_game().into_iter().for_each(|said| self.toast(said));
+    }
+
+    /// As [`Self::end_game`]; gives what there is to say.
+    fn leave_game(&mut self) -> Vec<String> {
+        let Some(game) = self.game.take() else { return Vec::new() };
         (self.bar, self.subtitle, self.has_backdrop) = (None, None, false);
         self.seen = Seen::default();
         if game.is_guided() && !self.settings.guided {
             self.settings.guided = true;
             self.save();
         }
-        game.end().into_iter().for_each(|said| self.toast(said));
+        game.end()
     }
 
     /// Makes what the next frame shows, for a window of that many pixels.
@@ -411,9 +420,9 @@ impl Client {
         })
     }
 
-    /// Ends what goes on.
-    pub fn close(&mut self) {
-        self.end_game();
+    /// Ends what goes on; gives what there is to say now that nothing is shown any more.
+    pub fn close(&mut self) -> Vec<String> {
+        self.leave_game()
     }
 }
 

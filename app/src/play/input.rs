@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sim::command::ControlInput;
 
 use super::actions::{Action, Bindings, Context};
-use super::keys::{Input, Key, MouseButton, PadButton, Stick, Wheel};
+use super::keys::{Input, Key, PadButton, Stick, Wheel};
 
 /// What comes from devices.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +63,6 @@ impl Step {
                 Self::Right
             }
             Input::Key(Key::Enter | Key::NumpadEnter) | Input::Pad(PadButton::South) => Self::Accept,
-            Input::Mouse(MouseButton::Left) => Self::Accept,
-            Input::Mouse(MouseButton::Right) => Self::Back,
             Input::Key(Key::Escape) | Input::Pad(PadButton::East | PadButton::Start) => Self::Back,
             _ => return None,
         })

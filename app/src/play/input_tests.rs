@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::keys::MouseButton;
 use super::*;
 
 const FEEL: Feel = Feel { mouse: 1.0, invert_pitch: false };

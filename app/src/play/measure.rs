@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use render::FrameTimes;
+use render::{FrameTimes, Work};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -89,6 +89,10 @@ pub struct Measured {
     pub scene_ms: Times,
     /// The device's part by its own clock, ms; nothing where it has none.
     pub gpu_ms: Option<Times>,
+    /// Draws of the last frame.
+    pub draws: u32,
+    /// Triangles of the last frame.
+    pub triangles: u64,
     /// Frames that took more than twice as long as the display shows one.
     pub dropped_frames: usize,
     /// What the display shows a second.
@@ -114,7 +118,7 @@ impl Measure {
 
     /// The result.
     #[must_use]
-    pub fn result(&self, device: &str, size: [u32; 2], scale: f64, display_hz: f64) -> Measured {
+    pub fn result(&self, device: &str, (size, scale): ([u32; 2], f64), display_hz: f64, work: Work) -> Measured {
         let of = |part: fn(&Frame) -> f64| Times::of(self.frames.iter().map(part).collect());
         let gpu: Vec<f64> = self.frames.iter().filter_map(|frame| frame.drawn.gpu_ms).collect();
         let seconds = self.frames.iter().map(|frame| frame.whole_ms).sum::<f64>() / 1e3;
@@ -130,6 +134,8 @@ impl Measure {
             cpu_ms: of(|frame| frame.scene_ms + frame.drawn.cpu_ms),
             scene_ms: of(|frame| frame.scene_ms),
             gpu_ms: (!gpu.is_empty()).then(|| Times::of(gpu)),
+            draws: work.draws,
+            triangles: work.triangles,
             dropped_frames: self.frames.iter().filter(|frame| frame.whole_ms > late_ms).count(),
             display_hz,
         }
@@ -152,7 +158,7 @@ impl Measured {
             )
         };
         output::print(&format!(
-            "{} frames in {:.1} s on {}, {} x {} pixels: {:.1} a second, {} dropped\n{}{}{}{}",
+            "{} frames in {:.1} s on {}, {} x {} pixels: {:.1} a second, {} dropped; {} draws, {} triangles\n{}{}{}{}",
             self.frames,
             self.seconds,
             self.device,
@@ -160,6 +166,8 @@ impl Measured {
             self.size[1],
             self.rate_hz,
             self.dropped_frames,
+            self.draws,
+            self.triangles,
             row("frame", &self.frame_ms),
             row("processor", &self.cpu_ms),
             row("of it scene", &self.scene_ms),
@@ -178,12 +186,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// Makes the file.
+    /// Makes the file, which is none of the program's inputs.
     ///
     /// # Errors
     /// [`Failure::Unwritable`].
-    pub fn create(path: &Path) -> Result<Self, Failure> {
-        let file = output::create(path, &[])?;
+    pub fn create(path: &Path, inputs: &[&Path]) -> Result<Self, Failure> {
+        let file = output::create(path, inputs)?;
         Ok(Self { file, path: path.to_owned(), began: Instant::now(), told: None, frames: 0 })
     }
 
@@ -241,9 +249,10 @@ mod tests {
             last = measure.frame(began + Duration::from_millis(frame * 20), Frame { whole_ms, scene_ms: 0.5, drawn });
         }
         assert!(last);
-        let told = measure.result("a card", [640, 360], 1.0, 60.0);
+        let told = measure.result("a card", ([640, 360], 1.0), 60.0, Work { draws: 7, triangles: 900 });
         assert_eq!((told.frames, told.dropped_frames, told.cpu_ms.p50), (101, 2, 1.5));
         assert_eq!((told.frame_ms.p50, told.frame_ms.max, told.gpu_ms.map(|times| times.p99)), (20.0, 60.0, Some(4.0)));
+        assert_eq!((told.draws, told.triangles), (7, 900));
         assert!((told.seconds - 2.1).abs() < 1e-9 && told.cpu_ms.variance < 1e-9);
         let spread = Times::of(vec![1.0, 3.0]);
         assert_eq!((spread.variance, Times::of(Vec::new())), (1.0, Times::default()));
@@ -253,7 +262,7 @@ mod tests {
     fn the_log_has_changes_and_seconds() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let (mut log, now) = (Log::create(&path).unwrap(), Instant::now());
+        let (mut log, now) = (Log::create(&path, &[]).unwrap(), Instant::now());
         let state = |page: &str, tick: u64| json!({ "page": page, "tick": tick, "game": Json::Null });
         for (ms, page, tick) in [(0, "main", 1), (10, "main", 2), (20, "new", 3), (30, "new", 4), (1_020, "new", 5)] {
             log.frame(now + Duration::from_millis(ms), [3, 2], state(page, tick)).unwrap();

@@ -30,6 +30,8 @@ const SHOTS_MAX: usize = 4;
 pub struct Pilot {
     wanted: Option<ControlInput>,
     sent: Option<ControlInput>,
+    /// The ship of the last tick.
+    ship: Option<u64>,
     shots: usize,
     respawn: bool,
     factor: Option<u32>,
@@ -59,31 +61,29 @@ impl Pilot {
     /// The commands of the next tick.
     pub fn commands(&mut self, simulation: &Simulation, ship: Option<u64>) -> Vec<Command> {
         let mut commands = Vec::new();
-        if let Some(quarters) = self.factor.take() {
-            commands.push(Command::SetTimeFactor { quarters });
-        }
+        let ordered = self.factor.take();
+        commands.extend(ordered.map(|quarters| Command::SetTimeFactor { quarters }));
+        let factor = ordered.and_then(TimeFactor::from_quarters).unwrap_or(simulation.time_factor());
         let shots = std::mem::take(&mut self.shots);
         let respawn = std::mem::take(&mut self.respawn);
+        if std::mem::replace(&mut self.ship, ship) != ship {
+            // Whose ship comes or comes back has controls that nobody has moved.
+            self.sent = None;
+        }
         let Some(ship) = ship else { return commands };
-        let changed = self.wanted.filter(|wanted| self.sent != Some(*wanted));
-        if changed.is_none() && shots == 0 && !respawn {
+        let whole = is_whole(simulation, ship);
+        if !whole || !factor.is_active() {
+            // A new ship's controls are as nobody left them, and engines are off where time runs fast: what is wanted is
+            // sent when it can be obeyed.
+            self.sent = None;
+            commands.extend((respawn && !whole).then_some(Command::Respawn { ship }));
             return commands;
         }
-        if !is_whole(simulation, ship) {
-            if respawn {
-                commands.push(Command::Respawn { ship });
-            }
-            return commands;
-        }
-        let active = simulation.time_factor().is_active();
-        // Engines are off where time runs fast; what is wanted then is sent when they are on again.
-        if let Some(controls) = changed.filter(|_| active) {
+        if let Some(controls) = self.wanted.filter(|wanted| self.sent != Some(*wanted)) {
             self.sent = Some(controls);
             commands.push(Command::Controls { ship, controls });
         }
-        if active {
-            commands.extend((0..shots.min(1)).map(|_| Command::Fire { ship }));
-        }
+        commands.extend((0..shots.min(1)).map(|_| Command::Fire { ship }));
         commands
     }
 }

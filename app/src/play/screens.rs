@@ -262,7 +262,8 @@ impl Screens {
     }
 
     fn join_lines(&self) -> Vec<Line> {
-        let shown = if self.invite.is_empty() { "write or paste it".to_owned() } else { self.invite.clone() };
+        let shown =
+            if self.invite.is_empty() { "type it here, or start with --join".to_owned() } else { self.invite.clone() };
         let help = "The invite that the host's `spacetime host` printed: spacetime://...";
         let does = if self.invite.is_empty() { Does::Nothing } else { Does::Wish(Wish::Join(self.invite.clone())) };
         vec![line("Invite", Stands::Text(shown), help, Does::Nothing), line("Join", Stands::Plain, help, does), back()]

@@ -1,6 +1,7 @@
 //! The window: the only file that knows winit. Events go to the client, frames come from it. Must never decide anything that
 //! a test without a window would want to know.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -42,7 +43,9 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// [`Failure::Machine`] without a display or a graphics device; what a measurement or a log cannot be written to.
 pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
-    let log = args.log_frames.as_deref().map(Log::create).transpose()?;
+    let inputs = [args.replay.as_deref(), args.identity.as_deref(), args.scenario.as_deref().map(Path::new)];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
+    let log = args.log_frames.as_deref().map(|path| Log::create(path, &inputs)).transpose()?;
     if cfg!(all(unix, not(target_os = "macos"))) {
         has_display(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))?;
     }
@@ -65,7 +68,8 @@ pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
     events.run_app(&mut shell).map_err(|e| cannot_open(&e))?;
     // Whoever closes the window early gets what was measured up to then.
     shell.end_measure();
-    shell.client.close();
+    // The window is gone, and with it the place for messages.
+    shell.client.close().iter().for_each(|said| output::complain(said));
     if let Some(failure) = shell.failure {
         return Err(failure);
     }
@@ -248,7 +252,8 @@ impl Shell {
         if let PhysicalKey::Code(code) = event.physical_key
             && let Some(key) = key_of(code)
         {
-            if event.repeat && self.client.is_in_menu() {
+            // A key that is held goes on through a menu, and does nothing else again.
+            if event.repeat && self.client.is_in_menu() && goes_on(key) {
                 self.set(Input::Key(key), false);
             }
             self.set(Input::Key(key), pressed);
@@ -283,6 +288,7 @@ impl Shell {
         let worked_ms = scene_ms + times.cpu_ms.max(times.gpu_ms.unwrap_or(0.0));
         if was_drawn
             && self.scale.is_none()
+            && self.measure.is_none()
             && self.drawn.as_mut().is_some_and(|drawn| drawn.governor.frame(whole_ms / 1e3, worked_ms))
         {
             self.take_quality();
@@ -294,19 +300,27 @@ impl Shell {
         Ok(())
     }
 
-    /// Draws as fine as the governor says. A scale on the command line stands whatever it says.
+    /// Drawn pixels along each edge of one of the window's. What the command line says stands, whatever the governor says.
+    fn scale(&self) -> f64 {
+        let governed = self.drawn.as_ref().map_or(1.0, |drawn| drawn.governor.quality().scale);
+        self.scale.unwrap_or(self.client.settings().scale * governed)
+    }
+
+    /// Draws as fine as the governor says.
     fn take_quality(&mut self) {
+        let scale = self.scale();
         let Some(drawn) = &mut self.drawn else { return };
-        let quality = drawn.governor.quality();
-        drawn.screen.set_scale(self.scale.unwrap_or(self.client.settings().scale * quality.scale));
-        self.client.set_quality(quality);
+        drawn.screen.set_scale(scale);
+        self.client.set_quality(drawn.governor.quality());
     }
 
     fn end_measure(&mut self) {
-        let Some((measure, drawn)) = self.measure.take().zip(self.drawn.as_ref()) else { return };
+        let scale = self.scale();
+        let Some((measure, drawn)) = self.measure.take().zip(self.drawn.as_mut()) else { return };
         let size = drawn.window.inner_size().into();
-        let scale = self.scale.unwrap_or(self.client.settings().scale);
-        self.measured = Some(measure.result(&drawn.device, size, scale, drawn.display_hz));
+        // A device that was lost has no numbers.
+        let work = drawn.screen.work().unwrap_or_default();
+        self.measured = Some(measure.result(&drawn.device, (size, scale), drawn.display_hz, work));
     }
 
     fn grant(&mut self, events: &ActiveEventLoop, request: Request) -> Result<(), GpuError> {
@@ -359,6 +373,11 @@ macro_rules! make_key_of {
     };
 }
 with_keys!(make_key_of);
+
+/// Whether a key that is held is pressed again and again in a menu.
+fn goes_on(key: Key) -> bool {
+    matches!(key, Key::ArrowUp | Key::ArrowDown | Key::ArrowLeft | Key::ArrowRight | Key::Backspace)
+}
 
 fn button_of(button: winit::event::MouseButton) -> Option<MouseButton> {
     use winit::event::MouseButton as Theirs;

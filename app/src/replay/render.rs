@@ -85,6 +85,10 @@ fn video(args: &RenderArgs, out: &Path, progress: Progress) -> Result<Outcome, F
     let step = f64::from(scenario.tick_rate_hz) * args.speed / f64::from(args.fps);
     // The last frame is at or before the last tick; a rounding error must not cost it.
     let count = ((to - from) as f64 / step + 1e-9).floor() as u64 + 1;
+    if args.camera.len() > 1 {
+        let why = "a video has one camera; a contact sheet may have several";
+        return Err(Failure::Misused(why.to_owned()));
+    }
     let mut camera = Held::new(args.camera.first().cloned().unwrap_or_else(CameraSpec::chase));
     let mut film = Film::start(&mut recording, from)?;
     if let Some(frame) = film.at(from) {

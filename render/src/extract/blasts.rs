@@ -1,6 +1,7 @@
 //! Explosions, found by comparing frame views: what vanished, and hulls that gave way. Must never look at a clock: ages
 //! are simulated time, so that the same ticks of a recording show the same explosions.
 
+use glam::DVec3;
 use sim::frame_view::{FrameView, Look};
 use sim::{Kind, Position};
 
@@ -17,7 +18,7 @@ struct Begun {
     at_s: f64,
     blast: Blast,
     /// What is left of the thing goes on moving, m/s, ICRF axes.
-    velocity_m_s: glam::DVec3,
+    velocity_m_s: DVec3,
 }
 
 /// What was there at the last tick that was seen.
@@ -32,7 +33,9 @@ struct Known {
 /// Follows a world from tick to tick. Show it ticks in order, as many as there are; a jump in time only forgets.
 #[derive(Clone, Debug, Default)]
 pub struct Blasts {
-    tick: u64,
+    tick: Option<u64>,
+    /// Seconds since the epoch at that tick.
+    time_s: f64,
     known: Vec<Known>,
     begun: Vec<Begun>,
 }
@@ -42,16 +45,16 @@ impl Blasts {
     pub fn observe(&mut self, frame: &FrameView, tick_rate_hz: u32) {
         let now_s = frame.time.seconds(tick_rate_hz);
         let tick = frame.tick.0;
-        if tick == self.tick && !self.known.is_empty() {
+        if self.tick == Some(tick) {
             return;
         }
-        if (1..=GAP_MAX).contains(&tick.wrapping_sub(self.tick)) {
+        if self.tick.is_some_and(|before| (1..=GAP_MAX).contains(&tick.wrapping_sub(before))) {
             self.compare(frame, now_s);
             self.begun.retain(|begun| now_s - begun.at_s <= f64::from(BLAST_S));
         } else {
             self.begun.clear();
         }
-        self.tick = tick;
+        (self.tick, self.time_s) = (Some(tick), now_s);
         self.known.clear();
         let all = frame.ids.iter().zip(&frame.kinds).zip(&frame.current).zip(&frame.looks);
         // Rounds come and go, and are no explosions.
@@ -76,8 +79,12 @@ impl Blasts {
             if still && !gave_way {
                 continue;
             }
-            let (position, look) =
-                if still { (frame.current[at].position, frame.looks[at]) } else { (known.position, known.look) };
+            let (position, look) = if still {
+                (frame.current[at].position, frame.looks[at])
+            } else {
+                // It would be there by now.
+                (known.position.plus(known.look.velocity_m_s * (now_s - self.time_s)), known.look)
+            };
             if self.begun.len() == BLASTS_MAX {
                 self.begun.remove(0);
             }
@@ -87,23 +94,23 @@ impl Blasts {
         }
     }
 
-    /// The explosions as they stand at a time, seconds since the epoch.
-    pub fn at(&self, time_s: f64) -> impl Iterator<Item = Blast> + '_ {
+    /// The explosions as they stand at a time, seconds since the epoch, with their velocities, m/s.
+    pub fn at(&self, time_s: f64) -> impl Iterator<Item = (Blast, DVec3)> + '_ {
         let aged = self.begun.iter().map(move |begun| {
             let age_s = time_s - begun.at_s;
             let position = begun.blast.position.plus(begun.velocity_m_s * age_s);
-            Blast { position, age_s: age_s as f32, ..begun.blast }
+            (Blast { position, age_s: age_s as f32, ..begun.blast }, begun.velocity_m_s)
         });
-        aged.filter(|blast| (0.0..=BLAST_S).contains(&blast.age_s))
+        aged.filter(|(blast, _)| (0.0..=BLAST_S).contains(&blast.age_s))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glam::{DQuat, DVec3};
-    use sim::Tick;
+    use glam::DQuat;
     use sim::frame_view::Pose;
+    use sim::{SimTime, Tick};
 
     /// Things with these ids, kinds and hulls.
     fn view(tick: u64, things: &[(u64, Kind, f32)]) -> FrameView {
@@ -121,7 +128,7 @@ mod tests {
     }
 
     fn found(blasts: &Blasts) -> Vec<f64> {
-        blasts.at(0.0).map(|blast| blast.position.to_metres().x).collect()
+        blasts.at(0.0).map(|(blast, _)| blast.position.to_metres().x).collect()
     }
 
     #[test]
@@ -139,6 +146,18 @@ mod tests {
         assert_eq!(found(&blasts).len(), 2, "no second time");
         blasts.observe(&view(99, &[]), 90);
         assert!(found(&blasts).is_empty(), "what happened in a jump was not seen");
+    }
+
+    #[test]
+    fn what_vanished_would_have_flown_on() {
+        let mut blasts = Blasts::default();
+        let mut first = view(1, &[(1, Kind::Asteroid, 1.0)]);
+        first.looks[0].velocity_m_s = DVec3::X * 900.0;
+        blasts.observe(&first, 90);
+        // 90 ticks of four quarters are a second.
+        blasts.observe(&FrameView { time: SimTime(40), ..view(11, &[]) }, 90);
+        let places: Vec<f64> = blasts.at(10.0 / 90.0).map(|(blast, _)| blast.position.to_metres().x).collect();
+        assert!(places.len() == 1 && (places[0] - 101.0).abs() < 1e-6, "{places:?}");
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub(super) fn orbit(r: DVec3, v: DVec3, gm: f64) -> Option<impl Iterator<Item = 
     let flat = if closed { ((1.0 - e) / (1.0 + e)).sqrt() } else { 1.0 };
     let from = if closed { 2.0 * (flat * (ship / 2.0).tan()).atan() } else { ship };
     let to = if closed { from + core::f64::consts::TAU } else { OPEN_SHARE * (-1.0 / e.max(1.0)).acos() };
+    if to <= from {
+        // So far out that the way left is a straight line.
+        return None;
+    }
     Some((0..=POINTS).map(move |i| {
         let along = from + (to - from) * i as f64 / POINTS as f64;
         let (sin, cos) = if closed {

@@ -109,6 +109,7 @@ impl Drawing {
         draws: Subbuffer<[DrawIndirectCommand]>,
     ) -> Result<(), GpuError> {
         self.take(pass, set)?;
+        self.work.draws += u32::try_from(draws.len()).unwrap_or(u32::MAX);
         #[expect(
             unsafe_code,
             reason = "what the device counted is in range: it is made of the lists that the shaders read"
@@ -126,6 +127,7 @@ impl Drawing {
         draws: Subbuffer<[DrawIndexedIndirectCommand]>,
     ) -> Result<(), GpuError> {
         self.take(pass, set)?;
+        self.work.draws += u32::try_from(draws.len()).unwrap_or(u32::MAX);
         let doing = || format!("recording the pass \"{}\"", pass.name);
         self.commands.bind_index_buffer(indices.clone()).doing(doing())?;
         #[expect(

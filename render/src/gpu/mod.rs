@@ -16,5 +16,6 @@ pub(crate) use compute::{Compute, Scratch};
 pub use device::{Choice, Gpu, GpuOptions};
 pub(crate) use error::Doing;
 pub use error::GpuError;
+pub use pipeline::Work;
 pub(crate) use pipeline::{Blend, Depth, Drawing, Pass, PassBuilder};
 pub(crate) use timer::Timer;

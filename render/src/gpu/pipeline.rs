@@ -203,9 +203,20 @@ impl Pass {
     }
 }
 
+/// What a frame asks of the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Draws, those included whose numbers the device computes.
+    pub draws: u32,
+    /// Triangles before anything is cut; a pass that draws both eyes at once counts once.
+    pub triangles: u64,
+}
+
 /// A frame's commands while they are recorded.
 pub(crate) struct Drawing {
     pub(super) commands: AutoCommandBufferBuilder<PrimaryAutoCommandBuffer>,
+    /// So far; without the triangles that the device counts.
+    pub(super) work: Work,
     views: u32,
 }
 
@@ -214,7 +225,7 @@ impl Drawing {
     pub(crate) fn begin(gpu: &Gpu, views: u32) -> Result<Self, GpuError> {
         let (allocator, family) = (gpu.commands.clone(), gpu.queue.queue_family_index());
         let commands = AutoCommandBufferBuilder::primary(allocator, family, CommandBufferUsage::OneTimeSubmit);
-        Ok(Self { commands: commands.doing("beginning a frame")?, views })
+        Ok(Self { commands: commands.doing("beginning a frame")?, work: Work::default(), views })
     }
 
     /// Notes the time at which the device begins with what follows.
@@ -311,7 +322,10 @@ impl Drawing {
             reason = "the driver trusts the shaders' indices; naga's bounds checks hold them in range"
         )]
         let drawn = unsafe { self.commands.draw(vertices, instances, 0, 0) };
-        drawn.doing(doing()).map(|_| ())
+        drawn.doing(doing())?;
+        self.work.draws += 1;
+        self.work.triangles += u64::from(vertices / 3) * u64::from(instances);
+        Ok(())
     }
 
     /// Copies rows of texels, one byte each, into an image from row `first` on.
@@ -332,8 +346,8 @@ impl Drawing {
         self.commands.copy_buffer_to_image(copy).doing("copying texels").map(|_| ())
     }
 
-    /// The recorded frame.
-    pub(crate) fn finish(self) -> Result<Arc<PrimaryAutoCommandBuffer>, GpuError> {
-        self.commands.build().doing("recording a frame")
+    /// The recorded frame, and what it asks of the device; without the triangles that the device counts.
+    pub(crate) fn finish(self) -> Result<(Arc<PrimaryAutoCommandBuffer>, Work), GpuError> {
+        Ok((self.commands.build().doing("recording a frame")?, self.work))
     }
 }

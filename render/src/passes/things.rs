@@ -232,6 +232,17 @@ impl Things {
         Ok(())
     }
 
+    /// Triangles that the last frame, which must be done, drew by the device's own count.
+    pub(crate) fn triangles(&self, gpu: &Gpu) -> Result<u64, GpuError> {
+        let Some(draws) = &self.last else { return Ok(0) };
+        let words: Vec<u32> = readback::read_buffer(gpu, draws)?;
+        let of = |words: &[u32], each: usize| -> u64 {
+            words.chunks_exact(each).map(|draw| u64::from(draw[0] / 3) * u64::from(draw[1])).sum()
+        };
+        let part = |range: Range<usize>| words.get(range).unwrap_or_default();
+        Ok(of(part(0..KINDS_AT), 5) + of(part(KINDS_AT..TOTALS_AT), 4))
+    }
+
     /// What the last frame, which must be done, drew.
     pub(crate) fn counts(&self, gpu: &Gpu) -> Result<Counts, GpuError> {
         let Some(draws) = &self.last else { return Ok(Counts::default()) };

@@ -57,7 +57,8 @@ impl Cubes {
         let count = u32::try_from(packed.things().len()).unwrap_or(u32::MAX);
         drawing.draw(pass, pass.bind_buffers(gpu, &[&frame, &list])?, CUBE, count)?;
         drawing.end()?;
-        let running = drawing.finish()?.execute(gpu.queue.clone()).doing("submitting a frame")?;
+        let (commands, _) = drawing.finish()?;
+        let running = commands.execute(gpu.queue.clone()).doing("submitting a frame")?;
         running.then_signal_fence_and_flush().doing("submitting a frame")?.wait(None).doing("drawing a frame")
     }
 }

@@ -281,3 +281,24 @@ fn ships_are_seen_where_they_crowd() {
         }
     });
 }
+
+#[test]
+fn nothing_is_seen_of_a_planet_that_lies_behind() {
+    validated(|gpu| {
+        let size = [160, 120];
+        let mut scene = scene();
+        scene.options.exposure = Exposure::Fixed(9000.0);
+        let uranus = *scene.find(Look::Uranus).unwrap();
+        let noon = scene.light.position.minus(uranus.position).normalize();
+        scene.bodies.retain(|body| body.look == Look::Uranus);
+        let mut renderer = renderer(gpu, size, 1);
+        // So fast that it is wide behind, and its square is the whole picture.
+        for (radii, speed) in [(4.0, 0.7), (3.2, 0.9), (30.0, 0.99)] {
+            scene.camera.position = uranus.position.plus(noon * radii * uranus.radius_m);
+            let attitude = Camera::looking(noon, DVec3::Z);
+            scene.camera = Camera::one(scene.camera.position, attitude, 0.9, 4.0 / 3.0).moving(noon * speed, 1.0);
+            let most = light(&mut renderer, &scene).iter().map(|p| p[0] + p[1] + p[2]).fold(0.0, f32::max);
+            assert!(most < 1e-3, "{most} at {radii} radii and {speed} c");
+        }
+    });
+}

@@ -246,6 +246,28 @@ fn bodies_hide_ships_and_ships_hide_bodies() {
 }
 
 #[test]
+fn work_is_counted_where_the_device_chooses_too() {
+    validated(|gpu| {
+        let size = [128, 128];
+        let mut renderer = renderer(gpu, size, 1);
+        let mut scene = empty(camera(60.0, size));
+        let mut asked = |scene: &Scene| {
+            renderer.draw(scene, &Front::default()).unwrap();
+            renderer.work().unwrap()
+        };
+        let bare = asked(&scene);
+        scene.things.asteroids.push(rock(DVec3::new(300.0, 20.0, 5.0), 7.0, 0));
+        let one = asked(&scene);
+        scene.things.asteroids.push(rock(DVec3::new(300.0, -20.0, 5.0), 7.0, 1));
+        scene.things.asteroids.push(rock(DVec3::new(-300.0, 0.0, 0.0), 7.0, 2));
+        let two = asked(&scene);
+        // Balls are squares; one is behind the camera.
+        assert_eq!((one.triangles - bare.triangles, two.triangles - one.triangles), (2, 2));
+        assert!(bare.draws > 3 && one.draws > bare.draws && two.draws == one.draws, "{bare:?} {one:?} {two:?}");
+    });
+}
+
+#[test]
 fn both_eyes_see_everything() {
     validated(|gpu| {
         let size = [128, 128];

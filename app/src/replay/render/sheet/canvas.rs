@@ -33,6 +33,9 @@ impl Canvas {
     /// Puts a picture with its upper left corner at a place.
     pub fn put(&mut self, picture: &Picture, [left, top]: [u32; 2]) {
         let columns = picture.width.min(self.picture.width.saturating_sub(left)) as usize;
+        if columns == 0 {
+            return;
+        }
         for (row, y) in picture.rgba.chunks_exact(4 * picture.width.max(1) as usize).zip(top..self.picture.height) {
             let to = 4 * (y as usize * self.picture.width as usize + left as usize);
             self.picture.rgba[to..to + 4 * columns].copy_from_slice(&row[..4 * columns]);
@@ -119,7 +122,7 @@ mod tests {
         let white = Picture { width: 20, height: 20, rgba: vec![255; 1600] };
         canvas.put(&white, [30, 20]);
         assert_eq!([canvas.picture().at(30, 20)[0], canvas.picture().at(29, 20)[0]], [255, GROUND[0]]);
-        canvas.put(&white, [90, 90]);
+        canvas.put(&white, [90, 29]);
         canvas.blank([0, 0], [100, 5]);
         assert_eq!(canvas.picture().at(39, 4)[..3], PANEL);
         canvas.write("Long words do not fit", [2, 25], [28, 12], Weight::Bold, INK);
