@@ -1,13 +1,13 @@
 //! A warm tick allocates nothing, on any thread of the pool; and what 100,000 ships take is bounded.
 
-mod common;
-mod counting;
-
 use std::sync::atomic::Ordering::Relaxed;
 
-use common::shipped;
-use counting::{CALLS, USED};
 use sim::{InputFrame, RollbackRing, Simulation};
+use sim_testkit::common::shipped;
+use sim_testkit::counting::{CALLS, Counting, USED};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// Allocations during `work`, which runs in a pool of two threads, as a session steps.
 fn allocations(simulation: &mut Simulation, mut work: impl FnMut(&mut Simulation) + Send) -> usize {

@@ -1,8 +1,5 @@
 //! Commands: what is allowed does what it says, what is not is refused by name and leaves the state alone.
 
-mod common;
-
-use common::{LONE_EARTH, OPERATOR, all, command, fly, join, number, place, position, set, velocity, world};
 use glam::DVec3;
 use proptest::prelude::*;
 use sim::command::{ControlInput, FieldPatch, Spawn};
@@ -10,6 +7,9 @@ use sim::component::Kind;
 use sim::field::Value;
 use sim::input::SentCommand;
 use sim::{Command, Event, InputFrame, Membership, PlayerId, Refusal, Role, Simulation};
+use sim_testkit::common::{
+    LONE_EARTH, OPERATOR, all, command, fly, join, number, place, position, set, velocity, world,
+};
 
 /// Three scouts of players 1, 2 and 3, a kilometre apart, far from everything.
 fn three_ships() -> Simulation {

@@ -1,12 +1,11 @@
 //! The laws of determinism within one build: threads, lanes, saving and restoring, insertion history. The same
 //! digests as golden numbers, across builds, are in `golden.rs`.
 
-mod common;
-
-use common::{all, scale, shipped};
 use sim::component::Kind;
 use sim::systems::gravity::Lanes;
 use sim::{InputFrame, RollbackRing, Simulation, Tick};
+use sim_testkit::common;
+use sim_testkit::common::{all, scale, shipped};
 
 mod busy;
 

@@ -1,13 +1,11 @@
 //! Frame views as readers get them: two consecutive ticks, matched by id, unchanged while they are held.
 
-mod common;
-
-use common::{command, fly, place, position, shipped};
 use glam::DVec3;
 use sim::command::ControlInput;
 use sim::field::Value;
 use sim::frame_view::FrameFeed;
 use sim::{Command, InputFrame};
+use sim_testkit::common::{command, fly, place, position, shipped};
 
 #[test]
 fn a_view_holds_two_consecutive_ticks() {

@@ -6,10 +6,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
 
 mod busy;
-mod common;
 
-use common::shipped;
 use sim::RESULTS_REVISION;
+use sim_testkit::common::shipped;
 
 /// The worlds with golden digests, and for how many ticks.
 const WORLDS: [(&str, u64); 4] = [("binary-star", 500), ("busy", 3000), ("contact-lab", 500), ("demo", 500)];

@@ -2,11 +2,11 @@
 //! small, cheap and leaves the world alone.
 
 mod busy;
-mod common;
 
-use common::shipped;
 use sim::command::ControlInput;
 use sim::{Command, InputFrame, Kind, Membership, PlayerId, Role, Simulation};
+use sim_testkit::common;
+use sim_testkit::common::shipped;
 
 /// Everything about a ship, except what others do to it.
 fn own_state(simulation: &Simulation, ship: u64) -> String {

@@ -1,14 +1,12 @@
 //! Flight against formulas that are known in closed form.
 
-mod common;
-
 use core::f64::consts::PI;
 
-use common::{C, EARTH, LONE_EARTH, close, command, fly, number, place, set, vec3, velocity, world};
 use glam::DVec3;
 use sim::Command;
 use sim::Simulation;
 use sim::field::Value;
+use sim_testkit::common::{C, EARTH, LONE_EARTH, close, command, fly, number, place, set, vec3, velocity, world};
 
 /// One ship of player 1 in an otherwise described world.
 fn one_ship(rest: &str, position_m: DVec3, velocity_m_s: DVec3) -> String {

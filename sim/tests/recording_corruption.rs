@@ -1,13 +1,15 @@
 //! Ten thousand corruptions of a realistic recording: none panics, none is accepted silently, and reading
 //! never takes more memory than stated.
 
-mod counting;
-mod recording_support;
-
 use std::sync::atomic::Ordering::Relaxed;
 
-use counting::{PEAK, USED};
-use recording_support::{CORRUPTIONS, Random, Verdict, chunks, corrupt, header, is_foreign, judge, read, recording};
+use sim_testkit::counting::{Counting, PEAK, USED};
+use sim_testkit::recording_support::{
+    CORRUPTIONS, Random, Verdict, chunks, corrupt, header, is_foreign, judge, read, recording,
+};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// Most bytes that reading a corrupted recording may take: the decoded contents (about 300 kB) and buffers of
 /// 64 kB. A length that is believed would be far above.

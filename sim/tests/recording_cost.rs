@@ -1,9 +1,7 @@
 //! What a recording of four pilots costs on disk, without its keyframes.
 
-mod recording_support;
-
-use recording_support::{Random, header, trembling_pilots};
 use sim::recording::Writer;
+use sim_testkit::recording_support::{Random, header, trembling_pilots};
 
 const SECONDS: u64 = 20;
 const RATE_HZ: u64 = 90;
@@ -13,7 +11,7 @@ fn bytes_per_second(every: u64, axes: usize, tremor: usize) -> u64 {
     let mut writer = Writer::new(Vec::new(), header(90, 900), &[]).unwrap();
     for tick in 0..SECONDS * RATE_HZ {
         // Digests look like noise.
-        let digest = Random::new(tick).next();
+        let digest = Random::new(tick).draw();
         writer.push(&trembling_pilots(tick, every, axes, tremor), digest).unwrap();
     }
     let keyframe_bytes = writer.written().keyframe_bytes;

@@ -1,11 +1,10 @@
 //! What is left of a recording that was cut, damaged or not finished, and what is said about it.
 
-mod recording_support;
-
+use sim_testkit::recording_support;
 use std::io::{Cursor, Write};
 
-use recording_support::{chunks, header, judge, pilots, read, recording};
 use sim::recording::{Damage, DamagedPart, Fault, OpenError, ReadError, Reader, Status, WriteError, Writer};
+use sim_testkit::recording_support::{chunks, header, judge, pilots, read, recording};
 
 fn open(bytes: &[u8]) -> Reader<Cursor<&[u8]>> {
     Reader::open(Cursor::new(bytes)).unwrap()

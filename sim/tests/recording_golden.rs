@@ -3,14 +3,12 @@
 //! update of zstd alone changes the bytes, mint the file anew and keep the old one as a second file to read.
 #![expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
 
-mod recording_support;
-
 use std::path::Path;
 
-use recording_support::read;
 use sim::input::SentCommand;
 use sim::recording::{Fork, Header, Step, Writer};
 use sim::{InputFrame, Membership, PlayerId, Role};
+use sim_testkit::recording_support::read;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/recordings/version_1.strec");
 

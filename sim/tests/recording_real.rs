@@ -1,14 +1,13 @@
 //! A recording of a real, busy session: it replays bit for bit, and ten thousand corruptions of it are all found.
 
 mod busy;
-mod common;
-mod recording_support;
 
+use sim_testkit::common;
 use std::io::Cursor;
 
-use recording_support::{CORRUPTIONS, Random, Verdict, chunks, corrupt, is_foreign, judge, read};
 use sim::recording::{Header, Reader, Writer};
 use sim::{Scenario, Simulation, schema_hash};
+use sim_testkit::recording_support::{CORRUPTIONS, Random, Verdict, chunks, corrupt, is_foreign, judge, read};
 
 /// Records `ticks` of the busy scenario, with the inputs of another session for another seed.
 fn recorded(name: &str, ticks: u64) -> Vec<u8> {

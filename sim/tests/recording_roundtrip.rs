@@ -1,14 +1,12 @@
 //! What is recorded reads back, whichever way it is asked for.
 
-mod recording_support;
-
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use recording_support::{Random, header, pilots, recording};
 use sim::input::{COMMAND_BYTES_MAX, FRAME_COMMANDS_MAX, SentCommand};
 use sim::recording::{Fork, FrameError, Header, ReadError, Reader, WriteError, Writer};
 use sim::{InputFrame, Membership, PlayerId, Role};
+use sim_testkit::recording_support::{Random, header, pilots, recording};
 
 /// A frame of any bytes: mostly empty, as most are.
 fn frame(random: &mut Random) -> InputFrame {
@@ -17,13 +15,13 @@ fn frame(random: &mut Random) -> InputFrame {
         return frame;
     }
     for _ in 0..random.below(3) {
-        let player = PlayerId(random.next() as u32);
+        let player = PlayerId(random.draw() as u32);
         let role = [Role::Spectator, Role::Pilot, Role::Operator][random.below(3)];
         let entry = [Membership::Join { player, role }, Membership::Leave { player }][random.below(2)];
         frame.membership.push(entry);
     }
     for _ in 0..random.below(6) {
-        let player = PlayerId([random.below(4) as u32, random.next() as u32][random.below(2)]);
+        let player = PlayerId([random.below(4) as u32, random.draw() as u32][random.below(2)]);
         let length = [random.below(12), random.below(COMMAND_BYTES_MAX + 1)][random.below(2)];
         let bytes = random.bytes(length);
         frame.commands.push(SentCommand { player, bytes });
@@ -40,11 +38,11 @@ proptest! {
         ticks in 0..40_u64, segment_ticks in 1..12_u32, keyframe_ticks in 1..20_u32, text in ".{0,40}",
     ) {
         let mut random = Random::new(seed);
-        let mut header = Header::new("build", "name", &text, 90, seed, random.next());
+        let mut header = Header::new("build", "name", &text, 90, seed, random.draw());
         header.segment_ticks = segment_ticks;
         header.keyframe_ticks = keyframe_ticks;
         if first > 0 {
-            header = header.forked(Fork { identity: [3; 32], tick: first, digest: random.next() });
+            header = header.forked(Fork { identity: [3; 32], tick: first, digest: random.draw() });
         }
         let mut keyframes = vec![(first, random.bytes(50))];
         let mut writer = Writer::new(Vec::new(), header.clone(), &keyframes[0].1).unwrap();
@@ -52,7 +50,7 @@ proptest! {
         for tick in first..first + ticks {
             prop_assert_eq!(writer.next_tick(), tick);
             frames.push(frame(&mut random));
-            digests.push(random.next());
+            digests.push(random.draw());
             writer.push(frames.last().unwrap(), *digests.last().unwrap()).unwrap();
             if writer.wants_keyframe() {
                 let snapshot = random.bytes(random.0.state as usize % 300);

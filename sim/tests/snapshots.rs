@@ -1,10 +1,10 @@
 //! Snapshots: damage is always found, nothing damaged is half applied, and memory stays bounded.
 
 mod busy;
-mod common;
 
-use common::shipped;
 use sim::{Scenario, Simulation, SnapshotError};
+use sim_testkit::common;
+use sim_testkit::common::shipped;
 
 fn busy_world() -> Simulation {
     let mut simulation = shipped("busy");

@@ -9,7 +9,9 @@ use crate::repository::packages;
 /// Which of our packages each of our packages may depend on, in every kind of dependency. Nothing may depend on `app`
 /// or `benches`.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
-    ("sim", &[]),
+    // For its tests.
+    ("sim", &["sim-testkit"]),
+    ("sim-testkit", &["sim"]),
     // Its own tests ask for its feature `testnet`.
     ("netcode", &["netcode"]),
     ("mesh", &["sim"]),

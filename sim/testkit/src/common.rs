@@ -1,5 +1,4 @@
 //! What the tests of the simulation share: building worlds from text, flying them, reading fields.
-#![allow(dead_code, reason = "each test program uses its own share of these")]
 
 use sim::command::FieldPatch;
 use sim::component::Kind;
@@ -59,6 +58,7 @@ pub fn set(entity: u64, component: &str, field: &str, value: Value) -> Command {
     Command::Patch { fields: vec![FieldPatch { entity, component: component.into(), field: field.into(), value }] }
 }
 
+/// A vector of an entity's component.
 pub fn vec3(simulation: &Simulation, id: u64, component: &str, field: &str) -> glam::DVec3 {
     match simulation.inspect(id).and_then(|e| e.field(component, field)) {
         Some(Value::Vec3(v)) => v,
@@ -66,6 +66,7 @@ pub fn vec3(simulation: &Simulation, id: u64, component: &str, field: &str) -> g
     }
 }
 
+/// A number of an entity's component.
 pub fn number(simulation: &Simulation, id: u64, component: &str, field: &str) -> f64 {
     match simulation.inspect(id).and_then(|e| e.field(component, field)) {
         Some(Value::F64(v)) => v,
@@ -78,6 +79,7 @@ pub fn place(simulation: &Simulation, id: u64) -> glam::DVec3 {
     position(simulation, id).to_metres()
 }
 
+/// Barycentric place of an entity.
 pub fn position(simulation: &Simulation, id: u64) -> sim::Position {
     let entity = simulation.inspect(id).expect("the entity exists");
     match (entity.field("Position", "cell"), entity.field("Position", "offset")) {
@@ -86,6 +88,7 @@ pub fn position(simulation: &Simulation, id: u64) -> sim::Position {
     }
 }
 
+/// Proper velocity of an entity, m/s.
 pub fn velocity(simulation: &Simulation, id: u64) -> glam::DVec3 {
     vec3(simulation, id, "Velocity", "proper_m_s")
 }

@@ -1,8 +1,6 @@
 //! Shared by the tests of recordings: recordings made from a seed, ways to corrupt one, and the judgement
 //! that no corruption is accepted silently. Must not depend on what a snapshot or a command means.
 
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
-
 use std::io::Cursor;
 use std::ops::Range;
 
@@ -15,16 +13,19 @@ use sim::{Command, InputFrame, Membership, PlayerId, Role};
 pub struct Random(pub RandomStream);
 
 impl Random {
+    /// From a seed.
     pub fn new(seed: u64) -> Self {
         Self(RandomStream::new(seed))
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn draw(&mut self) -> u64 {
         self.0.next_u64()
     }
 
+    /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.draw() % end.max(1) as u64) as usize
     }
 
     /// A part of `0..end`, at least one long.
@@ -33,8 +34,9 @@ impl Random {
         from..from + 1 + self.below((end - from).min(2_000))
     }
 
+    /// So many bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next() as u8).collect()
+        (0..count).map(|_| self.draw() as u8).collect()
     }
 }
 
@@ -96,7 +98,7 @@ pub fn recording(seed: u64, ticks: u64, header: Header, snapshot_bytes: usize) -
             let player = 1 + random.below(4) as u32;
             frame.push(PlayerId(player), &Command::Fire { ship: 70_000 + u64::from(player) });
         }
-        writer.push(&frame, random.next()).unwrap();
+        writer.push(&frame, random.draw()).unwrap();
         if writer.wants_keyframe() {
             writer.keyframe(&snapshot(&mut random)).unwrap();
         }
@@ -107,9 +109,13 @@ pub fn recording(seed: u64, ticks: u64, header: Header, snapshot_bytes: usize) -
 /// Everything that reads back of a recording.
 #[derive(Debug, Default, PartialEq)]
 pub struct Contents {
+    /// What the recording says of itself.
     pub header: Option<Header>,
+    /// Ticks and snapshots.
     pub keyframes: Vec<(u64, Vec<u8>)>,
+    /// Ticks with inputs and digests.
     pub steps: Vec<Step>,
+    /// Of the last tick, where it is known.
     pub final_digest: Option<u64>,
     /// Whether nothing was wrong anywhere.
     pub sound: bool,
@@ -243,7 +249,7 @@ pub fn corrupt(
             // The length of a chunk is at byte 8, that of the header at byte 10, and payloads begin with some.
             let places = [10, chunk.start + 8, chunk.start + 40, chunk.start + 44];
             let at = places[random.below(places.len())];
-            let huge = [u32::MAX, 1 << 31, 1 << 30, 1 << 24, random.next() as u32][random.below(5)];
+            let huge = [u32::MAX, 1 << 31, 1 << 30, 1 << 24, random.draw() as u32][random.below(5)];
             bytes[at..at + 4].copy_from_slice(&huge.to_le_bytes());
         }
         4 => {

@@ -1,5 +1,4 @@
 //! An allocator that counts: how often it was asked, how much is in use, and the most there was.
-#![allow(dead_code, reason = "each test program uses its own share of these")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,12 +10,14 @@ pub static USED: AtomicUsize = AtomicUsize::new(0);
 /// The most bytes in use since this was last set.
 pub static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, counting.
-struct Counting;
+/// The system's allocator, counting. A program that measures makes it its own:
+/// `#[global_allocator] static ALLOCATOR: Counting = Counting;`
+#[derive(Debug)]
+pub struct Counting;
 
 // Counting what is allocated takes an allocator, and the trait for one is unsafe. Every call goes to the
 // system's with the arguments unchanged.
-#[allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait; this only counts and passes on")]
+#[expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait; this only counts and passes on")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.fetch_add(1, Relaxed);
@@ -30,6 +31,3 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(place, layout) }
     }
 }
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
