@@ -26,7 +26,7 @@ use crate::cli::PlayArgs;
 use crate::exit::{Failure, Outcome};
 use crate::output;
 
-/// A device that is lost twice in so short a time will not come back.
+/// A device that is lost so soon after it was opened again will not come back.
 const LOST_AGAIN: Duration = Duration::from_secs(10);
 /// What a display shows a second, where it does not say.
 const DISPLAY_HZ: f64 = 60.0;
@@ -58,7 +58,7 @@ pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
         scale: args.scale,
         drawn: None,
         pads: Gamepads::open(),
-        lost: None,
+        reopened: None,
         measure: args.measure.map(Measure::new),
         measured: None,
         log,
@@ -115,8 +115,8 @@ struct Shell {
     scale: Option<f64>,
     drawn: Option<Drawn>,
     pads: Gamepads,
-    /// When the device was lost last.
-    lost: Option<Instant>,
+    /// When a lost device was opened again last.
+    reopened: Option<Instant>,
     measure: Option<Measure>,
     measured: Option<Measured>,
     log: Option<Log>,
@@ -225,19 +225,18 @@ impl Shell {
 
     /// A lost device is opened again, once in a while.
     fn recover(&mut self, events: &ActiveEventLoop, error: &GpuError) {
-        let now = Instant::now();
-        let again = self.lost.is_some_and(|lost| now.saturating_duration_since(lost) < LOST_AGAIN);
+        let again = self.reopened.is_some_and(|then| then.elapsed() < LOST_AGAIN);
         let window = self.drawn.take().map(|drawn| drawn.window);
         if !matches!(error, GpuError::DeviceLost(_)) || again {
             self.fail(events, Failure::Machine(error.to_string()));
             return;
         }
-        self.lost = Some(now);
         match self.open(events, window) {
             Ok(drawn) => {
                 self.drawn = Some(drawn);
                 self.take_quality();
                 self.client.toast("The graphics device was lost and opened again.");
+                self.reopened = Some(Instant::now());
             }
             Err(failure) => self.fail(events, failure),
         }

@@ -2,6 +2,7 @@
 //! project's own checks that is lavapipe. What the client does without a window is tested in the library.
 
 mod display;
+mod lost;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -20,20 +21,29 @@ struct Played {
 }
 
 impl Played {
-    /// Starts it. The window is small and the picture in it smaller, so that lavapipe is quick.
+    /// Starts it with every call checked.
     fn start(args: &[&str]) -> Self {
+        // What the layer finds it writes to standard output, where only JSON belongs.
+        Self::start_with(args, |command| {
+            command
+                .env("VK_INSTANCE_LAYERS", "VK_LAYER_KHRONOS_validation")
+                .env("VK_LAYER_ENABLES", "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT");
+        })
+    }
+
+    /// Starts it, in an environment of its own. The window is small and the picture in it smaller, so that lavapipe is quick.
+    fn start_with(args: &[&str], surround: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = folder.path().join("config").join("spacetime");
         std::fs::create_dir_all(&settings).expect("a folder");
         std::fs::write(settings.join("settings.toml"), "guided = true\nstars = 1000\n").expect("a file");
         let display = Display::start();
-        let child = command(&folder, &display.name)
+        let mut command = command(&folder, &display.name);
+        surround(&mut command);
+        let child = command
             .args(["play", "--size", "320x180", "--scale", "0.25", "--log-frames"])
             .arg(folder.path().join("log"))
             .args(args)
-            // Every call is checked. What the layer finds it writes to standard output, where only JSON belongs.
-            .env("VK_INSTANCE_LAYERS", "VK_LAYER_KHRONOS_validation")
-            .env("VK_LAYER_ENABLES", "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT")
             // Memory that is let go goes back to the system: what lavapipe's compiler leaves free would hide a leak.
             .env("MALLOC_MMAP_THRESHOLD_", "4096")
             .env("MALLOC_TRIM_THRESHOLD_", "65536")
@@ -70,14 +80,19 @@ impl Played {
         }
     }
 
-    /// Waits for its end; gives standard output and standard error.
+    /// Waits for its end, which is a good one; gives standard output and standard error.
     fn end(&mut self) -> (String, String) {
+        self.end_as(0)
+    }
+
+    /// Waits for its end with that exit code; gives standard output and standard error.
+    fn end_as(&mut self, code: i32) -> (String, String) {
         let child = self.child.take().expect("it runs");
         let out = child.wait_with_output().expect("its output");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let (told, said) = (text(out.stdout), text(out.stderr));
         assert!(!said.contains("panicked"), "{said}");
-        assert_eq!(out.status.code(), Some(0), "{said}");
+        assert_eq!(out.status.code(), Some(code), "{said}");
         (told, said)
     }
 
