@@ -2,8 +2,12 @@
 //! tests can fly it by data. Must never change the world but through the log.
 
 pub mod actions;
+pub mod ahead;
 pub mod cameras;
+pub mod chores;
 pub mod client;
+#[cfg(feature = "desktop")]
+pub mod clipboard;
 pub mod engine;
 pub mod flight;
 pub mod folders;

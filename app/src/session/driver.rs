@@ -28,6 +28,8 @@ use crate::replay::Recording;
 const AHEAD_TURNS_MAX: u64 = 64;
 /// Turns whose cost is remembered.
 const COSTS_MAX: usize = 1 << 16;
+/// Most events that wait to be taken.
+const HAPPENED_MAX: usize = 1 << 12;
 /// Seconds between keyframes, of recordings and of the log that a desync bundle holds.
 const KEYFRAME_S: u64 = 10;
 
@@ -51,8 +53,9 @@ pub struct Options {
     pub recording: record::Options,
     /// Below which folder desync bundles are written; nowhere if not given.
     pub bundles: Option<PathBuf>,
-    /// Whether presentation runs ahead.
-    pub speculate: bool,
+    /// Whether somebody looks on: presentation runs ahead, and what happens in the world is kept for
+    /// [`Driver::take_happened`].
+    pub shown: bool,
 }
 
 /// One peer of a session.
@@ -86,6 +89,10 @@ pub(super) struct Side<L: Link> {
     clock_us: [u64; 2],
     costs_us: VecDeque<u32>,
     progress: Option<Progress>,
+    /// After the last executed turn.
+    digest: Option<u64>,
+    /// What happened in confirmed ticks and nobody took yet.
+    happened: Vec<(u64, sim::Event)>,
 }
 
 /// What is confirmed.
@@ -139,9 +146,7 @@ impl<L: Link> Driver<L> {
     pub fn submit(&mut self, now: Time, input: SessionInput) {
         if let Some(speculation) = &mut self.side.speculation {
             // The turn that the core will most likely enter it for; if not, what is shown is off until it is executed.
-            let status = self.core.status();
-            let turn = status.next_turn.plus(u64::from(status.delay_turns));
-            speculation.submit(turn, input.clone());
+            speculation.submit(self.core.status().entered, input.clone());
         }
         self.core.submit(now, input);
     }
@@ -211,11 +216,23 @@ impl<L: Link> Driver<L> {
         self.core.status()
     }
 
-    /// The surroundings of the own ship as of the turn that inputs are entered for now: what a pilot should see.
-    /// Nothing for who has no ship, or where running ahead was not asked for.
-    pub fn ahead(&mut self) -> Option<&Simulation> {
-        let status = self.core.status();
-        self.side.ahead(&self.replica, status.next_turn.plus(u64::from(status.delay_turns)))
+    /// The world as it was executed, and the surroundings of the own ship as of the turn that inputs are entered for now:
+    /// what a pilot should see. The latter not for who has no ship, or where nobody looks on.
+    pub fn views(&mut self) -> (&Simulation, Option<&Simulation>) {
+        let to = self.core.status().entered;
+        let ahead = self.side.ahead(&self.replica, to);
+        (self.replica.world().simulation(), ahead)
+    }
+
+    /// The digest of [`Self::simulation`], where it was executed here and not put back since.
+    #[must_use]
+    pub fn digest(&self) -> Option<u64> {
+        self.side.digest
+    }
+
+    /// What happened in the world and is confirmed since the last call, with its ticks; nothing where nobody looks on.
+    pub fn take_happened(&mut self) -> Vec<(u64, sim::Event)> {
+        std::mem::take(&mut self.side.happened)
     }
 
     /// What is confirmed since the world was installed last; nothing before.
@@ -239,6 +256,13 @@ impl<L: Link> Driver<L> {
     #[must_use]
     pub fn recording(&self) -> Option<recorder::Status> {
         self.side.recorder.as_ref().map(SessionRecorder::status)
+    }
+
+    /// Why there is no recording any more, or none of all, although there should be one.
+    #[must_use]
+    pub fn recording_failure(&self) -> Option<String> {
+        let stopped = || self.side.recorder.as_ref().and_then(|recorder| recorder.status().stopped);
+        self.side.recording_failure.clone().or_else(stopped)
     }
 
     /// Ends everything in good order: the recording gets a last keyframe, bundles are waited for.
@@ -271,11 +295,13 @@ impl<L: Link> Side<L> {
             clock_us: [0; 2],
             costs_us: VecDeque::new(),
             progress: None,
+            digest: None,
+            happened: Vec::new(),
         }
     }
 
     fn ahead(&mut self, replica: &Replica<SimWorld>, to: Turn) -> Option<&Simulation> {
-        let player = self.player.filter(|_| self.options.speculate)?;
+        let player = self.player.filter(|_| self.options.shown)?;
         let executed = replica.executed();
         match &mut self.speculation {
             Some(speculation) if !self.is_stale => {
@@ -429,13 +455,15 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         let simulation = world.simulation();
         let (tick, digest) = (simulation.tick().0, simulation.digest().total);
         self.progress = Some(Progress { first_tick: tick, tick, digest });
+        self.digest = Some(digest);
         self.begin_recording(turn, world, &snapshot);
         self.tail = Some(Tail::new(world.simulation().scenario(), world.simulation().tick().0, snapshot));
         self.speculation = None;
     }
 
-    fn executed(&mut self, _frame: &Frame<SessionInput>, _digest: u64, _world: &SimWorld) {
+    fn executed(&mut self, _frame: &Frame<SessionInput>, digest: u64, _world: &SimWorld) {
         self.is_stale = true;
+        self.digest = Some(digest);
         let [before, after] = self.clock_us;
         if self.costs_us.len() == COSTS_MAX {
             self.costs_us.pop_front();
@@ -445,6 +473,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
 
     fn rolled_back(&mut self, _to: Option<Turn>, _world: &SimWorld) {
         self.is_stale = true;
+        self.digest = None;
     }
 
     fn confirmed(&mut self, frame: &Frame<SessionInput>, world: &mut SimWorld) {
@@ -454,6 +483,12 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         for played in world.take_played(frame.turn) {
             if let (Some(progress), Some(last)) = (&mut self.progress, played.ticks.last()) {
                 (progress.tick, progress.digest) = (last.report.tick.0, last.report.digest.total);
+            }
+            if self.options.shown {
+                let ticks = played.ticks.iter().map(|tick| &tick.report);
+                let events = ticks.flat_map(|report| report.events.iter().map(|event| (report.tick.0, *event)));
+                let room = HAPPENED_MAX.saturating_sub(self.happened.len());
+                self.happened.extend(events.take(room));
             }
             if let Some(tail) = &mut self.tail {
                 tail.push(&played);

@@ -139,6 +139,13 @@ impl Newcomer {
         Ok(Self { core, link, options, plan, inviter, session })
     }
 
+    /// Somebody looks on.
+    #[must_use]
+    pub fn shown(mut self) -> Self {
+        self.options.shown = true;
+        self
+    }
+
     /// The peer, for the thread that runs it.
     #[must_use]
     pub fn peer(self, stop: Stop, report: Report) -> Peer {
@@ -281,7 +288,7 @@ impl Inviter {
 
 fn options(args: &PeerArgs, fork: Option<Fork>) -> Options {
     let recording = record::Options { keyframe_ticks: None, fork };
-    Options { record: args.record.clone(), recording, bundles: args.bundles.clone(), speculate: false }
+    Options { record: args.record.clone(), recording, bundles: args.bundles.clone(), shown: false }
 }
 
 fn plan(args: &PeerArgs, sponsor: Option<PeerKey>, spectator: bool) -> Plan {

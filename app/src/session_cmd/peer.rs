@@ -15,7 +15,7 @@ use super::Inviter;
 use super::link::{UdpLink, write_address};
 use super::report::{Report, Samples, Spread, Summary, cpu_s};
 use super::roll;
-use super::seat::Seat;
+use super::seat::Seated;
 use super::stop::{Stop, Wanted};
 use crate::exit::Failure;
 use crate::output;
@@ -87,12 +87,10 @@ pub struct Peer {
     player: Option<u32>,
     /// What was written of who is who, and where.
     written: Option<(AccessVersion, PathBuf)>,
+    /// It was told that there is no recording any more.
+    pub(super) unrecorded: bool,
     /// Who flies, where no script does.
-    pub(super) seat: Option<Box<dyn Seat>>,
-    /// The last turn that they were asked for.
-    pub(super) seated: Option<Turn>,
-    /// The turn that they were shown.
-    pub(super) shown: Option<Turn>,
+    pub(super) seated: Seated,
 }
 
 impl Peer {
@@ -131,9 +129,8 @@ impl Peer {
             desyncs: 0,
             player: None,
             written: None,
-            seat: None,
-            seated: None,
-            shown: None,
+            unrecorded: false,
+            seated: Seated::default(),
         }
     }
 
@@ -154,10 +151,12 @@ impl Peer {
             self.receive(now)?;
             let status = self.driver.status();
             self.fly(now, &status);
-            self.take_commands(now, &status);
+            self.attend(&status);
             let driven = self.driver.drive(now);
             self.driver.link().endpoint.flush();
-            self.show_world(&self.driver.status());
+            let status = self.driver.status();
+            self.take_commands(now, &status);
+            self.show_world(&status);
             self.tell(now)?;
             self.obey(now)?;
             if let Err(error) = driven {
@@ -181,7 +180,8 @@ impl Peer {
             _ if !self.driver.start_over(now) => "and nobody else is there to take the state from",
             _ => {
                 self.restarts += 1;
-                (self.player, self.flown, self.seated, self.shown) = (None, None, None, None);
+                (self.player, self.flown) = (None, None);
+                self.seated.forget();
                 let sentence = format!("{error}: this peer comes back with the others' state");
                 return self.report.say(&sentence, "restarted", json!({ "why": error.to_string() }));
             }
@@ -302,6 +302,7 @@ impl Peer {
         self.sample(&status);
         if now.since(self.told) >= STATUS_US {
             self.told = now;
+            self.tell_recording()?;
             self.report.note("status", self.status(&status))?;
         }
         Ok(())

@@ -64,7 +64,7 @@ fn check(size: [u32; 2], fronts: &[Front<'_>]) {
 fn the_device_draws_what_the_rules_say() {
     let values = [sample::orbit(), sample::danger()];
     let items = [Item { label: "New flight", value: Value::None, enabled: true }];
-    let menu = Menu { title: "SpaceTime", items: &items, selected: 0, help: "Begin" };
+    let menu = Menu { title: "SpaceTime", items: &items, selected: 0, first: None, help: "Begin" };
     // One after the other with one renderer: glyphs that come later are copied to the device too.
     let fronts = [
         Front { values: Some(&values[0]), ..Front::default() },
