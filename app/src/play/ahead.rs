@@ -73,7 +73,11 @@ fn merge(out: &mut FrameView, world: &FrameView, near: &FrameView, [lead_s, sinc
     out.bodies_previous.clone_from(&near.bodies_previous);
     out.bodies_current.clone_from(&near.bodies_current);
     out.bodies_velocity_m_s.clone_from(&near.bodies_velocity_m_s);
-    (out.ids.clear(), out.kinds.clear(), out.previous.clear(), out.current.clear(), out.looks.clear());
+    out.ids.clear();
+    out.kinds.clear();
+    out.previous.clear();
+    out.current.clear();
+    out.looks.clear();
     // Both lists ascend by id.
     let (mut a, mut b) = (0, 0);
     while a < world.ids.len() || b < near.ids.len() {

@@ -201,6 +201,9 @@ mod tests {
         std::thread::park_timeout(Duration::from_millis(120));
         chair.attend(&status(1));
         assert_eq!(stalled(), Some(true));
+        chair.happened(7, &Event::TimeFactor { quarters: 8 });
+        let told = Notice::Happened { tick: 7, event: Event::TimeFactor { quarters: 8 } };
+        assert_eq!(world.notices(), [told], "what happens in the world is told as well");
         chair.attend(&status(2));
         look(&mut chair, &status(2));
         assert_eq!(stalled(), Some(false));

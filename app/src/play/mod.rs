@@ -17,6 +17,7 @@ pub mod input;
 pub mod join_world;
 pub mod keys;
 pub mod measure;
+pub mod outlet;
 pub mod pilot;
 pub mod replay_player;
 pub mod replay_world;

@@ -5,7 +5,7 @@ use sim::input::SentCommand;
 use sim::recording::Segment;
 use sim::{Command, Event, InputFrame, Membership, Simulation, TickReport};
 
-use super::world::Outlet;
+use super::outlet::Outlet;
 use crate::exit::Failure;
 use crate::replay::Recording;
 

@@ -344,7 +344,7 @@ fn line(label: &str, stands: Stands, help: &str, does: Does) -> Line {
 }
 
 fn back() -> Line {
-    line("Back", Stands::Plain, "", Does::Back)
+    line("Back", Stands::Plain, "To where you came from.", Does::Back)
 }
 
 fn opens(label: &str, page: Page, help: &str) -> Line {
@@ -363,16 +363,16 @@ fn main_lines() -> Vec<Line> {
         opens("Join a session", Page::Join, "Fly with others, with an invite of theirs."),
         opens("Replays", Page::Replays, "See recorded flights again."),
         opens("Settings", Page::Settings, "Picture, hands, recording."),
-        line("Quit", Stands::Plain, "", Does::Wish(Wish::Quit)),
+        line("Quit", Stands::Plain, "Ends the program.", Does::Wish(Wish::Quit)),
     ]
 }
 
 fn paused_lines() -> Vec<Line> {
     vec![
-        line("Go on", Stands::Plain, "", Does::Wish(Wish::Resume)),
+        line("Go on", Stands::Plain, "Closes the menu.", Does::Wish(Wish::Resume)),
         opens("Settings", Page::Settings, "Picture, hands, recording."),
         line("To the main menu", Stands::Plain, "What was flown is recorded up to here.", Does::Wish(Wish::Leave)),
-        line("Quit", Stands::Plain, "", Does::Wish(Wish::Quit)),
+        line("Quit", Stands::Plain, "Ends the program.", Does::Wish(Wish::Quit)),
     ]
 }
 

@@ -11,10 +11,10 @@ use std::time::Instant;
 use render::extract::Blasts;
 use render::hud::values::Network;
 use sim::command::ControlInput;
-use sim::frame_view::{FrameFeed, FrameReader, FrameView};
-use sim::{Event, Scenario, Simulation};
+use sim::frame_view::FrameView;
+use sim::{Event, Scenario};
 
-use super::ahead::Ahead;
+use super::outlet::{Outlet, Window};
 use crate::exit::Failure;
 
 /// What a world can be told. What does not suit it is passed over.
@@ -161,78 +161,8 @@ impl Board {
 }
 
 /// They are plain values: whoever panicked while it held one has left it whole.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Where a world shows itself, tick by tick.
-pub struct Outlet {
-    feed: FrameFeed,
-    frames: FrameReader,
-    blasts: Blasts,
-    seen: Arc<Mutex<Seen>>,
-    ahead: Ahead,
-}
-
-/// What is seen of a world besides its own frame view.
-#[derive(Debug, Default)]
-struct Seen {
-    /// In place of the frame view, where presentation runs ahead.
-    ahead: Option<Arc<FrameView>>,
-    blasts: Blasts,
-}
-
-impl Outlet {
-    /// One that has shown nothing.
-    #[must_use]
-    pub fn new() -> Self {
-        let feed = FrameFeed::new();
-        let (blasts, seen, ahead) = (Blasts::default(), Arc::default(), Ahead::new());
-        Self { frames: feed.reader(), feed, blasts, seen, ahead }
-    }
-
-    /// Shows the present state. To be called after each tick.
-    pub fn publish(&mut self, simulation: &Simulation) {
-        self.feed.publish(simulation);
-        self.blasts.observe(&self.frames.latest(), simulation.scenario().tick_rate_hz);
-        self.blasts.copy_to(&mut held(&self.seen).blasts);
-    }
-
-    /// As [`Self::publish`] for a state that may have been shown before, with the own ship's surroundings ahead of it
-    /// where there are any. Gives the tick that is seen.
-    pub fn publish_ahead(
-        &mut self,
-        simulation: &Simulation,
-        near: Option<&Simulation>,
-        ship: Option<u64>,
-        ticks_per_turn: u32,
-    ) -> u64 {
-        if self.frames.latest().tick != simulation.tick() || self.frames.latest().bodies_current.is_empty() {
-            self.publish(simulation);
-        }
-        let world = self.frames.latest();
-        let ahead = near.and_then(|near| self.ahead.view(&world, near, ship, ticks_per_turn));
-        let tick = ahead.as_ref().map_or(world.tick.0, |view| view.tick.0);
-        held(&self.seen).ahead = ahead;
-        tick
-    }
-
-    /// Where several ticks are stepped at once; see [`FrameFeed::set_span`].
-    pub fn set_span(&mut self, ticks: u64) {
-        self.feed.set_span(ticks);
-    }
-
-    /// What was shown last.
-    #[must_use]
-    pub fn latest(&self) -> Arc<FrameView> {
-        self.frames.latest()
-    }
-}
-
-impl Default for Outlet {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// What a world's thread has.
@@ -260,8 +190,7 @@ pub struct World {
     orders: Sender<Order>,
     notices: Receiver<Notice>,
     board: Arc<Board>,
-    frames: FrameReader,
-    seen: Arc<Mutex<Seen>>,
+    window: Window,
     /// Says once that the world is open.
     opened: Receiver<()>,
     thread: Option<JoinHandle<Result<(), Failure>>>,
@@ -281,7 +210,7 @@ impl World {
         let ((orders, inbox), (outbox, notices), (ready, opened)) = (channel(), channel(), channel());
         let board = Arc::new(Board::new());
         let outlet = Outlet::new();
-        let (frames, seen) = (outlet.frames.clone(), Arc::clone(&outlet.seen));
+        let window = outlet.window();
         let inside = Inside { orders: inbox, notices: outbox, board: Arc::clone(&board), outlet };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let whole = open()?;
@@ -291,7 +220,7 @@ impl World {
             run(whole, inside)
         });
         let thread = thread.map_err(|e| Failure::Machine(format!("cannot start the world's thread: {e}")))?;
-        Ok(Self { orders, notices, board, frames, seen, opened, thread: Some(thread) })
+        Ok(Self { orders, notices, board, window, opened, thread: Some(thread) })
     }
 
     /// Whether it could be opened, so far.
@@ -333,15 +262,20 @@ impl World {
     pub fn view(&self, now: Instant) -> (Arc<FrameView>, f64) {
         // The pulse is read first: where the view is newer, its way has just begun.
         let pulse = *held(&self.board.pulse);
-        let ahead = held(&self.seen).ahead.clone();
-        let view = ahead.unwrap_or_else(|| self.frames.latest());
+        let view = self.window.view();
         let fraction = if view.tick.0 > pulse.tick { 0.0 } else { pulse.fraction_at(now) };
         (view, fraction)
     }
 
+    /// How many ticks what is seen lies ahead of what was executed.
+    #[must_use]
+    pub fn lead_ticks(&self) -> u64 {
+        self.window.lead_ticks()
+    }
+
     /// Copies the explosions that are seen.
     pub fn blasts(&self, to: &mut Blasts) {
-        held(&self.seen).blasts.copy_to(to);
+        self.window.blasts(to);
     }
 
     /// Whether it has ended by itself.
@@ -391,9 +325,9 @@ impl World {
     pub fn bare() -> (Inside, Self) {
         let ((orders, inbox), (outbox, notices), (_, opened)) = (channel(), channel(), channel());
         let (board, outlet) = (Arc::new(Board::new()), Outlet::new());
-        let (frames, seen) = (outlet.frames.clone(), Arc::clone(&outlet.seen));
+        let window = outlet.window();
         let inside = Inside { orders: inbox, notices: outbox, board: Arc::clone(&board), outlet };
-        (inside, Self { orders, notices, board, frames, seen, opened, thread: None })
+        (inside, Self { orders, notices, board, window, opened, thread: None })
     }
 
     /// Waits until it is as wanted, and fails a test where that takes too long.

@@ -75,6 +75,19 @@ fn the_device_draws_what_the_rules_say() {
 }
 
 #[test]
+fn a_frame_that_is_only_recorded_takes_no_letters_away() {
+    validated(|gpu| {
+        let (size, items) = ([320, 180], [Item { label: "New flight", value: Value::None, enabled: true }]);
+        let menu = Menu { title: "SpaceTime", items: &items, selected: 0, first: None, help: "Begin" };
+        let (scene, front) = (darkness(size), Front { menu: Some(&menu), ..Front::default() });
+        let mut recorded = renderer(gpu, size, 1);
+        recorded.record_only(&scene, &front).unwrap();
+        let pictures = [recorded, renderer(gpu, size, 1)].map(|mut it| it.pictures(&scene, &front).unwrap());
+        assert_eq!(pictures[0], pictures[1]);
+    });
+}
+
+#[test]
 fn both_eyes_have_instruments() {
     validated(|gpu| {
         let size = [400, 440];

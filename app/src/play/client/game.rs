@@ -357,6 +357,7 @@ impl Game {
             "position": self.status.replay.as_ref().map(|replay| replay.position),
             "playing": self.status.replay.as_ref().map(|replay| replay.playing),
             "guide": self.guide.as_ref().and_then(Guide::step).map(|step| step.name),
+            "lead": self.world.lead_ticks(),
             "peers": self.status.network.map(|network| network.peers),
         })
     }
