@@ -112,6 +112,8 @@ impl Renderer {
         let output = self.output()?;
         let recorded = self.record(scene, front, &output, None);
         self.output = Some(output);
+        // Its copies of glyphs are never made: the next frame has to make them.
+        self.kept.text.atlas().change_all();
         recorded.map(drop)
     }
 

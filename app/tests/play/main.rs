@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use display::{Display, Key};
+use render::hud::layout::{Layout, Part, View};
+use render::hud::menu::timeline_bar;
 use serde_json::Value;
 use x11rb::protocol::xproto::Window;
 
@@ -131,8 +133,29 @@ fn a_window_from_the_menu_to_the_end() {
     let mut played = Played::start(&["--measure", "3600", "--json"]);
     played.until("the menu", |line| line["page"] == "main");
 
+    // An invite that was copied elsewhere is pasted; without one there is nothing to join with.
+    played.display.keys(&[Key::Down, Key::Down, Key::Enter]);
+    played.until("the page to join", |line| line["page"] == "join");
+    let paste = |played: &Played| {
+        played.display.key(Key::ControlLeft, true);
+        played.display.keys(&[Key::V]);
+        played.display.key(Key::ControlLeft, false);
+    };
+    let says =
+        |what: &'static str| move |line: &Value| line["message"].as_str().is_some_and(|said: &str| said.contains(what));
+    paste(&played);
+    played.until("that there is none", says("no text in the clipboard"));
+    played.display.copy("spacetime://nobody.invalid:1/#x");
+    paste(&played);
+    // How soon it is there nobody can say from outside.
+    std::thread::park_timeout(Duration::from_millis(500));
+    played.display.keys(&[Key::Down, Key::Enter]);
+    played.until("that it is no good", says("this is no invite"));
+    played.display.keys(&[Key::Escape]);
+    played.until("the menu again", |line| line["page"] == "main");
+
     // New flight, its second scenario.
-    played.display.keys(&[Key::Enter, Key::Down, Key::Enter]);
+    played.display.keys(&[Key::Up, Key::Up, Key::Enter, Key::Down, Key::Enter]);
     played.until("a flight", |line| line["game"]["kind"] == "flight" && line["game"]["ship"] == 1);
     played.display.key(Key::ShiftLeft, true);
     played.until("throttle", |line| line["game"]["throttle"].as_f64() > Some(0.2));
@@ -175,7 +198,15 @@ fn a_window_from_the_menu_to_the_end() {
     played.until("a replay", |line| line["game"]["kind"] == "replay" && line["tick"].as_u64() > Some(5));
     played.display.keys(&[Key::Space]);
     played.until("it stands", |line| line["game"]["playing"] == false);
-    played.display.keys(&[Key::Home]);
+    // A click on the left end of its bar.
+    played.display.resize(played.window, [320, 180]);
+    played.until("room for the bar", |line| line["size"] == serde_json::json!([320, 180]));
+    let view = View::screen(320, 180, 1.0, 1.0);
+    let place = Layout::new(&view, |part| part == Part::Timeline).rect(Part::Timeline);
+    let bar = place.and_then(|place| timeline_bar(&view, place)).expect("it has room");
+    played.display.point(bar.min.x as i16, bar.centre().y as i16);
+    played.display.button(1, true);
+    played.display.button(1, false);
     played.until("the beginning", |line| line["game"]["position"] == 0.0);
     played.display.keys(&[Key::End, Key::Comma]);
     played.until("a tick before the end", |line| line["tick"].as_u64() > held["tick"].as_u64());
