@@ -92,6 +92,7 @@ pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now:
         options,
         ride: gaze.ship.map(Ride::Ship),
         inside,
+        cockpit: true,
         own: gaze.ship,
         orbits: gaze.instruments,
         blasts: Some(&blasts),
