@@ -1,6 +1,5 @@
 //! What stands still behind everything: the glow of the Milky Way and the stars. Bodies too small to be discs are
-//! drawn as stars too. Must never hide anything, and
-//! leaves no depth.
+//! drawn as stars too. Must never hide anything, nor leave depth.
 
 use bytemuck::{Pod, Zeroable};
 use vulkano::buffer::Subbuffer;
