@@ -172,7 +172,8 @@ pub(crate) fn record(
     passes.overlay.take_glyphs(&mut drawing, uploads, text.atlas())?;
 
     // Cull.
-    let lists = passes.things.cull(gpu, &mut drawing, uploads, &shared.frame, &packed.things)?;
+    let veils = uploads.put(&packed.bodies.veils)?;
+    let lists = passes.things.cull(gpu, &mut drawing, uploads, [&shared.frame, &veils], &packed.things)?;
 
     // The scene.
     if gpu.eyes_apart() {
