@@ -105,6 +105,7 @@ pub fn look(
         options,
         ride: gaze.ship.map(Ride::Ship),
         inside,
+        cockpit: true,
         own: gaze.ship,
         orbits: gaze.instruments,
         blasts: Some(&known.blasts),

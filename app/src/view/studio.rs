@@ -120,6 +120,7 @@ impl Studio {
         let show = Show {
             ride: view.ride,
             inside: view.ship.filter(|_| view.inside),
+            cockpit: view.cockpit,
             own: view.ship.filter(|_| lines),
             orbits: lines,
             blasts: Some(blasts),

@@ -65,6 +65,8 @@ pub(crate) struct Packed {
     pub discs: Vec<BodyData>,
     /// Those too small to be discs.
     pub spots: Vec<Spot>,
+    /// Those of the discs that have air or rings, from far to near; never empty.
+    pub veils: Vec<BodyData>,
     /// Places in the scene's list with distances.
     order: Vec<(f64, usize)>,
 }
@@ -120,6 +122,7 @@ impl Packed {
 pub(crate) fn pack(scene: &Scene, frame: &FrameData, packed: &mut Packed) {
     packed.discs.clear();
     packed.spots.clear();
+    packed.veils.clear();
     packed.order.clear();
     let camera = scene.camera.position;
     let far = |(i, body): (usize, &Body)| (body.position.minus(camera).length(), i);
@@ -142,6 +145,12 @@ pub(crate) fn pack(scene: &Scene, frame: &FrameData, packed: &mut Packed) {
         if disc > 0.0 {
             packed.discs.push(disc_data(scene, body, exposure, pixel, disc as f32));
         }
+    }
+    let veils = packed.discs.iter().filter(|disc| disc.molecules[3] > 0.0 || disc.rings[1] > 0.0);
+    packed.veils.extend(veils);
+    if packed.veils.is_empty() {
+        // Nothing is no buffer: one that has neither.
+        packed.veils.push(BodyData::default());
     }
 }
 
