@@ -130,6 +130,9 @@ pub struct ShotArgs {
     /// What the instruments aim at: the name of a body or a station, or the number of a ship or a rock.
     #[arg(long, value_name = "NAME|ID", requires = "hud")]
     pub target: Option<String>,
+    /// Draw the lattice of spacetime, which sinks toward masses.
+    #[arg(long)]
+    pub lattice: bool,
     /// The PNG file.
     #[arg(long, value_name = "PNG")]
     pub out: PathBuf,

@@ -5,11 +5,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use glam::DQuat;
 use render::bodies::Look;
 use render::extract::{Ride, Show, Stage};
 use render::hud::{Comfort, Front};
 use render::quality::{Preset, Quality};
 use render::reference::{self, Cubes};
+use render::scene::Cockpit;
 use render::{Camera, Choice, Format, Gpu, GpuOptions, Renderer, Scene};
 use sim::Scenario;
 use sim::frame_view::FrameFeed;
@@ -32,7 +34,7 @@ fn extraction(c: &mut Criterion) {
     feed.publish(&simulation);
     let frame = feed.reader().latest();
     let stage = Stage::new(&scenario);
-    let camera = Camera::one(frame.current[0].position, glam::DQuat::IDENTITY, FIELD_RAD, 1.0).two(EYES_M);
+    let camera = Camera::one(frame.current[0].position, DQuat::IDENTITY, FIELD_RAD, 1.0).two(EYES_M);
     let mut scene = Scene::empty(camera);
     c.bench_function("things/extract-10k", |b| {
         let show = Show { ride: Some(Ride::Ship(frame.ids[0])), ..Show::default() };
@@ -58,6 +60,8 @@ fn drawing(c: &mut Criterion) {
     group.bench_function("cubes-10k", |b| b.iter(|| cubes.draw(&scene).expect("a picture")));
     let bare = Scene { things: Default::default(), ..scene.clone() };
     group.bench_function("draw-nothing", |b| b.iter(|| renderer.draw(&bare, &front).expect("a picture")));
+    let seated = Scene { cockpit: Some(Cockpit { icrf_from_ship: DQuat::IDENTITY, lamps: 1.0 }), ..bare.clone() };
+    group.bench_function("draw-cockpit", |b| b.iter(|| renderer.draw(&seated, &front).expect("a picture")));
     // The difference between these two is what comfort costs.
     let mut black = Scene::empty(scene.camera);
     (black.options.milky_way, black.options.stars) = (false, 0);

@@ -68,6 +68,7 @@ fn main() -> std::io::Result<()> {
         title: "Settings",
         items: &items,
         selected: 1,
+        first: None,
         help: "How many pixels are drawn, of those of the window",
     };
     let hud = Front { values: Some(&orbit), ..Front::default() };

@@ -11,6 +11,8 @@ struct Varyings {
     // Sunlight and the nearest body's light, thrown back.
     @location(5) @interpolate(flat) sunlit: vec3<f32>,
     @location(6) @interpolate(flat) shone: vec3<f32>,
+    // Light of what is before it.
+    @location(7) @interpolate(flat) veil: vec3<f32>,
 }
 
 @vertex
@@ -34,12 +36,15 @@ fn vertex_main(
     // Wider by a pixel, for a smooth edge.
     let at = square(vertex) * (1.0 + 1.0 / radius_px);
     let world = thing.position_m + (across * at.x + beside * at.y) * radius;
-    let light = lit[id];
+    let light = lit[id].light;
+    let veil = lit[id].veil;
+    let shift = shifted_sunlight(toward);
     // A ball at full Moon is two thirds as bright as a disc already; its model says how bright that is.
-    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo * shifted_sunlight(toward);
+    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo * shift * veil.w;
     return Varyings(
         eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0), at, radius_px, across, beside,
         normalize(around.sun.xyz - to), paint * light.w, paint * around.shine.rgb * length(light.xyz) * 0.5,
+        veil.rgb * shift,
     );
 }
 
@@ -53,6 +58,6 @@ fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
     let flat_at = in.at * min(1.0, 0.999 / max(r, 1e-3));
     let up = sqrt(max(1.0 - dot(flat_at, flat_at), 0.0));
     let normal = in.across * flat_at.x + in.beside * flat_at.y - cross(in.across, in.beside) * up;
-    let light = in.sunlit * max(dot(normal, in.sun_dir), 0.0) + in.shone;
+    let light = in.sunlit * max(dot(normal, in.sun_dir), 0.0) + in.shone + in.veil;
     return vec4<f32>(light * covered, covered);
 }

@@ -1,5 +1,6 @@
 //!include things.wgsl
 //!include disc.wgsl
+//!include veil.wgsl
 // What of all things is drawn, and how: nothing, a spot, a ball, or a mesh of some level of detail. Three steps, so that
 // the lists are in the things' order and the picture does not depend on which group of threads comes first: each thing
 // finds its bucket and each group counts; one group adds up; each thing goes to its place.
@@ -139,7 +140,7 @@ fn bucket(thing: Thing) -> u32 {
 }
 
 // Sunlight that reaches a thing, and what the nearest body throws on it.
-fn light_on(thing: Thing) -> Lit {
+fn light_on(thing: Thing) -> vec4<f32> {
     let to_sun = around.sun.xyz - thing.position_m;
     let far = max(length(to_sun), 1e-3);
     let sun_dir = to_sun / far;
@@ -162,7 +163,7 @@ fn light_on(thing: Thing) -> Lit {
             shine = to_body / distance * (0.67 * sine * sine * full * phase * sqrt(phase));
         }
     }
-    return Lit(shine, full * through);
+    return vec4<f32>(shine, full * through);
 }
 
 var<workgroup> counted: array<atomic<u32>, 64>;
@@ -180,8 +181,9 @@ fn choose(
         let chosen = bucket(thing);
         buckets[global.x] = chosen;
         atomicAdd(&counted[chosen], 1u);
-        if chosen < DRAWN {
-            lit[global.x] = light_on(thing);
+        // Rounds and explosions shine by themselves.
+        if chosen < STREAK {
+            lit[global.x] = Lit(light_on(thing), veil(thing.position_m));
         }
     }
     workgroupBarrier();

@@ -60,13 +60,13 @@ fn vertex_spot(
     let distance = length(to);
     let seen_at = to / distance;
     let radius_px = thing.radius_m * model.seeming / (distance * frame.pixel_rad * crowding(seen_at));
-    let light = lit[id];
+    let light = lit[id].light;
     let seen = phase(dot(normalize(around.sun.xyz - to), -seen_at));
     let paint = unpack4x8unorm(thing.tint).rgb * model.albedo * shifted_sunlight(seen_at);
     let thrown = paint * (BALL_SHARE * seen * light.w + 0.5 * length(light.xyz) * around.shine.rgb);
     // A burning engine is seen from far.
     let engine = select(0.0, throttle(thing), thing.model < SHIPS) * vec3<f32>(0.5, 0.75, 1.0) * 1.5 * shifted_glow(ENGINE_K, seen_at);
-    return spot(eye, thing.position_m, (thrown + engine) * 3.1415927 * radius_px * radius_px, vertex);
+    return spot(eye, thing.position_m, (thrown + engine) * lit[id].veil.w * 3.1415927 * radius_px * radius_px, vertex);
 }
 
 @vertex

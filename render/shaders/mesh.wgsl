@@ -30,6 +30,7 @@ struct Varyings {
     @location(4) place: vec4<f32>,
     @location(5) @interpolate(flat) lit: vec4<f32>,
     @location(6) @interpolate(flat) turn: vec4<f32>,
+    @location(7) @interpolate(flat) veil: vec4<f32>,
 }
 
 @vertex
@@ -58,8 +59,9 @@ fn vertex_main(
         vec4<f32>(vertex.colour * tint, vertex.metallic),
         vec4<f32>(glow, vertex.roughness),
         vec4<f32>(vertex.position * scale, select(thing.state, 2.0, vertex.rock > 0.5)),
-        lit[id],
+        lit[id].light,
         thing.turn,
+        lit[id].veil,
     );
 }
 
@@ -132,6 +134,6 @@ fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
     }
     // Light of all stars, so that a hull in the shadow is not a hole in the sky.
     light += colour * 0.004;
-    light = light * shifted_sunlight(-v) + glow;
+    light = (light * in.veil.w + in.veil.rgb) * shifted_sunlight(-v) + glow * in.veil.w;
     return vec4<f32>(min(light, vec3<f32>(60000.0)), 1.0);
 }

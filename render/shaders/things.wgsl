@@ -59,8 +59,12 @@ struct Around {
     limbs: array<vec4<f32>, 16>,
 }
 
-// What falls on a thing: the direction to the nearest body times its light, and sunlight.
-alias Lit = vec4<f32>;
+struct Lit {
+    // What falls on a thing: the direction to the nearest body times its light, and sunlight.
+    light: vec4<f32>,
+    // Light of air and rings before it, and the share of its own that they let through.
+    veil: vec4<f32>,
+}
 
 fn rotate(q: vec4<f32>, v: vec3<f32>) -> vec3<f32> {
     let t = 2.0 * cross(q.xyz, v);

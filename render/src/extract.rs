@@ -14,7 +14,7 @@ use crate::bodies::elements::J2000_JD;
 use crate::bodies::{Look, body_of};
 use crate::camera::Camera;
 use crate::relativity;
-use crate::scene::{Asteroid, Blast, Light, Model, Options, Round, Scene, Ship, Things, tint, trail_m};
+use crate::scene::{Asteroid, Blast, Cockpit, Light, Model, Options, Round, Scene, Ship, Things, tint, trail_m};
 
 /// A Julian year, days.
 const YEAR_DAYS: f64 = 365.25;
@@ -63,6 +63,8 @@ pub struct Show<'a> {
     pub ride: Option<Ride>,
     /// The ship that the camera is inside of, which is not drawn.
     pub inside: Option<u64>,
+    /// Whether that ship's cockpit is drawn around the camera.
+    pub cockpit: bool,
     /// The ship whose way ahead is drawn, and against which rounds are seen to move.
     pub own: Option<u64>,
     /// Whether the orbits of other ships that have a player are drawn.
@@ -166,6 +168,12 @@ impl Stage {
         scene.bodies.extend(drawn.map(|(at, (b, name))| {
             body_of(name, place(at), (b.radius_m, b.gm_m3_s2), (b.pole, b.rotation_rad_s), jd_tdb)
         }));
+        scene.cockpit = show.inside.filter(|_| show.cockpit).and_then(|id| {
+            let at = index_of(frame, id)?;
+            let icrf_from_ship = frame.pose(at, fraction)?.icrf_from_body;
+            // A wreck is dark.
+            Some(Cockpit { icrf_from_ship, lamps: if frame.looks[at].hull > 0.0 { 1.0 } else { 0.0 } })
+        });
         scene.things.clear();
         let frame_m_s = show.own.or(show.inside).and_then(|id| index_of(frame, id)).map_or_else(
             || self.around(frame, camera.position).map_or(DVec3::ZERO, |body| frame.bodies_velocity_m_s[body]),

@@ -16,6 +16,7 @@ use crate::hud::paint::Overlay;
 use crate::hud::{self, Front};
 use crate::passes::bloom::Bloom;
 use crate::passes::bodies::{self, Bodies};
+use crate::passes::cockpit::CockpitPass;
 use crate::passes::frame::{FrameData, Shared, glow_table};
 use crate::passes::lattice::{self, Lattice, LatticeData};
 use crate::passes::lines::{self, Lines, PointData};
@@ -29,6 +30,7 @@ use crate::text::Text;
 
 /// All passes.
 pub(crate) struct Passes {
+    cockpit: CockpitPass,
     sky: Sky,
     bodies: Bodies,
     pub things: Things,
@@ -52,6 +54,7 @@ impl Passes {
         // Of the scene; 0 is one by one.
         let at_once = if gpu.eyes_apart() { 0 } else { views };
         Ok(Self {
+            cockpit: CockpitPass::new(gpu, at_once)?,
             sky: Sky::new(gpu, at_once, stars)?,
             bodies: Bodies::new(gpu, at_once, map::upload(gpu)?)?,
             things: Things::new(gpu, at_once)?,
@@ -143,7 +146,7 @@ impl Packed {
 
 /// Records a frame.
 ///
-/// The sky comes first and not, as is usual, behind what is there already: limbs are smooth and air is clear, so both
+/// The cockpit comes first: it hides what is behind it, so that nothing has to be drawn there. The sky follows and not, as is usual, behind what is there already: limbs are smooth and air is clear, so both
 /// must be blended over the stars. Bodies follow from far to near, each over those behind it; they leave their depth.
 /// Meshes come after them, since a body could not be blended under a ship that is there already. What is only added or
 /// blended and leaves no depth comes last: lines, then light.
@@ -166,7 +169,8 @@ pub(crate) fn record(
     passes.overlay.take_glyphs(&mut drawing, uploads, text.atlas())?;
 
     // Cull.
-    let lists = passes.things.cull(gpu, &mut drawing, uploads, &shared.frame, &packed.things)?;
+    let veils = uploads.put(&packed.bodies.veils)?;
+    let lists = passes.things.cull(gpu, &mut drawing, uploads, [&shared.frame, &veils], &packed.things)?;
 
     // The scene.
     if gpu.eyes_apart() {
@@ -174,11 +178,11 @@ pub(crate) fn record(
             packed.bodies.take_eye(eye);
             let shared = Shared { frame: uploads.put(&[data.of_eye(eye)])?, glow: shared.glow.clone() };
             drawing.anew_onto_eye(images)?;
-            draw_scene(frame, passes, (uploads, packed), &mut drawing, &shared, lists.as_ref())?;
+            draw_scene(frame, passes, (uploads, packed, &data), &mut drawing, &shared, lists.as_ref())?;
         }
     } else {
         drawing.onto(&targets.colour, Some(&targets.depth), true)?;
-        draw_scene(frame, passes, (uploads, packed), &mut drawing, &shared, lists.as_ref())?;
+        draw_scene(frame, passes, (uploads, packed, &data), &mut drawing, &shared, lists.as_ref())?;
     }
 
     // Bloom.
@@ -204,13 +208,18 @@ pub(crate) fn record(
 fn draw_scene(
     frame: &Frame<'_>,
     passes: &mut Passes,
-    (uploads, packed): (&Uploads, &Packed),
+    (uploads, packed, data): (&Uploads, &Packed, &FrameData),
     drawing: &mut Drawing,
     shared: &Shared,
     lists: Option<&Lists>,
 ) -> Result<(), GpuError> {
     let Frame { gpu, scene, .. } = *frame;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+
+    // Cockpit.
+    if let Some(cockpit) = &scene.cockpit {
+        passes.cockpit.draw(gpu, drawing, uploads, &shared.frame, (scene, data, cockpit))?;
+    }
 
     // Sky.
     if scene.options.milky_way {

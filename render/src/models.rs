@@ -1,8 +1,8 @@
-//! Ships and stations: from the glTF 2.0 binaries in `fixtures/models/` to plain vertex arrays in body axes. Must never
+//! Ships, stations and the cockpit: from the glTF 2.0 binaries in `fixtures/models/` to plain vertex arrays in body axes. Must never
 //! panic, whatever bytes it is given, nor hold more memory than [`VERTICES_MAX`] allows.
 //!
-//! Not all of glTF is read, but what those files hold: meshes named NAME_lod0 and on with indexed triangles, materials
-//! without textures, and marker nodes right below the root. How they are made and what their axes are is described in
+//! Not all of glTF is read, but what those files hold: meshes named NAME_lod0 and on with indexed triangles, NAME_panes
+//! with four vertices for each pane, materials without textures, and marker nodes right below the root. How they are made and what their axes are is described in
 //! `fixtures/scripts/make_models.py` and `fixtures/scripts/modelling/glb.py`.
 
 use bytemuck::{Pod, Zeroable};
@@ -20,6 +20,9 @@ pub const BUILT_IN: [(&str, &[u8]); 5] = [
     ("station", include_bytes!("../../fixtures/models/station.glb")),
     ("probe", include_bytes!("../../fixtures/models/probe.glb")),
 ];
+
+/// The cockpit that is drawn around a pilot, whatever the ship; its origin is between the eyes.
+pub const COCKPIT: &[u8] = include_bytes!("../../fixtures/models/cockpit.glb");
 
 /// Most vertices, and most indices, that one level of detail may have.
 pub const VERTICES_MAX: usize = 1 << 20;
@@ -112,6 +115,8 @@ pub struct Model {
     pub docks: Vec<Marker>,
     /// The pilot's eyes.
     pub eye: Option<Marker>,
+    /// What light falls in through: four corners each, metres, body axes, counter-clockwise seen from within.
+    pub panes: Vec<[Vec3; 4]>,
     /// Size.
     pub bounds: Bounds,
 }
@@ -133,6 +138,7 @@ pub fn load(bytes: &[u8]) -> Result<Model, ModelError> {
         nozzles: markers(&glb.document, "nozzle_")?,
         docks: markers(&glb.document, "dock_")?,
         eye: markers(&glb.document, "eye")?.first().copied(),
+        panes: panes(&glb)?,
         levels,
         bounds,
     })
@@ -173,6 +179,14 @@ fn level(mesh: &Mesh, glb: &Glb<'_>) -> Result<Level, &'static str> {
         }
     }
     if level.indices.is_empty() { Err("it is empty") } else { Ok(level) }
+}
+
+/// The panes of a model that has some.
+fn panes(glb: &Glb<'_>) -> Result<Vec<[Vec3; 4]>, ModelError> {
+    let Some(mesh) = glb.document.meshes.iter().find(|m| m.name.ends_with("_panes")) else { return Ok(Vec::new()) };
+    let found = level(mesh, glb).map_err(|what| ModelError::Mesh { mesh: mesh.name.clone(), what })?;
+    let corners = |four: &[Vertex]| [0, 1, 2, 3].map(|i| Vec3::from_array(four[i].position_m));
+    Ok(found.vertices.chunks_exact(4).map(corners).collect())
 }
 
 /// A vertex that has only its material yet.

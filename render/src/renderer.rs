@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use vulkano::command_buffer::{PrimaryAutoCommandBuffer, PrimaryCommandBufferAbstract};
+use vulkano::command_buffer::PrimaryAutoCommandBuffer;
 use vulkano::format::Format as Texels;
-use vulkano::sync::GpuFuture;
 
 use crate::gpu::readback::{f32_from_f16, read};
 use crate::gpu::target::{OUTPUT, Output, Targets};
-use crate::gpu::{Doing, Gpu, GpuError, Timer, Work};
+use crate::gpu::{Gpu, GpuError, Timer, Work};
 use crate::graph::{self, Frame, Kept, Passes};
 use crate::hud::Front;
 use crate::passes::things::Counts;
@@ -113,6 +112,8 @@ impl Renderer {
         let output = self.output()?;
         let recorded = self.record(scene, front, &output, None);
         self.output = Some(output);
+        // Its copies of glyphs are never made: the next frame has to make them.
+        self.kept.text.atlas().change_all();
         recorded.map(drop)
     }
 
@@ -130,8 +131,7 @@ impl Renderer {
         let output = self.output()?;
         let commands = self.record(scene, front, &output, None)?;
         self.output = Some(output);
-        let running = commands.execute(self.gpu.queue.clone()).doing("submitting a frame")?;
-        running.then_signal_fence_and_flush().doing("submitting a frame")?.wait(None).doing("drawing a frame")
+        self.gpu.run(commands, "drawing a frame")
     }
 
     /// Draws a scene and what lies before it, and gives back a picture for each eye.

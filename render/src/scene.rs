@@ -47,6 +47,15 @@ pub struct Light {
     pub radius_m: f64,
 }
 
+/// A cockpit around the camera, whose centre is between the pilot's eyes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cockpit {
+    /// Turns the ship's axes (x forward, y left, z up) into those of the ICRF; the camera may look elsewhere.
+    pub icrf_from_ship: DQuat,
+    /// Brightness of its lamps and screens, 0 to 1.
+    pub lamps: f32,
+}
+
 /// How light becomes brightness.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Exposure {
@@ -108,6 +117,8 @@ pub struct Scene {
     pub bodies: Vec<Body>,
     /// Ships and all else that is no body.
     pub things: Things,
+    /// What is around the camera, if it is within a ship.
+    pub cockpit: Option<Cockpit>,
     /// What a person chose.
     pub options: Options,
 }
@@ -118,7 +129,7 @@ impl Scene {
     pub fn empty(camera: Camera) -> Self {
         let light = Light { position: Position::ORIGIN, radius_m: SUN_RADIUS_M };
         let (bodies, things, options) = (Vec::new(), Things::default(), Options::default());
-        Self { camera, years: 0.0, light, bodies, things, options }
+        Self { camera, years: 0.0, light, bodies, things, cockpit: None, options }
     }
 
     /// The real Solar System at a Julian date (TDB), seen by `camera`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use raw_window_handle::{HasDisplayHandle, HasWindowHandle};
+use vulkano::command_buffer::PrimaryAutoCommandBuffer;
 use vulkano::format::Format as Texels;
 use vulkano::image::ImageUsage;
 use vulkano::swapchain::{
@@ -13,9 +14,9 @@ use vulkano::swapchain::{
     SwapchainPresentInfo, acquire_next_image,
 };
 use vulkano::sync::GpuFuture;
-use vulkano::sync::future::FenceSignalFuture;
 use vulkano::{Validated, VulkanError};
 
+use crate::gpu::running::{Running, flushed, let_go};
 use crate::gpu::target::Output;
 use crate::gpu::{Doing, Gpu, GpuError, Timer, Work};
 use crate::hud::Front;
@@ -37,7 +38,7 @@ pub struct FrameTimes {
 
 /// A frame that the device may still be working on.
 struct Flight {
-    done: Option<FenceSignalFuture<Box<dyn GpuFuture>>>,
+    running: Option<Running>,
     timer: Option<Timer>,
 }
 
@@ -80,7 +81,7 @@ impl Screen {
         let texels = texels(&gpu, &surface)?;
         let drawable = size.map(|edge| edge.clamp(1, gpu.size_max()));
         let renderer = Renderer::onto(gpu.clone(), Format { size: drawable, views: 1, scale }, texels.0)?;
-        let flight = || Timer::new(&gpu).map(|timer| Flight { done: None, timer });
+        let flight = || Timer::new(&gpu).map(|timer| Flight { running: None, timer });
         let flights = [flight()?, flight()?];
         let times = FrameTimes::default();
         Ok(Self { gpu, surface, texels, chain: None, renderer, size, scale, steady: true, flights, next: 0, times })
@@ -131,37 +132,53 @@ impl Screen {
             Err(Validated::Error(VulkanError::Timeout | VulkanError::NotReady)) => return Ok(false),
             Err(error) => return Err(error).doing("waiting for the window's image"),
         };
-        let begun = Instant::now();
-        let swapchain = chain.swapchain.clone();
-        let Some(output) = chain.outputs.get(index as usize) else { return Ok(false) };
-        let commands = self.renderer.record(scene, front, output, self.flights[self.next].timer.as_ref())?;
-        let recorded = begun.elapsed();
-        let queue = self.gpu.queue.clone();
-        // The frame before was drawn while this one was recorded. Both write the same images and the text's atlas, and
-        // vulkano refuses to queue a writer behind a reader that has not finished.
-        let before = &mut self.flights[1 - self.next];
-        if let Some(done) = before.done.take() {
-            done.wait(None).doing("drawing a frame")?;
-            self.times.gpu_ms = before.timer.as_ref().and_then(Timer::read_ms);
-        }
+        let (queue, swapchain) = (self.gpu.queue.clone(), chain.swapchain.clone());
+        let commands = match self.record(scene, front, index as usize) {
+            Ok(commands) => commands,
+            Err(error) => return let_go(&queue, acquired, "letting a frame go").and(Err(error)),
+        };
         let submitting = Instant::now();
-        let shown = acquired
-            .then_execute(queue.clone(), commands)
-            .doing("submitting a frame")?
-            .then_swapchain_present(queue, SwapchainPresentInfo::swapchain_image_index(swapchain, index))
-            .boxed()
-            .then_signal_fence_and_flush();
-        self.times.cpu_ms = (recorded + submitting.elapsed()).as_secs_f64() * 1e3;
-        match shown {
-            Ok(done) => self.flights[self.next].done = Some(done),
-            Err(Validated::Error(VulkanError::OutOfDate)) => self.chain = None,
-            Err(error) => return Err(error).doing("showing a frame"),
+        let drawn = acquired.then_execute(queue.clone(), commands).doing("submitting a frame")?.then_signal_semaphore();
+        let image = SwapchainPresentInfo::swapchain_image_index(swapchain, index);
+        let shown = flushed(drawn, "submitting a frame")?.then_swapchain_present(queue.clone(), image);
+        let result = shown.flush();
+        self.times.cpu_ms += submitting.elapsed().as_secs_f64() * 1e3;
+        match result {
+            Ok(()) => self.flights[self.next].running = Some(Running::start(queue, shown, "showing a frame")?),
+            Err(Validated::Error(VulkanError::OutOfDate)) => {
+                let_go(&queue, shown, "showing a frame")?;
+                self.chain = None;
+            }
+            Err(error) => return let_go(&queue, shown, "showing a frame").and(Err(error).doing("showing a frame")),
         }
         if suboptimal {
             self.chain = None;
         }
         self.next = 1 - self.next;
         Ok(true)
+    }
+
+    /// Records a frame into the window's image of that index, and waits for the frame before, which was drawn meanwhile:
+    /// both write the same images and the text's atlas, and vulkano refuses to queue a writer behind a reader that has
+    /// not finished.
+    fn record(
+        &mut self,
+        scene: &Scene,
+        front: &Front<'_>,
+        index: usize,
+    ) -> Result<Arc<PrimaryAutoCommandBuffer>, GpuError> {
+        let begun = Instant::now();
+        let output = self.chain.as_ref().and_then(|chain| chain.outputs.get(index)).ok_or_else(|| {
+            GpuError::Failed { doing: "drawing a frame".to_owned(), why: format!("the window has no image {index}") }
+        })?;
+        let commands = self.renderer.record(scene, front, output, self.flights[self.next].timer.as_ref())?;
+        self.times.cpu_ms = begun.elapsed().as_secs_f64() * 1e3;
+        let before = &mut self.flights[1 - self.next];
+        if let Some(running) = before.running.take() {
+            running.wait("drawing a frame")?;
+            self.times.gpu_ms = before.timer.as_ref().and_then(Timer::read_ms);
+        }
+        Ok(commands)
     }
 
     /// What the last frame asked of the device. Waits for it, and reads back what the device counted.
@@ -186,8 +203,8 @@ impl Screen {
     /// Waits for all frames.
     fn finish(&mut self) -> Result<(), GpuError> {
         for flight in &mut self.flights {
-            if let Some(done) = flight.done.take() {
-                done.wait(None).doing("drawing a frame")?;
+            if let Some(running) = flight.running.take() {
+                running.wait("drawing a frame")?;
             }
         }
         Ok(())

@@ -1,16 +1,14 @@
 //! Runs a flight at its tick rate by the wall's clock, in a thread of its own. The clock decides when a tick is done and
 //! never what is in it. Must never run ahead, and never try to make up for more than a moment.
 
-use std::path::PathBuf;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use sim::Scenario;
-
 use super::flight::Flight;
+use super::folders::NewFile;
 use super::world::{Inside, Notice, Order, Pulse, World};
 use crate::exit::Failure;
-use crate::run;
+use crate::{run, scenario_cmd};
 
 /// Most ticks that are made up for: what is later than that is dropped, and the world is slower than it should be.
 const BEHIND_MAX: u32 = 6;
@@ -60,14 +58,18 @@ impl Pace {
     }
 }
 
-/// Starts a flight alone.
+/// Starts a flight alone in a scenario: name of a shipped one, or path of a file. What it cannot be had for, a scenario or a
+/// recording, it ends with.
 ///
 /// # Errors
-/// [`Failure`] for a recording that cannot be written, and where there are no threads.
-pub fn start(scenario: &Scenario, record: Option<PathBuf>) -> Result<World, Failure> {
-    let flight = Flight::new(scenario, record.as_deref())?;
-    let pool = pool()?;
-    World::start("flight", move |inside| pool.install(|| fly(flight, inside)))
+/// [`Failure`] where there are no threads.
+pub fn start(scenario: &str, record: Option<NewFile>) -> Result<World, Failure> {
+    let (name, pool) = (scenario.to_owned(), pool()?);
+    let open = move || {
+        let scenario = scenario_cmd::load(&name)?;
+        Flight::new(&scenario, record.map(|file| file.path()).as_deref())
+    };
+    World::start("flight", open, move |flight, inside| pool.install(|| fly(flight, inside)))
 }
 
 /// A pool that leaves processors for the picture.
@@ -138,7 +140,6 @@ fn tick(flight: &mut Flight, inside: &mut Inside, (due, rate_hz): (Instant, u32)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario_cmd;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_flight_runs_stands_and_ends() {
-        let world = start(&scenario_cmd::load("earth-orbit").unwrap(), None).unwrap();
+        let world = start("earth-orbit", None).unwrap();
         world.wait_until(|world| world.view(Instant::now()).0.tick.0 > 5);
         world.order(Order::Hold(true));
         world.wait_until(|world| world.status().held);

@@ -67,6 +67,25 @@ fn civil(days: u64) -> [u64; 3] {
     [era * 400 + year_of_era + u64::from(month <= 2), month, day]
 }
 
+/// A file that is to be written, by a name that nothing has yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// Where.
+    pub folder: PathBuf,
+    /// What it begins with.
+    pub name: String,
+    /// Its ending, without the dot.
+    pub ending: &'static str,
+}
+
+impl NewFile {
+    /// Its path, by what there is in the folder now.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        unused(&self.folder, &self.name, self.ending)
+    }
+}
+
 /// A path in a folder with this name and ending that does not exist: `name.png`, else `name-2.png` and so on.
 #[must_use]
 pub fn unused(folder: &std::path::Path, name: &str, ending: &str) -> PathBuf {

@@ -15,6 +15,8 @@ pub enum Event {
     Set(Input, f32),
     /// The pointer moved by pixels, right and down.
     Motion(f32, f32),
+    /// The pointer is at this place of the window, pixels from its upper left corner.
+    Point(f32, f32),
     /// The wheel turned by notches, away from the hand.
     Turned(f32),
     /// Somebody wrote something.
@@ -55,9 +57,7 @@ impl Step {
     pub fn of(input: Input) -> Option<Self> {
         Some(match input {
             Input::Key(Key::ArrowUp) | Input::Pad(PadButton::Up) | Input::Stick(Stick::LeftStickUp) => Self::Up,
-            Input::Wheel(Wheel::Up) => Self::Up,
             Input::Key(Key::ArrowDown) | Input::Pad(PadButton::Down) | Input::Stick(Stick::LeftStickDown) => Self::Down,
-            Input::Wheel(Wheel::Down) => Self::Down,
             Input::Key(Key::ArrowLeft) | Input::Pad(PadButton::Left) | Input::Stick(Stick::LeftStickLeft) => Self::Left,
             Input::Key(Key::ArrowRight) | Input::Pad(PadButton::Right) | Input::Stick(Stick::LeftStickRight) => {
                 Self::Right
@@ -110,6 +110,17 @@ impl Pressed {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Whether it is pressed.
+    #[must_use]
+    pub fn has(&self, input: Input) -> bool {
+        self.values.get(&input).is_some_and(|value| *value >= PRESSED)
+    }
+
+    /// Forgets what is held: it counts when it is pressed anew.
+    pub fn forget(&mut self) {
+        self.values.clear();
     }
 
     /// How far an action's inputs are pressed, 0 to 1.

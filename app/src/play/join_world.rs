@@ -1,47 +1,58 @@
 //! A session as a world of the client: the usual peer, flown by whoever sits at the window. Must never know the protocol.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::TryRecvError;
 use std::time::Instant;
 
-use netcode::protocol::Status;
+use netcode::protocol::{Status, Turn};
 use render::hud::values::Network;
-use sim::{Command, Role, Simulation};
+use sim::{Command, Event, Role, Simulation};
 
 use super::engine::pool;
+use super::folders::NewFile;
 use super::pilot::Pilot;
 use super::world::{Inside, Notice, Order, Pulse, World};
 use crate::cli::{JoinArgs, PeerArgs};
 use crate::exit::Failure;
 use crate::session_cmd::Newcomer;
 use crate::session_cmd::report::Report;
-use crate::session_cmd::seat::Seat;
+use crate::session_cmd::seat::{Seat, Sight};
 use crate::session_cmd::stop::Stop;
 
-/// Joins a session.
+/// Time after which a turn is late, in turns: the next one is missing then.
+const LATE_TURNS: f64 = 2.0;
+
+/// Joins a session. What it cannot be had for it ends with: an invite that is none, a host that nobody knows, an identity
+/// that cannot be read, a socket that is not given.
 ///
 /// # Errors
-/// [`Failure`] for an invite that is none, an identity that cannot be read, and where there is no socket.
-pub fn start(invite: &str, record: Option<PathBuf>, identity: Option<&Path>) -> Result<World, Failure> {
-    if let Some(folder) = record.as_deref().and_then(Path::parent) {
-        let cannot = |e: std::io::Error| Failure::unwritable(folder, crate::output::plain(&e));
-        std::fs::create_dir_all(folder).map_err(cannot)?;
-    }
-    let peer = PeerArgs { identity: identity.map(Path::to_owned), record: record.clone(), ..PeerArgs::default() };
-    let newcomer = Newcomer::new(&JoinArgs { invite: invite.to_owned(), peer }, false)?;
+/// [`Failure`] where there are no threads.
+pub fn start(invite: &str, record: Option<NewFile>, identity: Option<&Path>) -> Result<World, Failure> {
+    let (invite, identity) = (invite.to_owned(), identity.map(Path::to_owned));
+    let open = move || {
+        let record = record.map(|file| file.path());
+        if let Some(folder) = record.as_deref().and_then(Path::parent) {
+            let cannot = |e: std::io::Error| Failure::unwritable(folder, crate::output::plain(&e));
+            std::fs::create_dir_all(folder).map_err(cannot)?;
+        }
+        let peer = PeerArgs { identity, record, ..PeerArgs::default() };
+        Newcomer::new(&JoinArgs { invite, peer }, false)
+    };
     let pool = pool()?;
-    World::start("session", move |inside| pool.install(|| sit(newcomer, inside, record)))
+    World::start("session", open, move |newcomer, inside| pool.install(|| sit(newcomer, inside)))
 }
 
-fn sit(newcomer: Newcomer, inside: Inside, record: Option<PathBuf>) -> Result<(), Failure> {
-    let (said, sentences) = channel();
+fn sit(newcomer: Newcomer, inside: Inside) -> Result<(), Failure> {
     let notices = inside.notices.clone();
-    inside.board.tell(|status| status.recording = record);
-    let chair = Chair { inside, pilot: Pilot::default(), sentences, leaving: false, stalled_turns: 0 };
-    let refusal = newcomer.peer(Stop::deaf(), Report::to(said)).with_seat(Box::new(chair)).run()?;
-    if let Some(refusal) = refusal {
+    let tell = move |sentence: String| {
         // Nobody listens to a world that is left.
-        let _ = notices.send(Notice::Said(format!("The session: {refusal}.")));
+        let _ = notices.send(Notice::Said(sentence));
+    };
+    let report = Report::to(Arc::new(tell.clone()));
+    let refusal = newcomer.shown().peer(Stop::deaf(), report).with_seat(Box::new(Chair::new(inside))).run()?;
+    if let Some(refusal) = refusal {
+        tell(format!("The session: {refusal}."));
     }
     Ok(())
 }
@@ -50,10 +61,39 @@ fn sit(newcomer: Newcomer, inside: Inside, record: Option<PathBuf>) -> Result<()
 struct Chair {
     inside: Inside,
     pilot: Pilot,
-    sentences: Receiver<String>,
     leaving: bool,
-    /// Turns that were late, as of the last one.
+    ship: Option<u64>,
+    /// Turns that were late, as of the last look.
     stalled_turns: u64,
+    /// The first turn that is not executed, and since when it is.
+    turn: (Turn, Instant),
+    /// How long a turn takes, once there is a world.
+    turn_s: Option<f64>,
+    digest: u64,
+}
+
+impl Chair {
+    fn new(inside: Inside) -> Self {
+        Self {
+            inside,
+            pilot: Pilot::default(),
+            leaving: false,
+            ship: None,
+            stalled_turns: 0,
+            turn: (Turn(0), Instant::now()),
+            turn_s: None,
+            digest: 0,
+        }
+    }
+
+    /// Whether the next turn should have come.
+    fn is_late(&mut self, status: &Status, now: Instant) -> bool {
+        if self.turn.0 != status.next_turn {
+            self.turn = (status.next_turn, now);
+        }
+        let since_s = now.saturating_duration_since(self.turn.1).as_secs_f64();
+        self.turn_s.is_some_and(|turn_s| since_s > LATE_TURNS * turn_s)
+    }
 }
 
 impl Seat for Chair {
@@ -61,37 +101,46 @@ impl Seat for Chair {
         self.pilot.commands(simulation, ship)
     }
 
-    fn look(&mut self, simulation: &Simulation, ticks_per_turn: u32, status: &Status, ship: Option<u64>) {
+    fn look(&mut self, sight: &Sight<'_>) {
+        let (simulation, status, ship) = (sight.simulation, sight.status, sight.ship);
         self.inside.board.introduce(simulation.scenario());
+        self.ship = ship;
+        let ticks_per_turn = sight.ticks_per_turn.max(1);
         self.inside.outlet.set_span(u64::from(ticks_per_turn));
-        self.inside.outlet.publish(simulation);
-        let rate_hz = f64::from(simulation.scenario().tick_rate_hz);
-        let tick = simulation.tick().0;
+        let tick = self.inside.outlet.publish_ahead(simulation, sight.ahead, ship, ticks_per_turn);
         // One view leads through a whole turn.
-        let per_s = rate_hz / f64::from(ticks_per_turn.max(1));
+        let per_s = f64::from(simulation.scenario().tick_rate_hz) / f64::from(ticks_per_turn);
+        self.turn_s = Some(1.0 / per_s);
         self.inside.board.beat(Pulse { tick, fraction: 0.0, at: Instant::now(), per_s });
         let stalled = status.stalled_turns > self.stalled_turns;
         self.stalled_turns = status.stalled_turns;
-        let turn_ms = 1e3 / per_s;
-        let round_trip = status.links.iter().map(|link| link.rtt_us as f64 / 1e3).reduce(f64::max);
-        let network = Network {
-            peers: u32::try_from(status.members.len().saturating_sub(1)).unwrap_or(u32::MAX),
-            round_trip_ms: round_trip,
-            input_delay_ms: Some(f64::from(status.delay_turns) * turn_ms),
-            stalled,
-        };
+        let network = network(status, 1e3 / per_s, stalled);
         let player = status.player.map(|player| player.0);
         let may = simulation.members().any(|(id, role)| Some(id.0) == player && role == Role::Operator);
-        let digest = simulation.digest().total;
+        self.digest = sight.digest.unwrap_or(self.digest);
+        let digest = self.digest;
         self.inside.board.tell(|told| {
             (told.player, told.ship, told.may_set_time, told.digest) = (player, ship, may, digest);
             told.network = Some(network);
+            if told.recording.as_deref() != sight.recording {
+                told.recording = sight.recording.map(Path::to_owned);
+            }
         });
     }
 
-    fn leaves(&mut self) -> bool {
-        while let Ok(sentence) = self.sentences.try_recv() {
-            self.inside.say(sentence);
+    fn happened(&mut self, tick: u64, event: &Event) {
+        self.pilot.happened(event, self.ship);
+        // Nobody listens to a world that is left.
+        let _ = self.inside.notices.send(Notice::Happened { tick, event: *event });
+    }
+
+    fn attend(&mut self, status: &Status) -> bool {
+        if self.is_late(status, Instant::now()) {
+            self.inside.board.tell(|told| {
+                if let Some(network) = &mut told.network {
+                    network.stalled = true;
+                }
+            });
         }
         loop {
             match self.inside.orders.try_recv() {
@@ -103,5 +152,60 @@ impl Seat for Chair {
                 return true;
             }
         }
+    }
+}
+
+/// How the network is, in the instruments' words.
+fn network(status: &Status, turn_ms: f64, stalled: bool) -> Network {
+    Network {
+        peers: u32::try_from(status.members.len().saturating_sub(1)).unwrap_or(u32::MAX),
+        round_trip_ms: status.links.iter().map(|link| link.rtt_us as f64 / 1e3).reduce(f64::max),
+        input_delay_ms: Some(f64::from(status.delay_turns) * turn_ms),
+        stalled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::play::world::World;
+    use crate::scenario_cmd;
+    use crate::session::SessionInput;
+    use netcode::protocol::{Config, Core, Player, Time, Wish};
+    use netcode::transport::Identity;
+    use std::time::Duration;
+
+    fn status(next_turn: u64) -> Status {
+        let identity = Identity::generate().unwrap();
+        let config = Config { identity: identity.signing().clone(), address: Vec::new() };
+        let wish = Wish { sponsor: identity.key(), spectator: false, life: 1, simulation_revision: 1 };
+        let mut status = Core::<SessionInput>::join(Time(0), config, wish).status();
+        (status.next_turn, status.members) = (Turn(next_turn), vec![Player(1), Player(2)]);
+        status
+    }
+
+    #[test]
+    fn a_turn_that_is_missing_lights_the_light_until_the_next_one_comes() {
+        let (inside, world) = World::bare();
+        let mut chair = Chair::new(inside);
+        let simulation = Simulation::new(&scenario_cmd::load("demo").unwrap());
+        let look = |chair: &mut Chair, status: &Status| {
+            let (ahead, digest, ship, recording) = (None, None, None, None);
+            chair.look(&Sight { simulation: &simulation, ahead, digest, ticks_per_turn: 3, status, ship, recording });
+        };
+        let stalled = || world.status().network.map(|network| network.stalled);
+        chair.attend(&status(1));
+        look(&mut chair, &status(1));
+        chair.attend(&status(1));
+        assert_eq!(stalled(), Some(false));
+        std::thread::park_timeout(Duration::from_millis(120));
+        chair.attend(&status(1));
+        assert_eq!(stalled(), Some(true));
+        chair.happened(7, &Event::TimeFactor { quarters: 8 });
+        let told = Notice::Happened { tick: 7, event: Event::TimeFactor { quarters: 8 } };
+        assert_eq!(world.notices(), [told], "what happens in the world is told as well");
+        chair.attend(&status(2));
+        look(&mut chair, &status(2));
+        assert_eq!(stalled(), Some(false));
     }
 }

@@ -2,8 +2,12 @@
 //! tests can fly it by data. Must never change the world but through the log.
 
 pub mod actions;
+pub mod ahead;
 pub mod cameras;
+pub mod chores;
 pub mod client;
+#[cfg(feature = "desktop")]
+pub mod clipboard;
 pub mod engine;
 pub mod flight;
 pub mod folders;
@@ -13,6 +17,7 @@ pub mod input;
 pub mod join_world;
 pub mod keys;
 pub mod measure;
+pub mod outlet;
 pub mod pilot;
 pub mod replay_player;
 pub mod replay_world;

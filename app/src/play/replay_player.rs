@@ -5,7 +5,7 @@ use sim::input::SentCommand;
 use sim::recording::Segment;
 use sim::{Command, Event, InputFrame, Membership, Simulation, TickReport};
 
-use super::world::Outlet;
+use super::outlet::Outlet;
 use crate::exit::Failure;
 use crate::replay::Recording;
 
@@ -22,12 +22,15 @@ pub struct Player {
     simulation: Simulation,
     segment: Option<Segment>,
     report: TickReport,
+    /// After the state's tick.
+    digest: u64,
     /// Where it is, in ticks; the state is that of the next whole one.
     position: f64,
     playing: bool,
     speed: f64,
     departed_at: Option<u64>,
-    entries: String,
+    /// The log's entry that led to the state.
+    frame: InputFrame,
     marks: Vec<(u64, bool)>,
 }
 
@@ -41,6 +44,7 @@ impl Player {
         let rebuilt = recording.state_at(first)?;
         let marks = marks(&mut recording);
         Ok(Self {
+            digest: rebuilt.simulation.digest().total,
             simulation: rebuilt.simulation,
             recording,
             segment: None,
@@ -49,7 +53,7 @@ impl Player {
             playing: false,
             speed: 1.0,
             departed_at: None,
-            entries: String::new(),
+            frame: InputFrame::default(),
             marks,
         })
     }
@@ -58,6 +62,12 @@ impl Player {
     #[must_use]
     pub fn simulation(&self) -> &Simulation {
         &self.simulation
+    }
+
+    /// Its digest.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// The recording.
@@ -97,10 +107,10 @@ impl Player {
         self.departed_at
     }
 
-    /// What was entered into the log for the state's tick, in words.
+    /// What was entered into the log for the state's tick, in words; nothing where no tick led to it.
     #[must_use]
-    pub fn entries(&self) -> &str {
-        &self.entries
+    pub fn entries(&self) -> String {
+        entries(&self.frame)
     }
 
     /// What the log holds besides controls and shots, and what did harm, as far as it is known: by tick.
@@ -131,16 +141,26 @@ impl Player {
     /// Stands at a tick, as near to it as the recording has one. `outlet` gets it and the tick before.
     ///
     /// # Errors
-    /// [`Failure::Unreadable`] for damage on the way.
+    /// [`Failure::Unreadable`] for damage on the way: it stands where it got to.
     pub fn seek(&mut self, tick: u64, outlet: &mut Outlet) -> Result<(), Failure> {
+        let result = self.go_to(tick, outlet);
+        self.position = self.simulation.tick().0 as f64;
+        if result.is_err() {
+            outlet.publish(&self.simulation);
+        }
+        result
+    }
+
+    fn go_to(&mut self, tick: u64, outlet: &mut Outlet) -> Result<(), Failure> {
         let (first, last) = (self.recording.reader.ticks().start, self.recording.last_tick());
         let tick = tick.clamp(first, last);
         let before = tick.saturating_sub(1).max(first);
         let here = self.simulation.tick().0;
-        self.entries.clear();
+        self.frame = InputFrame::default();
         if here > before || before - here > NEAR_TICKS {
             let rebuilt = self.recording.state_at(before)?;
             self.simulation = rebuilt.simulation;
+            self.digest = self.simulation.digest().total;
             self.note_departure(rebuilt.departed_at);
         }
         while self.simulation.tick().0 < before {
@@ -151,7 +171,6 @@ impl Player {
             self.step()?;
             outlet.publish(&self.simulation);
         }
-        self.position = tick as f64;
         Ok(())
     }
 
@@ -166,23 +185,35 @@ impl Player {
         self.seek(from.saturating_add_signed(ticks), outlet)
     }
 
-    /// Lets so much of the wall's time pass, in at most `ticks_max` ticks; what is beyond is left out, and it is slower
-    /// than it should be. Gives what happened.
+    /// Lets so much of the wall's time pass, as long as `goes_on` says so, which is asked before each tick; what is beyond
+    /// is left out, and it is slower than it should be. Gives what happened.
     ///
     /// # Errors
     /// As [`Self::seek`].
-    pub fn advance(&mut self, seconds: f64, ticks_max: u64, outlet: &mut Outlet) -> Result<Vec<(u64, Event)>, Failure> {
+    pub fn advance(
+        &mut self,
+        seconds: f64,
+        mut goes_on: impl FnMut() -> bool,
+        outlet: &mut Outlet,
+    ) -> Result<Vec<(u64, Event)>, Failure> {
         let mut happened = Vec::new();
         if !self.playing || seconds.is_nan() || seconds <= 0.0 {
             return Ok(happened);
         }
         let last = self.recording.last_tick();
         let rate_hz = f64::from(self.recording.scenario.tick_rate_hz);
-        let wanted = self.position + (seconds * self.speed * rate_hz).min(ticks_max as f64);
-        self.position = wanted.min(last as f64);
-        let to = self.position.ceil() as u64;
+        let mut wanted = (self.position + seconds * self.speed * rate_hz).min(last as f64);
+        let mut to = wanted.ceil() as u64;
         while self.simulation.tick().0 < to {
-            self.step()?;
+            let soonest = self.simulation.tick().0 + 2;
+            if soonest < to && !goes_on() {
+                // Two more, which are seen.
+                (wanted, to) = (soonest as f64, soonest);
+            }
+            if let Err(failure) = self.step() {
+                self.position = self.simulation.tick().0 as f64;
+                return Err(failure);
+            }
             let tick = self.simulation.tick().0;
             // Only the last two are seen.
             if tick + 1 >= to {
@@ -195,6 +226,7 @@ impl Player {
                 }
             }
         }
+        self.position = wanted;
         if wanted >= last as f64 {
             self.playing = false;
         }
@@ -209,8 +241,9 @@ impl Player {
             return Err(Failure::unreadable(&self.recording.path, reason));
         };
         self.simulation.step_into(&frame, &mut self.report);
-        self.entries = entries(&frame);
-        if self.report.digest.total != digest {
+        self.frame = frame;
+        self.digest = self.report.digest.total;
+        if self.digest != digest {
             self.note_departure(Some(self.report.tick.0));
         }
         Ok(())

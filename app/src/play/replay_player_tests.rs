@@ -29,6 +29,15 @@ fn recorded(folder: &Path) -> Recording {
     Recording::open(&path).unwrap()
 }
 
+/// Time for so many ticks, of which the last two are not asked for.
+fn at_most(ticks: u64) -> impl FnMut() -> bool {
+    let mut left = ticks - 1;
+    move || {
+        left = left.saturating_sub(1);
+        left > 0
+    }
+}
+
 fn shown(feed: &Outlet) -> FrameView {
     (*feed.latest()).clone()
 }
@@ -52,7 +61,7 @@ fn seeking_then_stepping_is_playing() {
         }
         played.play(true, &mut feed).unwrap();
         while played.position() < to as f64 && played.is_playing() {
-            played.advance(1.0 / 90.0, 10, &mut feed).unwrap();
+            played.advance(1.0 / 90.0, at_most(10), &mut feed).unwrap();
         }
         if to > 0 {
             assert_eq!(sought.simulation().digest(), played.simulation().digest(), "tick {to}");
@@ -74,7 +83,7 @@ fn speed_is_ticks_per_ticks_time() {
         player.set_speed(speed);
         player.play(true, &mut feed).unwrap();
         for _ in 0..60 {
-            player.advance(1.0 / 60.0, 1_000, &mut feed).unwrap();
+            player.advance(1.0 / 60.0, at_most(1_000), &mut feed).unwrap();
         }
         assert!((player.position() - position).abs() < 1e-6, "{speed}: {}", player.position());
         assert_eq!(player.is_playing(), position < 1_000.0, "it stands at the end");
@@ -83,10 +92,10 @@ fn speed_is_ticks_per_ticks_time() {
     let (mut player, mut feed) = (Player::new(recording).unwrap(), Outlet::new());
     player.set_speed(f64::NAN);
     player.play(true, &mut feed).unwrap();
-    player.advance(10.0, 5, &mut feed).unwrap();
+    player.advance(10.0, at_most(5), &mut feed).unwrap();
     assert_eq!((player.position(), player.speed()), (5.0, 1.0), "never more ticks at once than allowed");
     player.play(false, &mut feed).unwrap();
-    player.advance(1.0, 50, &mut feed).unwrap();
+    player.advance(1.0, at_most(50), &mut feed).unwrap();
     assert_eq!(player.position(), 5.0);
     assert_eq!(
         (stepped(1.0, true), stepped(1.0, false), stepped(100.0, true), stepped(0.1, false)),
@@ -102,7 +111,7 @@ fn slow_motion_goes_between_ticks() {
     assert_eq!(player.fraction(), 1.0);
     player.set_speed(0.1);
     player.play(true, &mut feed).unwrap();
-    player.advance(1.0 / 90.0 * 2.5, 50, &mut feed).unwrap();
+    player.advance(1.0 / 90.0 * 2.5, at_most(50), &mut feed).unwrap();
     assert!((player.fraction() - 0.25).abs() < 1e-9 && player.simulation().tick().0 == 101);
     assert_eq!(shown(&feed).tick.0, 101);
     player.step_by(1, &mut feed).unwrap();
@@ -143,6 +152,23 @@ fn another_build_is_found_out() {
     }));
     let (mut player, mut feed) = (Player::new(recording).unwrap(), Outlet::new());
     player.play(true, &mut feed).unwrap();
-    player.advance(1.0, 200, &mut feed).unwrap();
+    player.advance(1.0, at_most(200), &mut feed).unwrap();
     assert_eq!(player.departed_at(), Some(20));
+}
+
+#[test]
+fn a_seek_into_damage_stands_where_it_got_to() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(recorded(folder.path()));
+    let path = folder.path().join("flight.strec");
+    let last = Recording::open(&path).unwrap().reader.segments().last().copied().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[last.offset as usize + 40] ^= 0xff;
+    std::fs::write(&path, &bytes).unwrap();
+    let (mut player, mut feed) = (Player::new(Recording::open(&path).unwrap()).unwrap(), Outlet::new());
+    player.seek(100, &mut feed).unwrap();
+    assert!(player.seek(TICKS, &mut feed).is_err());
+    assert_eq!(player.position(), player.simulation().tick().0 as f64);
+    assert_eq!(shown(&feed).tick, player.simulation().tick());
+    assert_eq!(player.digest(), player.simulation().digest().total);
 }

@@ -16,19 +16,19 @@ use crate::replay::Recording;
 const PORTION: Duration = Duration::from_millis(5);
 /// How long a replay that stands waits for orders.
 const STANDS: Duration = Duration::from_millis(50);
-/// Most ticks in a portion.
-const PORTION_TICKS: u64 = 64;
+/// Most time that simulating takes in a portion: the rest is for orders.
+const WORK: Duration = Duration::from_millis(4);
 /// Time that is not made up for.
 const BEHIND_MAX: Duration = Duration::from_millis(100);
 
-/// Opens a recording and starts to play it.
+/// Opens a recording and starts to play it. What cannot be read it ends with.
 ///
 /// # Errors
-/// [`Failure`] for what cannot be read, and where there are no threads.
+/// [`Failure`] where there are no threads.
 pub fn start(path: &Path) -> Result<World, Failure> {
-    let player = Player::new(Recording::open(path)?)?;
-    let pool = pool()?;
-    World::start("replay", move |inside| {
+    let (path, pool) = (path.to_owned(), pool()?);
+    let open = move || Player::new(Recording::open(&path)?);
+    World::start("replay", open, move |player, inside| {
         pool.install(|| Room { player, inside, shared: Arc::default(), ran: false }.run())
     })
 }
@@ -54,7 +54,7 @@ impl Room {
         let mut last = Instant::now();
         loop {
             self.tell();
-            let wait = if self.player.is_playing() { PORTION } else { STANDS };
+            let wait = if self.player.is_playing() { PORTION.saturating_sub(last.elapsed()) } else { STANDS };
             match self.inside.orders.recv_timeout(wait) {
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Ok(order) => {
@@ -68,7 +68,7 @@ impl Room {
             let now = Instant::now();
             let passed = now.saturating_duration_since(last).min(BEHIND_MAX);
             last = now;
-            match self.player.advance(passed.as_secs_f64(), PORTION_TICKS, &mut self.inside.outlet) {
+            match self.player.advance(passed.as_secs_f64(), || now.elapsed() < WORK, &mut self.inside.outlet) {
                 Ok(happened) => happened.into_iter().for_each(|(tick, event)| {
                     // Nobody listens to a world that is left.
                     let _ = self.inside.notices.send(Notice::Happened { tick, event });
@@ -119,10 +119,10 @@ impl Room {
             playing: player.is_playing(),
             speed: player.speed(),
             departed_at: player.departed_at(),
-            entries: player.entries().to_owned(),
+            entries: player.entries(),
             marks: Arc::clone(&self.shared),
         };
-        let digest = player.simulation().digest().total;
+        let digest = player.digest();
         self.inside.board.tell(|told| (told.digest, told.held, told.replay) = (digest, !status.playing, Some(status)));
     }
 }
@@ -155,6 +155,6 @@ mod tests {
         world.order(Order::Play(true));
         until(&|status| status.position == 400.0 && !status.playing && status.departed_at.is_none());
         world.end().1.unwrap();
-        assert!(start(&folder.path().join("nothing.strec")).is_err());
+        assert!(start(&folder.path().join("nothing.strec")).unwrap().end().1.is_err());
     }
 }

@@ -111,6 +111,8 @@ pub struct Line {
 pub struct Screens {
     /// Open pages with the line that is marked; the last is seen.
     open: Vec<(Page, usize)>,
+    /// The first line that has room, where somebody points and the list must stay where it is.
+    first: Option<usize>,
     /// Names and descriptions of scenarios.
     scenarios: Vec<(String, String)>,
     /// Recordings, newest first.
@@ -134,19 +136,44 @@ impl Screens {
     /// Opens a page by itself.
     pub fn open(&mut self, page: Page) {
         self.open = vec![(page, 0)];
-        self.binding = None;
+        (self.first, self.binding) = (None, None);
     }
 
     /// Closes all.
     pub fn close(&mut self) {
         self.open.clear();
-        self.binding = None;
+        (self.first, self.binding) = (None, None);
     }
 
     /// The page that is seen, and its marked line.
     #[must_use]
     pub fn page(&self) -> Option<(Page, usize)> {
         self.open.last().copied()
+    }
+
+    /// The first line that is to be shown; unless given, the marked one stands in the middle.
+    #[must_use]
+    pub fn first(&self) -> Option<usize> {
+        self.first
+    }
+
+    /// Somebody points at a line of a list that begins with `first`: it is marked, and the list stays where it is.
+    pub fn point(&mut self, line: usize, first: usize) {
+        if self.binding.is_none() {
+            self.mark(line);
+            self.first = Some(first);
+        }
+    }
+
+    /// A share of the way of the marked line's slider is chosen, by whole steps.
+    pub fn slide(&mut self, share: f32, settings: &mut Settings) -> Option<Wish> {
+        let (_, at) = self.page()?;
+        let Does::Number(number) = self.lines(settings).get(at)?.does else { return None };
+        let number = NUMBERS.get(number)?;
+        let wanted = number.least + f64::from(share.clamp(0.0, 1.0)) * (number.most - number.least);
+        let steps = ((wanted - (number.get)(settings)) / number.step).round();
+        number.change(steps, settings);
+        Some(Wish::Changed)
     }
 
     /// Which recordings there are.
@@ -190,6 +217,7 @@ impl Screens {
         let (page, at) = self.page()?;
         let lines = self.lines(settings);
         let count = lines.len().max(1);
+        self.first = None;
         match step {
             Step::Up => self.mark((at + count - 1) % count),
             Step::Down => self.mark((at + 1) % count),
@@ -262,9 +290,8 @@ impl Screens {
     }
 
     fn join_lines(&self) -> Vec<Line> {
-        let shown =
-            if self.invite.is_empty() { "type it here, or start with --join".to_owned() } else { self.invite.clone() };
-        let help = "The invite that the host's `spacetime host` printed: spacetime://...";
+        let shown = if self.invite.is_empty() { "Ctrl+V pastes it".to_owned() } else { self.invite.clone() };
+        let help = "What `spacetime host` printed: spacetime://...";
         let does = if self.invite.is_empty() { Does::Nothing } else { Does::Wish(Wish::Join(self.invite.clone())) };
         vec![line("Invite", Stands::Text(shown), help, Does::Nothing), line("Join", Stands::Plain, help, does), back()]
     }
@@ -317,7 +344,7 @@ fn line(label: &str, stands: Stands, help: &str, does: Does) -> Line {
 }
 
 fn back() -> Line {
-    line("Back", Stands::Plain, "", Does::Back)
+    line("Back", Stands::Plain, "To where you came from.", Does::Back)
 }
 
 fn opens(label: &str, page: Page, help: &str) -> Line {
@@ -336,16 +363,16 @@ fn main_lines() -> Vec<Line> {
         opens("Join a session", Page::Join, "Fly with others, with an invite of theirs."),
         opens("Replays", Page::Replays, "See recorded flights again."),
         opens("Settings", Page::Settings, "Picture, hands, recording."),
-        line("Quit", Stands::Plain, "", Does::Wish(Wish::Quit)),
+        line("Quit", Stands::Plain, "Ends the program.", Does::Wish(Wish::Quit)),
     ]
 }
 
 fn paused_lines() -> Vec<Line> {
     vec![
-        line("Go on", Stands::Plain, "", Does::Wish(Wish::Resume)),
+        line("Go on", Stands::Plain, "Closes the menu.", Does::Wish(Wish::Resume)),
         opens("Settings", Page::Settings, "Picture, hands, recording."),
         line("To the main menu", Stands::Plain, "What was flown is recorded up to here.", Does::Wish(Wish::Leave)),
-        line("Quit", Stands::Plain, "", Does::Wish(Wish::Quit)),
+        line("Quit", Stands::Plain, "Ends the program.", Does::Wish(Wish::Quit)),
     ]
 }
 
@@ -386,10 +413,7 @@ fn change(does: &Does, more: bool, settings: &mut Settings) -> Option<Wish> {
         }
         Does::Number(at) => {
             let number = NUMBERS.get(*at)?;
-            let by = if more { number.step } else { -number.step };
-            let to = ((number.get)(settings) + by).clamp(number.least, number.most);
-            // Sums of steps such as 0.1 are not exact; what is written should be.
-            (number.set)(settings, (to * 1e6).round() / 1e6);
+            number.change(if more { 1.0 } else { -1.0 }, settings);
         }
         _ => return None,
     }

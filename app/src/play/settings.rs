@@ -86,6 +86,15 @@ pub struct Number {
     pub set: fn(&mut Settings, f64),
 }
 
+impl Number {
+    /// Goes so many steps on, within its range.
+    pub fn change(&self, steps: f64, settings: &mut Settings) {
+        let to = ((self.get)(settings) + steps * self.step).clamp(self.least, self.most);
+        // Sums of steps such as 0.1 are not exact; what is written should be.
+        (self.set)(settings, (to * 1e6).round() / 1e6);
+    }
+}
+
 /// A choice of yes and no in the file.
 pub struct Flag {
     /// Its key.
@@ -335,6 +344,8 @@ fn shortened(text: &str) -> String {
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    /// Its text as it was read or written here last.
+    known: Option<String>,
     /// The file has mistakes, or could not be read: it is not to be lost.
     precious: bool,
 }
@@ -343,7 +354,9 @@ impl Store {
     /// Reads the file; there need not be one. What is wrong with it is told in sentences that name it.
     #[must_use]
     pub fn open(path: &Path) -> (Self, Settings, Vec<String>) {
-        let (read, precious) = match text_of(path) {
+        let text = text_of(path);
+        let known = text.as_ref().ok().and_then(Option::clone);
+        let (read, precious) = match text {
             Ok(None) => (Read { settings: Settings::default(), complaints: Vec::new() }, false),
             Ok(Some(text)) => {
                 let read = Settings::read(&text);
@@ -353,17 +366,24 @@ impl Store {
             Err(why) => (Read { settings: Settings::default(), complaints: vec![why] }, true),
         };
         let complaints = read.complaints.into_iter().map(|complaint| format!("{}: {complaint}", path.display()));
-        (Self { path: path.to_owned(), precious }, read.settings, complaints.collect())
+        (Self { path: path.to_owned(), known, precious }, read.settings, complaints.collect())
     }
 
     /// Writes the file in one step. One with mistakes is renamed first; gives its new name.
     ///
     /// # Errors
-    /// [`Failure::Unwritable`].
+    /// [`Failure::Unwritable`], also where somebody has edited the file since it was read: that is not written over.
     pub fn save(&mut self, settings: &Settings) -> Result<Option<PathBuf>, Failure> {
         let cannot = |e: std::io::Error| Failure::unwritable(&self.path, output::plain(&e));
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(cannot)?;
+        // A file that is gone, or that cannot be read, holds nothing to be lost, or is kept aside below.
+        if let Ok(Some(text)) = text_of(&self.path)
+            && self.known.as_ref() != Some(&text)
+        {
+            let sentence = "it was edited meanwhile and is not written over; start anew to go by it";
+            return Err(Failure::unwritable(&self.path, sentence));
+        }
         let kept = if self.precious && self.path.exists() {
             let kept = folders::unused(folder, "settings-with-mistakes", "toml");
             fs::rename(&self.path, &kept).map_err(cannot)?;
@@ -372,8 +392,9 @@ impl Store {
             None
         };
         let aside = self.path.with_extension("toml-new");
-        fs::write(&aside, settings.text()).and_then(|()| fs::rename(&aside, &self.path)).map_err(cannot)?;
-        self.precious = false;
+        let text = settings.text();
+        fs::write(&aside, &text).and_then(|()| fs::rename(&aside, &self.path)).map_err(cannot)?;
+        (self.known, self.precious) = (Some(text), false);
         Ok(kept)
     }
 }

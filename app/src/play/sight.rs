@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use render::Scene;
-use render::extract::{Ride, Show, Stage};
+use render::extract::{Blasts, Ride, Show, Stage};
 use render::hud::format::elapsed;
 use render::hud::menu::TimelineMark;
 use render::hud::values::HudValues;
@@ -25,13 +25,19 @@ pub struct Known {
     pub scenario: Arc<Scenario>,
     stage: Stage,
     instruments: Instruments,
+    blasts: Blasts,
 }
 
 impl Known {
     /// What is known of a world.
     #[must_use]
     pub fn new(scenario: Arc<Scenario>) -> Self {
-        Self { stage: Stage::new(&scenario), instruments: Instruments::new(&scenario), scenario }
+        Self {
+            stage: Stage::new(&scenario),
+            instruments: Instruments::new(&scenario),
+            blasts: Blasts::default(),
+            scenario,
+        }
     }
 
     /// What something that is aimed at is called.
@@ -79,12 +85,19 @@ pub struct Seen {
 }
 
 /// Looks at a world: fills the scene, reads the instruments.
-pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now: Instant, scene: &mut Scene) -> Seen {
+pub fn look(
+    known: &mut Known,
+    world: &World,
+    status: &Status,
+    gaze: &Gaze<'_>,
+    now: Instant,
+    scene: &mut Scene,
+) -> Seen {
     let (frame, fraction) = world.view(now);
+    world.blasts(&mut known.blasts);
     let around = around(known, &frame, fraction);
     let camera = gaze.cameras.camera(&frame, fraction, gaze.ship, around, (gaze.fov_rad, gaze.aspect));
     let inside = gaze.ship.filter(|_| gaze.cameras.place() == Place::Cockpit);
-    let blasts = world.blasts();
     let mut options = Options { lattice: gaze.lattice, ..Options::default() };
     gaze.quality.apply(&mut options);
     options.stars = options.stars.min(gaze.stars);
@@ -92,12 +105,12 @@ pub fn look(known: &Known, world: &World, status: &Status, gaze: &Gaze<'_>, now:
         options,
         ride: gaze.ship.map(Ride::Ship),
         inside,
+        cockpit: true,
         own: gaze.ship,
         orbits: gaze.instruments,
-        blasts: Some(&blasts),
+        blasts: Some(&known.blasts),
     };
     known.stage.fill(&frame, fraction, camera, &show, scene);
-    drop(blasts);
     let values = gaze.ship.filter(|_| gaze.instruments).and_then(|ship| {
         let mut values = known.instruments.read(&frame, fraction, ship, gaze.aim, &camera)?;
         values.network = status.network;

@@ -17,7 +17,7 @@ use winit::keyboard::{KeyCode, PhysicalKey};
 use winit::window::{Fullscreen, Window, WindowId};
 
 use super::client::{Client, Request};
-use super::folders;
+use super::clipboard::Clipboard;
 use super::gamepad::Gamepads;
 use super::input::Event;
 use super::keys::{Input, Key, MouseButton, with_keys};
@@ -26,7 +26,7 @@ use crate::cli::PlayArgs;
 use crate::exit::{Failure, Outcome};
 use crate::output;
 
-/// A device that is lost twice in so short a time will not come back.
+/// A device that is lost so soon after it was opened again will not come back.
 const LOST_AGAIN: Duration = Duration::from_secs(10);
 /// What a display shows a second, where it does not say.
 const DISPLAY_HZ: f64 = 60.0;
@@ -58,7 +58,8 @@ pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
         scale: args.scale,
         drawn: None,
         pads: Gamepads::open(),
-        lost: None,
+        clipboard: Clipboard::default(),
+        reopened: None,
         measure: args.measure.map(Measure::new),
         measured: None,
         log,
@@ -68,7 +69,8 @@ pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
     events.run_app(&mut shell).map_err(|e| cannot_open(&e))?;
     // Whoever closes the window early gets what was measured up to then.
     shell.end_measure();
-    // The window is gone, and with it the place for messages.
+    // The window goes first: what still ends is waited for without it, and without a place for messages.
+    shell.drawn = None;
     shell.client.close().iter().for_each(|said| output::complain(said));
     if let Some(failure) = shell.failure {
         return Err(failure);
@@ -115,8 +117,9 @@ struct Shell {
     scale: Option<f64>,
     drawn: Option<Drawn>,
     pads: Gamepads,
-    /// When the device was lost last.
-    lost: Option<Instant>,
+    clipboard: Clipboard,
+    /// When a lost device was opened again last.
+    reopened: Option<Instant>,
     measure: Option<Measure>,
     measured: Option<Measured>,
     log: Option<Log>,
@@ -151,6 +154,9 @@ impl ApplicationHandler for Shell {
                 }
             }
             WindowEvent::KeyboardInput { event, is_synthetic: false, .. } => self.key(&event),
+            WindowEvent::CursorMoved { position, .. } => {
+                self.client.event(&Event::Point(position.x as f32, position.y as f32));
+            }
             WindowEvent::MouseInput { state, button, .. } => {
                 if let Some(button) = button_of(button) {
                     self.set(Input::Mouse(button), state == ElementState::Pressed);
@@ -225,19 +231,18 @@ impl Shell {
 
     /// A lost device is opened again, once in a while.
     fn recover(&mut self, events: &ActiveEventLoop, error: &GpuError) {
-        let now = Instant::now();
-        let again = self.lost.is_some_and(|lost| now.saturating_duration_since(lost) < LOST_AGAIN);
+        let again = self.reopened.is_some_and(|then| then.elapsed() < LOST_AGAIN);
         let window = self.drawn.take().map(|drawn| drawn.window);
         if !matches!(error, GpuError::DeviceLost(_)) || again {
             self.fail(events, Failure::Machine(error.to_string()));
             return;
         }
-        self.lost = Some(now);
         match self.open(events, window) {
             Ok(drawn) => {
                 self.drawn = Some(drawn);
                 self.take_quality();
                 self.client.toast("The graphics device was lost and opened again.");
+                self.reopened = Some(Instant::now());
             }
             Err(failure) => self.fail(events, failure),
         }
@@ -256,7 +261,9 @@ impl Shell {
             if event.repeat && self.client.is_in_menu() && goes_on(key) {
                 self.set(Input::Key(key), false);
             }
-            self.set(Input::Key(key), pressed);
+            if !event.repeat || self.client.is_in_menu() {
+                self.set(Input::Key(key), pressed);
+            }
         }
         if let Some(text) = event.text.as_ref().filter(|_| pressed) {
             self.client.event(&Event::Text(text.to_string()));
@@ -266,6 +273,11 @@ impl Shell {
     fn draw(&mut self, events: &ActiveEventLoop) -> Result<(), GpuError> {
         for event in self.pads.poll() {
             self.client.event(&event);
+        }
+        match self.clipboard.answer() {
+            Some(Ok(text)) => self.client.event(&Event::Text(text)),
+            Some(Err(sentence)) => self.client.toast(sentence),
+            None => {}
         }
         let Some(drawn) = &mut self.drawn else { return Ok(()) };
         let begun = Instant::now();
@@ -336,6 +348,7 @@ impl Shell {
                 drawn.governor = Governor::new(self.client.settings().quality, 1e3 / drawn.display_hz);
                 self.take_quality();
             }
+            Request::Paste => self.clipboard.ask(),
             Request::Screenshot => {
                 let screen = &mut drawn.screen;
                 let picture = self.client.show(|scene, front| {
@@ -343,22 +356,11 @@ impl Shell {
                     screen.picture(scene, &Front { toast: None, ..*front })
                 })?;
                 if let Some(picture) = picture {
-                    let said = self.save(&picture).unwrap_or_else(|failure| failure.to_string());
-                    self.client.toast(said);
+                    self.client.keep(picture);
                 }
             }
         }
         Ok(())
-    }
-
-    /// Saves a screenshot; gives what is to be said of it.
-    fn save(&self, picture: &render::Picture) -> Result<String, Failure> {
-        let folder = &self.client.folders().screenshots;
-        std::fs::create_dir_all(folder).map_err(|e| Failure::unwritable(folder, output::plain(&e)))?;
-        let name = format!("spacetime-{}", folders::stamp(std::time::SystemTime::now()));
-        let path = folders::unused(folder, &name, "png");
-        picture.save(&path).map_err(|e| Failure::unwritable(&path, e))?;
-        Ok(format!("Saved {}", path.file_name().unwrap_or_default().to_string_lossy()))
     }
 }
 

@@ -2,7 +2,8 @@
 //! out. The same for a flight alone, a session and a replay. Must never make the client wait.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -10,9 +11,10 @@ use std::time::Instant;
 use render::extract::Blasts;
 use render::hud::values::Network;
 use sim::command::ControlInput;
-use sim::frame_view::{FrameFeed, FrameReader, FrameView};
-use sim::{Event, Scenario, Simulation};
+use sim::frame_view::FrameView;
+use sim::{Event, Scenario};
 
+use super::outlet::{Outlet, Window};
 use crate::exit::Failure;
 
 /// What a world can be told. What does not suit it is passed over.
@@ -128,12 +130,18 @@ pub struct Board {
     pulse: Mutex<Pulse>,
     status: Mutex<Status>,
     scenario: OnceLock<Arc<Scenario>>,
+    open: AtomicBool,
 }
 
 impl Board {
     fn new() -> Self {
         let pulse = Pulse { tick: 0, fraction: 1.0, at: Instant::now(), per_s: 0.0 };
-        Self { pulse: Mutex::new(pulse), status: Mutex::default(), scenario: OnceLock::new() }
+        Self {
+            pulse: Mutex::new(pulse),
+            status: Mutex::default(),
+            scenario: OnceLock::new(),
+            open: AtomicBool::new(false),
+        }
     }
 
     /// Says where the world is.
@@ -153,47 +161,8 @@ impl Board {
 }
 
 /// They are plain values: whoever panicked while it held one has left it whole.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Where a world shows itself, tick by tick.
-pub struct Outlet {
-    feed: FrameFeed,
-    frames: FrameReader,
-    blasts: Arc<Mutex<Blasts>>,
-}
-
-impl Outlet {
-    /// One that has shown nothing.
-    #[must_use]
-    pub fn new() -> Self {
-        let feed = FrameFeed::new();
-        Self { frames: feed.reader(), feed, blasts: Arc::default() }
-    }
-
-    /// Shows the present state. To be called after each tick.
-    pub fn publish(&mut self, simulation: &Simulation) {
-        self.feed.publish(simulation);
-        held(&self.blasts).observe(&self.frames.latest(), simulation.scenario().tick_rate_hz);
-    }
-
-    /// Where several ticks are stepped at once; see [`FrameFeed::set_span`].
-    pub fn set_span(&mut self, ticks: u64) {
-        self.feed.set_span(ticks);
-    }
-
-    /// What was shown last.
-    #[must_use]
-    pub fn latest(&self) -> Arc<FrameView> {
-        self.frames.latest()
-    }
-}
-
-impl Default for Outlet {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// What a world's thread has.
@@ -221,28 +190,48 @@ pub struct World {
     orders: Sender<Order>,
     notices: Receiver<Notice>,
     board: Arc<Board>,
-    frames: FrameReader,
-    blasts: Arc<Mutex<Blasts>>,
+    window: Window,
+    /// Says once that the world is open.
+    opened: Receiver<()>,
     thread: Option<JoinHandle<Result<(), Failure>>>,
 }
 
 impl World {
-    /// Starts a world.
+    /// Starts a world: `open` makes what `run` needs, both in the world's own thread, for reading files and finding
+    /// others take their time.
     ///
     /// # Errors
     /// [`Failure::Machine`] where the system gives no thread.
-    pub fn start(
+    pub fn start<T>(
         name: &str,
-        run: impl FnOnce(Inside) -> Result<(), Failure> + Send + 'static,
+        open: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+        run: impl FnOnce(T, Inside) -> Result<(), Failure> + Send + 'static,
     ) -> Result<Self, Failure> {
-        let ((orders, inbox), (outbox, notices)) = (channel(), channel());
+        let ((orders, inbox), (outbox, notices), (ready, opened)) = (channel(), channel(), channel());
         let board = Arc::new(Board::new());
         let outlet = Outlet::new();
-        let (frames, blasts) = (outlet.frames.clone(), Arc::clone(&outlet.blasts));
+        let window = outlet.window();
         let inside = Inside { orders: inbox, notices: outbox, board: Arc::clone(&board), outlet };
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(inside));
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let whole = open()?;
+            inside.board.open.store(true, Ordering::Release);
+            // Whoever does not wait for it asks the board.
+            let _ = ready.send(());
+            run(whole, inside)
+        });
         let thread = thread.map_err(|e| Failure::Machine(format!("cannot start the world's thread: {e}")))?;
-        Ok(Self { orders, notices, board, frames, blasts, thread: Some(thread) })
+        Ok(Self { orders, notices, board, window, opened, thread: Some(thread) })
+    }
+
+    /// Whether it could be opened, so far.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.board.open.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is open, or has ended instead. Not for whoever has a window to serve.
+    pub fn wait_until_open(&self) {
+        let _ = self.opened.recv();
     }
 
     /// Tells it something.
@@ -273,20 +262,49 @@ impl World {
     pub fn view(&self, now: Instant) -> (Arc<FrameView>, f64) {
         // The pulse is read first: where the view is newer, its way has just begun.
         let pulse = *held(&self.board.pulse);
-        let view = self.frames.latest();
+        let view = self.window.view();
         let fraction = if view.tick.0 > pulse.tick { 0.0 } else { pulse.fraction_at(now) };
         (view, fraction)
     }
 
-    /// The explosions that are seen. Held for no longer than it takes to copy them: the world waits meanwhile.
-    pub fn blasts(&self) -> MutexGuard<'_, Blasts> {
-        held(&self.blasts)
+    /// How many ticks what is seen lies ahead of what was executed.
+    #[must_use]
+    pub fn lead_ticks(&self) -> u64 {
+        self.window.lead_ticks()
+    }
+
+    /// Copies the explosions that are seen.
+    pub fn blasts(&self, to: &mut Blasts) {
+        self.window.blasts(to);
     }
 
     /// Whether it has ended by itself.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Asks it to end; [`Self::has_ended`] says when it has.
+    pub fn leave(&self) {
+        self.order(Order::End);
+    }
+
+    /// As [`Self::end`], but waits no longer than that; what is not at its end then is left to itself.
+    pub fn end_by(mut self, deadline: Instant) -> (Vec<Notice>, Result<(), Failure>) {
+        self.leave();
+        let mut said = Vec::new();
+        loop {
+            match self.notices.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(notice) => said.push(notice),
+                // Nobody is there to say anything any more.
+                Err(RecvTimeoutError::Disconnected) => return (said, self.end().1),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.thread = None;
+                    let sentence = "it did not end in time: what was recorded may lack its end";
+                    return (said, Err(Failure::Machine(sentence.to_owned())));
+                }
+            }
+        }
     }
 
     /// Ends it, and waits until what it records is whole. Gives the last that it has said, and what it ended with.
@@ -303,6 +321,15 @@ impl World {
 
 #[cfg(test)]
 impl World {
+    /// Both sides of a world without a thread.
+    pub fn bare() -> (Inside, Self) {
+        let ((orders, inbox), (outbox, notices), (_, opened)) = (channel(), channel(), channel());
+        let (board, outlet) = (Arc::new(Board::new()), Outlet::new());
+        let window = outlet.window();
+        let inside = Inside { orders: inbox, notices: outbox, board: Arc::clone(&board), outlet };
+        (inside, Self { orders, notices, board, window, opened, thread: None })
+    }
+
     /// Waits until it is as wanted, and fails a test where that takes too long.
     pub fn wait_until(&self, mut is_so: impl FnMut(&Self) -> bool) {
         let began = Instant::now();
@@ -341,16 +368,25 @@ mod tests {
 
     #[test]
     fn a_world_ends_with_what_its_thread_said() {
-        let world = World::start("test", |inside| {
-            inside.say("here");
-            while inside.orders.recv() != Ok(Order::End) {}
-            Err(Failure::Misused("gone".to_owned()))
-        });
+        let world = World::start(
+            "test",
+            || Ok("here"),
+            |said, inside| {
+                inside.say(said);
+                while inside.orders.recv() != Ok(Order::End) {}
+                Err(Failure::Misused("gone".to_owned()))
+            },
+        );
         let world = world.expect("a thread");
-        assert!(!world.has_ended() && world.scenario().is_none());
+        world.wait_until_open();
+        assert!(world.is_open() && !world.has_ended() && world.scenario().is_none());
         let (said, result) = world.end();
         assert_eq!((said.len(), result.map_err(|e| e.to_string())), (1, Err("gone".to_owned())));
-        let world = World::start("test", |_| panic!("on purpose")).expect("a thread");
+        let shut = World::start("test", || Err::<(), _>(Failure::Misused("shut".to_owned())), |(), _| Ok(()));
+        let shut = shut.expect("a thread");
+        shut.wait_until_open();
+        assert!(!shut.is_open() && shut.end().1.is_err_and(|e| e.to_string() == "shut"));
+        let world = World::start("test", || Ok(()), |(), _| panic!("on purpose")).expect("a thread");
         assert!(world.end().1.is_err_and(|e| e.to_string().contains("panicked")));
     }
 }

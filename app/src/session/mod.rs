@@ -7,6 +7,7 @@ pub mod input;
 pub mod near;
 pub mod recorder;
 pub mod ships;
+mod side;
 pub mod signed;
 pub mod world;
 

@@ -13,11 +13,12 @@ use sim::fault::Fault;
 use sim::recording::Reader;
 use sim::{Command, InputFrame, Kind, Membership, PlayerId, Role, Simulation, System};
 
-use super::driver::{Link, Options, Side};
+use super::driver::{Link, Options};
 use super::input::SessionInput;
 use super::near::Near;
 use super::recorder::SessionRecorder;
 use super::ships::STEWARD;
+use super::side::Side;
 use super::signed::Origin;
 use super::world::{SessionScenario, SimWorld};
 use crate::progress::Progress;
@@ -348,6 +349,7 @@ fn a_recording_that_cannot_be_written_is_told() {
     let mut peer = Peer::new(recording_to(Path::new("/no/such/folder/a.strec"), 900), 1);
     peer.apply(install("demo", 1, None, Vec::new()));
     peer.run(10);
+    assert!(peer.side.failure().is_some_and(|why| why.contains("/no/such/folder")), "at once, not at the end only");
     let (_, ending) = peer.side.finish();
     assert_eq!(ending.failures.len(), 1);
     assert!(ending.failures[0].contains("cannot write /no/such/folder/a.strec"), "{:?}", ending.failures);
@@ -428,6 +430,22 @@ fn a_state_that_is_none_is_reported_too() {
     let (_, ending) = peer.side.finish();
     assert_eq!(ending.bundles.len(), 8, "no more than that");
     assert_eq!(report(&ending.bundles[0])["unreadable"], "not a snapshot");
+}
+
+#[test]
+fn what_happened_is_kept_once_it_is_confirmed() {
+    let mut peer = Peer::founder(Options { shown: true, ..Options::default() }, 3);
+    peer.run(10);
+    // Turns 0 to 7 are confirmed.
+    let ticks: Vec<u64> = peer.side.happened.iter().map(|(tick, _)| *tick).collect();
+    assert!(!ticks.is_empty() && ticks.is_sorted() && ticks.iter().all(|tick| *tick <= 24), "{ticks:?}");
+    peer.confirm(8);
+    peer.confirm(9);
+    assert!(peer.side.happened.iter().any(|(tick, _)| *tick > 24));
+    assert_eq!(peer.side.digest, Some(peer.digest()), "known without looking at all of it");
+    let mut alone = Peer::founder(Options::default(), 3);
+    alone.run(10);
+    assert!(alone.side.happened.is_empty(), "nobody looks on");
 }
 
 #[test]

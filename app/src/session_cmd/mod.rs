@@ -1,6 +1,7 @@
 //! `spacetime key`, `host`, `join` and `spectate`: one peer of a session on the network. The peer itself is in `peer`; what
 //! the commands share is here. Must never know the protocol.
 
+mod account;
 pub mod control;
 pub mod key;
 pub mod link;
@@ -137,6 +138,13 @@ impl Newcomer {
         let plan = plan(&args.peer, Some(sponsor), spectator);
         let inviter = Inviter::new(&args.peer, identity, place(&args.peer, link.local()?)?);
         Ok(Self { core, link, options, plan, inviter, session })
+    }
+
+    /// Somebody looks on.
+    #[must_use]
+    pub fn shown(mut self) -> Self {
+        self.options.shown = true;
+        self
     }
 
     /// The peer, for the thread that runs it.
@@ -281,7 +289,7 @@ impl Inviter {
 
 fn options(args: &PeerArgs, fork: Option<Fork>) -> Options {
     let recording = record::Options { keyframe_ticks: None, fork };
-    Options { record: args.record.clone(), recording, bundles: args.bundles.clone(), speculate: false }
+    Options { record: args.record.clone(), recording, bundles: args.bundles.clone(), shown: false }
 }
 
 fn plan(args: &PeerArgs, sponsor: Option<PeerKey>, spectator: bool) -> Plan {

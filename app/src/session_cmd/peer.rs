@@ -13,12 +13,11 @@ use sim::PlayerId;
 
 use super::Inviter;
 use super::link::{UdpLink, write_address};
-use super::report::{Report, Samples, Spread, Summary, cpu_s};
+use super::report::{Report, Samples};
 use super::roll;
-use super::seat::Seat;
+use super::seat::Seated;
 use super::stop::{Stop, Wanted};
 use crate::exit::Failure;
-use crate::output;
 use crate::pilot::Script;
 use crate::session::{Driver, Options, SessionInput};
 
@@ -58,20 +57,20 @@ pub struct Peer {
     pub(super) stop: Stop,
     pub(super) report: Report,
     pub(super) inviter: Inviter,
-    started: Instant,
+    pub(super) started: Instant,
     /// When it came in: as a member, or for who only watches with the first state.
     inside: Option<Time>,
     pub(super) leaving: Option<Time>,
     /// Why it ends before it wanted to.
-    refusal: Option<String>,
+    pub(super) refusal: Option<String>,
     /// Why the others have removed it for good.
-    dismissed: Option<&'static str>,
+    pub(super) dismissed: Option<&'static str>,
     /// The first turn that is not confirmed, and since when it is.
     pub(super) moved: Option<(Turn, Time)>,
     /// Somebody has ended the link to this peer.
     pub(super) farewell: bool,
     /// Everybody has left whom this peer watched.
-    is_empty: bool,
+    pub(super) is_empty: bool,
     /// How often it has lost its world and came back.
     restarts: u32,
     /// Since when it looks for another sponsor.
@@ -81,18 +80,16 @@ pub struct Peer {
     told: Time,
     /// First tick that the pilot has not flown, and its first one at all, counted from turn 0.
     flown: Option<(u64, u64)>,
-    turns: Option<(Turn, Turn)>,
-    delays_ms: Samples,
-    desyncs: u64,
-    player: Option<u32>,
+    pub(super) turns: Option<(Turn, Turn)>,
+    pub(super) delays_ms: Samples,
+    pub(super) desyncs: u64,
+    pub(super) player: Option<u32>,
     /// What was written of who is who, and where.
     written: Option<(AccessVersion, PathBuf)>,
+    /// It was told that there is no recording any more.
+    pub(super) unrecorded: bool,
     /// Who flies, where no script does.
-    pub(super) seat: Option<Box<dyn Seat>>,
-    /// The last turn that they were asked for.
-    pub(super) seated: Option<Turn>,
-    /// The turn that they were shown.
-    pub(super) shown: Option<Turn>,
+    pub(super) seated: Seated,
 }
 
 impl Peer {
@@ -131,9 +128,8 @@ impl Peer {
             desyncs: 0,
             player: None,
             written: None,
-            seat: None,
-            seated: None,
-            shown: None,
+            unrecorded: false,
+            seated: Seated::default(),
         }
     }
 
@@ -154,10 +150,12 @@ impl Peer {
             self.receive(now)?;
             let status = self.driver.status();
             self.fly(now, &status);
-            self.take_commands(now, &status);
+            self.attend(&status);
             let driven = self.driver.drive(now);
             self.driver.link().endpoint.flush();
-            self.show_world(&self.driver.status());
+            let status = self.driver.status();
+            self.take_commands(now, &status);
+            self.show_world(&status);
             self.tell(now)?;
             self.obey(now)?;
             if let Err(error) = driven {
@@ -181,7 +179,8 @@ impl Peer {
             _ if !self.driver.start_over(now) => "and nobody else is there to take the state from",
             _ => {
                 self.restarts += 1;
-                (self.player, self.flown, self.seated, self.shown) = (None, None, None, None);
+                (self.player, self.flown) = (None, None);
+                self.seated.forget();
                 let sentence = format!("{error}: this peer comes back with the others' state");
                 return self.report.say(&sentence, "restarted", json!({ "why": error.to_string() }));
             }
@@ -302,6 +301,7 @@ impl Peer {
         self.sample(&status);
         if now.since(self.told) >= STATUS_US {
             self.told = now;
+            self.tell_recording()?;
             self.report.note("status", self.status(&status))?;
         }
         Ok(())
@@ -318,44 +318,6 @@ impl Peer {
         let (core, link) = self.driver.parts();
         let members: Vec<PeerKey> = core.known_peers().iter().filter(|peer| peer.member).map(|peer| peer.key).collect();
         !link.endpoint.peers().any(|(key, _)| members.contains(&key))
-    }
-
-    fn sample(&mut self, status: &Status) {
-        let Some(genesis) = self.driver.core().genesis() else { return };
-        let turn_ms = genesis.rules.turn_us() as f64 / 1e3;
-        let (first, last) = self.turns.unwrap_or((status.next_turn, status.next_turn));
-        if status.next_turn > last && status.player.is_some() {
-            self.delays_ms.push(f64::from(status.delay_turns) * turn_ms);
-        }
-        self.turns = Some((first, status.next_turn));
-    }
-
-    fn status(&self, status: &Status) -> serde_json::Value {
-        let links: Vec<_> = status
-            .links
-            .iter()
-            .map(|link| {
-                json!({
-                    "player": link.player.map(|player| player.0),
-                    "rtt_ms": link.rtt_us as f64 / 1e3,
-                    "loss": link.loss,
-                    "redundancy": link.redundancy,
-                    "relayed": link.relayed,
-                })
-            })
-            .collect();
-        let tick = self.driver.progress().map(|progress| progress.tick);
-        json!({
-            "player": status.player.map(|player| player.0),
-            "members": status.members.iter().map(|player| player.0).collect::<Vec<_>>(),
-            "epoch": status.epoch,
-            "tick": tick,
-            "turn": status.next_turn.0,
-            "unconfirmed": status.next_turn.0.saturating_sub(status.unconfirmed.0),
-            "delay_turns": status.delay_turns,
-            "stalled_turns": status.stalled_turns,
-            "links": links,
-        })
     }
 
     /// Begins and ends the leaving.
@@ -406,59 +368,6 @@ impl Peer {
             }
         } else if left_us > 0 {
             self.stop.wait(Duration::from_micros(left_us.min(FINE_US)));
-        }
-    }
-
-    fn finish(mut self) -> Result<Option<String>, Failure> {
-        let link = self.driver.link();
-        let keys: Vec<PeerKey> = link.endpoint.peers().map(|(key, _)| key).collect();
-        keys.into_iter().for_each(|key| link.endpoint.disconnect(key));
-        let summary = self.summary();
-        let refusal = self.dismissed.map(str::to_owned).or(self.refusal);
-        let (driver, report) = (self.driver, self.report);
-        let (_, ending) = driver.finish();
-        let summary =
-            Summary { recordings: ending.recordings, failures: ending.failures, bundles: ending.bundles, ..summary };
-        if let Some(reason) = &refusal {
-            report.note("refused", json!({ "reason": reason }))?;
-        }
-        // Who was never let in has nothing to sum up.
-        if summary.turns > 0 || refusal.is_none() {
-            report.summary(&summary)?;
-        }
-        Ok(refusal)
-    }
-
-    fn summary(&mut self) -> Summary {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let status = self.driver.status();
-        let progress = self.driver.progress();
-        let ticks = f64::from(self.driver.replica().world().ticks_per_turn().max(1));
-        let tick_ms: Vec<f64> = self.driver.costs_us().map(|us| f64::from(us) / 1e3 / ticks).collect();
-        let turns = self.turns.map_or(0, |(first, next)| next.0.saturating_sub(first.0));
-        let stats = self.driver.link().endpoint.stats().clone();
-        let per_s = |count: u64| count as f64 / seconds.max(1e-3);
-        Summary {
-            player: self.player,
-            first_tick: progress.map_or(0, |progress| progress.first_tick),
-            last_tick: progress.map_or(0, |progress| progress.tick),
-            digest: output::hex(progress.map_or(0, |progress| progress.digest)),
-            seconds,
-            input_delay_ms: self.delays_ms.spread(),
-            turns,
-            stalled_turns: status.stalled_turns,
-            stalled_share: status.stalled_turns as f64 / (turns.max(1)) as f64,
-            stall_ms_max: status.stall_us_max as f64 / 1e3,
-            roll_backs: status.roll_backs,
-            left: self.gone.is_some() || self.is_empty || self.dismissed.is_some(),
-            bytes_out_per_s: per_s(stats.bytes_sent),
-            bytes_in_per_s: per_s(stats.bytes_received),
-            datagrams_out_per_s: per_s(stats.datagrams_sent),
-            rejected: stats.rejected_in_all(),
-            tick_ms: Spread::of(tick_ms),
-            cpu_share: cpu_s().map(|cpu| cpu / seconds.max(1e-3)),
-            desyncs: self.desyncs,
-            ..Summary::default()
         }
     }
 }

@@ -2,7 +2,7 @@
 //! object per line. Must never decide anything.
 
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
+use std::sync::Arc;
 
 use netcode::protocol::{Change, Coming, Departure, Event};
 use serde::{Deserialize, Serialize};
@@ -113,13 +113,16 @@ pub struct Summary {
     pub bundles: Vec<PathBuf>,
 }
 
+/// Who hears sentences.
+pub type Listener = Arc<dyn Fn(String) + Send + Sync>;
+
 /// Where lines go.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Report {
     json: bool,
     quiet: bool,
     /// Who hears the sentences instead of standard output.
-    listener: Option<Sender<String>>,
+    listener: Option<Listener>,
 }
 
 impl Report {
@@ -131,7 +134,7 @@ impl Report {
 
     /// Sentences to somebody else than standard output: a window, say.
     #[must_use]
-    pub fn to(listener: Sender<String>) -> Self {
+    pub fn to(listener: Listener) -> Self {
         Self { json: false, quiet: false, listener: Some(listener) }
     }
 
@@ -141,8 +144,7 @@ impl Report {
     /// [`Failure::Unwritable`].
     pub fn say(&self, sentence: &str, event: &str, mut value: Value) -> Result<(), Failure> {
         if let Some(listener) = &self.listener {
-            // Nobody listens to a session that is left.
-            let _ = listener.send(sentence.to_owned());
+            listener(sentence.to_owned());
             return Ok(());
         }
         if !self.json {
@@ -266,7 +268,10 @@ impl Report {
         if self.json {
             return self.note("end", serde_json::to_value(summary).unwrap_or_default());
         }
-        if self.listener.is_some() { Ok(()) } else { output::print(&summary.text()) }
+        if self.listener.is_some() {
+            return summary.failures.iter().try_for_each(|failure| self.say(failure, "end", json!({})));
+        }
+        output::print(&summary.text())
     }
 }
 
@@ -355,6 +360,15 @@ mod tests {
         samples.push(1e9);
         (0..SAMPLES_MAX).for_each(|_| samples.push(1.0));
         assert_eq!(samples.spread().max, 1.0);
+    }
+
+    #[test]
+    fn a_listener_hears_what_went_wrong_at_the_end() {
+        let (listener, heard) = std::sync::mpsc::channel();
+        let summary = Summary { failures: vec!["the disk is full".to_owned()], ..Summary::default() };
+        let listen = move |sentence| listener.send(sentence).expect("it is heard");
+        Report::to(Arc::new(listen)).summary(&summary).unwrap();
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["the disk is full"]);
     }
 
     #[cfg(target_os = "linux")]

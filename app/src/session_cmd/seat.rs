@@ -1,10 +1,31 @@
 //! Somebody at the controls of a peer, in place of a script: a window's pilot. Must never hold the peer up.
 
-use sim::{Command, PlayerId, Simulation};
+use std::path::Path;
+
+use sim::{Command, Event, PlayerId, Simulation};
 
 use super::peer::Peer;
+use crate::exit::Failure;
 use crate::session::SessionInput;
-use netcode::protocol::{Status, Time};
+use netcode::protocol::{Status, Time, Turn};
+
+/// What is to be seen from a seat.
+pub struct Sight<'a> {
+    /// The world as it was executed; perhaps not confirmed.
+    pub simulation: &'a Simulation,
+    /// The surroundings of the own ship as of the turn that is open for inputs; nothing without a ship.
+    pub ahead: Option<&'a Simulation>,
+    /// Digest of `simulation`, where it is known without looking at all of it.
+    pub digest: Option<u64>,
+    /// Ticks in each turn.
+    pub ticks_per_turn: u32,
+    /// How the session is.
+    pub status: &'a Status,
+    /// The own ship.
+    pub ship: Option<u64>,
+    /// Where it is recorded.
+    pub recording: Option<&'a Path>,
+}
 
 /// Where somebody sits.
 pub trait Seat: Send {
@@ -12,31 +33,59 @@ pub trait Seat: Send {
     fn commands(&mut self, simulation: &Simulation, ship: Option<u64>) -> Vec<Command>;
 
     /// The world has gone on, or was put back.
-    fn look(&mut self, simulation: &Simulation, ticks_per_turn: u32, status: &Status, ship: Option<u64>);
+    fn look(&mut self, sight: &Sight<'_>);
 
-    /// Whether they want to leave.
-    fn leaves(&mut self) -> bool;
+    /// Something has happened in a tick, and is confirmed.
+    fn happened(&mut self, tick: u64, event: &Event);
+
+    /// Called again and again, also while nothing goes on. Whether they want to leave.
+    fn attend(&mut self, status: &Status) -> bool;
+}
+
+/// How far whoever sits there is with the session.
+#[derive(Default)]
+pub(super) struct Seated {
+    pub(super) seat: Option<Box<dyn Seat>>,
+    /// The last turn that they were asked for.
+    asked: Option<Turn>,
+    /// The first turn that was not executed, and the one that was open, when they were shown the world.
+    shown: Option<(Turn, Turn)>,
+}
+
+impl Seated {
+    /// The world is another one now.
+    pub(super) fn forget(&mut self) {
+        (self.asked, self.shown) = (None, None);
+    }
 }
 
 impl Peer {
     /// Gives the controls to somebody.
     #[must_use]
     pub fn with_seat(mut self, seat: Box<dyn Seat>) -> Self {
-        self.seat = Some(seat);
+        self.seated.seat = Some(seat);
         self
+    }
+
+    /// Tells whoever sits there what goes on, and hears whether they want to leave.
+    pub(super) fn attend(&mut self, status: &Status) {
+        let Some(seat) = &mut self.seated.seat else { return };
+        if seat.attend(status) {
+            self.stop.ask();
+        }
+        for (tick, event) in self.driver.take_happened() {
+            seat.happened(tick, &event);
+        }
     }
 
     /// Enters what somebody commands in the turn that is open for inputs.
     pub(super) fn take_commands(&mut self, now: Time, status: &Status) {
-        let Some(seat) = &mut self.seat else { return };
-        if seat.leaves() {
-            self.stop.ask();
-        }
+        let Some(seat) = &mut self.seated.seat else { return };
         let Some(player) = status.player else { return };
-        if self.seated.is_some_and(|turn| turn >= status.entered) {
+        if self.seated.asked.is_some_and(|turn| turn >= status.entered) {
             return;
         }
-        self.seated = Some(status.entered);
+        self.seated.asked = Some(status.entered);
         let simulation = self.driver.simulation();
         let ship = simulation.ships_of(PlayerId(player.0)).first().copied();
         let mut input = SessionInput::default();
@@ -50,15 +99,35 @@ impl Peer {
         }
     }
 
-    /// Shows the world to whoever sits there, if it has changed.
+    /// Shows the world to whoever sits there, once for each turn: what is commanded for the open one is seen in it at
+    /// once.
     pub(super) fn show_world(&mut self, status: &Status) {
-        let Some(seat) = &mut self.seat else { return };
-        if self.driver.progress().is_none() || self.shown == Some(status.next_turn) {
+        let Some(seat) = &mut self.seated.seat else { return };
+        let moved = self.seated.shown.is_none_or(|(next, open)| {
+            // Of a member's turns the open one comes on time, also where the log waits for a moment.
+            if status.player.is_some() { open != status.entered } else { next != status.next_turn }
+        });
+        if self.driver.progress().is_none() || !moved {
             return;
         }
-        self.shown = Some(status.next_turn);
-        let simulation = self.driver.simulation();
+        self.seated.shown = Some((status.next_turn, status.entered));
+        let (digest, ticks_per_turn) = (self.driver.digest(), self.driver.replica().world().ticks_per_turn());
+        let failed = self.driver.recording_failure().is_some();
+        let recording = self.driver.recording_path().filter(|_| !failed).map(Path::to_owned);
+        let (simulation, ahead) = self.driver.views();
         let ship = status.player.and_then(|player| simulation.ships_of(PlayerId(player.0)).first().copied());
-        seat.look(simulation, self.driver.replica().world().ticks_per_turn(), status, ship);
+        let recording = recording.as_deref();
+        seat.look(&Sight { simulation, ahead, digest, ticks_per_turn, status, ship, recording });
+    }
+
+    /// Says once that there is no recording any more.
+    pub(super) fn tell_recording(&mut self) -> Result<(), Failure> {
+        if self.unrecorded {
+            return Ok(());
+        }
+        let Some(why) = self.driver.recording_failure() else { return Ok(()) };
+        self.unrecorded = true;
+        let sentence = format!("the session is not recorded any more: {why}");
+        self.report.say(&sentence, "recording_failed", serde_json::json!({ "why": why }))
     }
 }

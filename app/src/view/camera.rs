@@ -13,7 +13,7 @@ use sim::{Kind, Position};
 pub const HELP: &str = "\
 cockpit[:SHIP], chase[:SHIP] or body:NAME, then options, separated by commas:
   fov=DEG       field of view from the lower to the upper edge, 1 to 150 (60)
-  look=NAME     turn towards a body instead
+  look=NAME     turn towards a body instead; then no cockpit is in the way
   distance=M    chase: metres behind the ship (six of its radii)
   yaw=DEG, pitch=DEG   chase: round the ship, to the left and upwards (0, 15)
   radii=N       body: distance from its centre in its radii (4)
@@ -54,6 +54,8 @@ pub struct View {
     pub ride: Option<Ride>,
     /// Whether it is inside that ship.
     pub inside: bool,
+    /// Whether that ship's cockpit is around it: not where it turns towards a body, which the seat might hide.
+    pub cockpit: bool,
 }
 
 impl CameraSpec {
@@ -158,7 +160,8 @@ impl CameraSpec {
             Place::Body { name, .. } => Some(Ride::Body(body_at(bodies, name)?)),
             _ => ship.map(Ride::Ship),
         };
-        Ok(View { position, icrf_from_camera: axes, vertical_rad: self.fov_deg.to_radians(), ship, ride, inside })
+        let (cockpit, vertical_rad) = (inside && self.look.is_none(), self.fov_deg.to_radians());
+        Ok(View { position, icrf_from_camera: axes, vertical_rad, ship, ride, inside, cockpit })
     }
 }
 
@@ -286,10 +289,11 @@ mod tests {
         assert!((inside.icrf_from_camera * DVec3::X).dot(ship.icrf_from_body * DVec3::X) > 1.0 - 1e-12);
         let behind = seen("chase:3,distance=50,pitch=0", &world).expect("a camera");
         let to = ship.position.minus(behind.position);
-        assert!(!behind.inside && (to.length() - 50.0).abs() < 1e-3);
+        assert!(inside.cockpit && !behind.inside && !behind.cockpit && (to.length() - 50.0).abs() < 1e-3);
         assert!(to.normalize().dot(ship.icrf_from_body * DVec3::X) > 1.0 - 1e-9);
         let above = seen("chase:3,pitch=30", &world).expect("a camera");
         assert!((ship.icrf_from_body.inverse() * above.position.minus(ship.position)).z > 0.0, "it looks down on it");
+        assert!(seen("cockpit:3,look=Sun", &world).is_ok_and(|view| view.inside && !view.cockpit));
         let toward = seen("chase:3,look=Sun", &world);
         let sun = world.1.bodies_current[0];
         if let Ok(view) = toward {

@@ -6,6 +6,7 @@ use glam::DQuat;
 use render::extract::{Blasts, Show, Stage};
 use render::hud::Front;
 use render::renderer::Format;
+use render::scene::Options;
 use render::{Camera, Gpu, GpuError, GpuOptions, Picture, Renderer, Scene};
 use sim::frame_view::FrameView;
 use sim::{Position, Scenario};
@@ -29,6 +30,8 @@ pub struct Studio {
     device: String,
     aspect: f64,
     stereo: bool,
+    /// Whether the lattice of spacetime is drawn.
+    pub lattice: bool,
 }
 
 /// Whether a ship's instruments are shown, and what they aim at.
@@ -83,7 +86,7 @@ impl Studio {
         let aspect = f64::from(size[0]) / f64::from(size[1]);
         let (stage, instruments) = (Stage::new(scenario), Instruments::new(scenario));
         let scene = Scene::empty(Camera::one(Position::ORIGIN, DQuat::IDENTITY, 1.0, aspect));
-        Ok(Self { stage, instruments, renderer, scene, device, aspect, stereo })
+        Ok(Self { stage, instruments, renderer, scene, device, aspect, stereo, lattice: false })
     }
 
     /// What draws.
@@ -117,10 +120,11 @@ impl Studio {
         let show = Show {
             ride: view.ride,
             inside: view.ship.filter(|_| view.inside),
+            cockpit: view.cockpit,
             own: view.ship.filter(|_| lines),
             orbits: lines,
             blasts: Some(blasts),
-            ..Show::default()
+            options: Options { lattice: self.lattice, ..Options::default() },
         };
         self.stage.fill(frame, fraction, camera, &show, &mut self.scene);
         let pictures = self.renderer.pictures(&self.scene, &front).map_err(cannot_draw)?;

@@ -43,6 +43,7 @@ fn what_cannot_be_shown_gets_a_sentence() {
         ("shot {} --tick 401 --out {}", "has no tick 401; it goes from tick 0 to tick 400"),
         ("shot {} --camera body:vulcan --out {}", "there is no body `vulcan`; there are"),
         ("shot {} --camera cockpit:999 --out {}", "there is no ship 999"),
+        ("shot {} --hud --target 999 --out {}", "there is nothing with the number 999 at tick 400"),
     ] {
         assert_misused(&run(line, &[&recording, &out]), part);
     }

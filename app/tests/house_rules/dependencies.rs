@@ -17,9 +17,11 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("mesh", &["sim"]),
     ("persistence", &["sim"]),
     ("render", &["sim"]),
+    // What its users test device loss with.
+    ("vulkan-faults", &[]),
     ("xr", &["render"]),
     ("api", &[]),
-    ("app", &["sim", "netcode", "mesh", "persistence", "render", "xr", "api", "readiness"]),
+    ("app", &["sim", "netcode", "mesh", "persistence", "render", "vulkan-faults", "xr", "api", "readiness"]),
     ("benches", &["sim", "netcode", "mesh", "persistence", "render", "xr", "api"]),
     ("sim-fuzz", &["sim", "netcode"]),
 ];

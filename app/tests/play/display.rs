@@ -5,11 +5,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection;
+use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, EventMask, InputFocus, Window,
+    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, CreateWindowAux, EventMask, InputFocus,
+    PropMode, SELECTION_NOTIFY_EVENT, SelectionNotifyEvent, Window, WindowClass,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
+use x11rb::wrapper::ConnectionExt as _;
 
 /// Kinds of events, as the core protocol numbers them.
 const KEY_PRESS: u8 = 2;
@@ -23,12 +26,14 @@ const MOTION: u8 = 6;
 pub enum Key {
     Escape = 9,
     Enter = 36,
+    ControlLeft = 37,
     ShiftLeft = 50,
     C = 54,
+    V = 55,
     Comma = 59,
     Space = 65,
     F12 = 96,
-    Home = 110,
+    Up = 111,
     End = 115,
     Down = 116,
 }
@@ -114,6 +119,41 @@ impl Display {
     /// Moves the pointer to a place.
     pub fn point(&self, x: i16, y: i16) {
         self.fake(MOTION, 0, x, y);
+    }
+
+    /// Has a text in the clipboard, as another program would.
+    pub fn copy(&self, text: &'static str) {
+        let (connection, screen) = x11rb::connect(Some(&self.name)).expect("the server answers");
+        let root = connection.setup().roots[screen].root;
+        let owner = connection.generate_id().expect("a number");
+        let class = WindowClass::INPUT_ONLY;
+        connection.create_window(0, owner, root, 0, 0, 1, 1, 0, class, 0, &CreateWindowAux::new()).expect("sent");
+        let atom = |name: &[u8]| connection.intern_atom(false, name).expect("sent").reply().expect("an atom").atom;
+        let (clipboard, utf8) = (atom(b"CLIPBOARD"), atom(b"UTF8_STRING"));
+        connection.set_selection_owner(owner, clipboard, 0u32).expect("sent").check().expect("it is copied");
+        // Until the server ends.
+        std::thread::spawn(move || {
+            while let Ok(event) = connection.wait_for_event() {
+                let Event::SelectionRequest(asked) = event else { continue };
+                let is_text = asked.target == utf8;
+                if is_text {
+                    let (to, at) = (asked.requestor, asked.property);
+                    let put = connection.change_property8(PropMode::REPLACE, to, at, utf8, text.as_bytes());
+                    put.expect("sent");
+                }
+                let told = SelectionNotifyEvent {
+                    response_type: SELECTION_NOTIFY_EVENT,
+                    sequence: 0,
+                    time: asked.time,
+                    requestor: asked.requestor,
+                    selection: asked.selection,
+                    target: asked.target,
+                    property: if is_text { asked.property } else { 0 },
+                };
+                connection.send_event(false, asked.requestor, EventMask::NO_EVENT, told).expect("sent");
+                connection.flush().expect("sent");
+            }
+        });
     }
 
     /// Changes a window's size.

@@ -2,12 +2,15 @@
 //! project's own checks that is lavapipe. What the client does without a window is tested in the library.
 
 mod display;
+mod lost;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use display::{Display, Key};
+use render::hud::layout::{Layout, Part, View};
+use render::hud::menu::timeline_bar;
 use serde_json::Value;
 use x11rb::protocol::xproto::Window;
 
@@ -20,20 +23,29 @@ struct Played {
 }
 
 impl Played {
-    /// Starts it. The window is small and the picture in it smaller, so that lavapipe is quick.
+    /// Starts it with every call checked.
     fn start(args: &[&str]) -> Self {
+        // What the layer finds it writes to standard output, where only JSON belongs.
+        Self::start_with(args, |command| {
+            command
+                .env("VK_INSTANCE_LAYERS", "VK_LAYER_KHRONOS_validation")
+                .env("VK_LAYER_ENABLES", "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT");
+        })
+    }
+
+    /// Starts it, in an environment of its own. The window is small and the picture in it smaller, so that lavapipe is quick.
+    fn start_with(args: &[&str], surround: impl FnOnce(&mut Command)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = folder.path().join("config").join("spacetime");
         std::fs::create_dir_all(&settings).expect("a folder");
         std::fs::write(settings.join("settings.toml"), "guided = true\nstars = 1000\n").expect("a file");
         let display = Display::start();
-        let child = command(&folder, &display.name)
+        let mut command = command(&folder, &display.name);
+        surround(&mut command);
+        let child = command
             .args(["play", "--size", "320x180", "--scale", "0.25", "--log-frames"])
             .arg(folder.path().join("log"))
             .args(args)
-            // Every call is checked. What the layer finds it writes to standard output, where only JSON belongs.
-            .env("VK_INSTANCE_LAYERS", "VK_LAYER_KHRONOS_validation")
-            .env("VK_LAYER_ENABLES", "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT")
             // Memory that is let go goes back to the system: what lavapipe's compiler leaves free would hide a leak.
             .env("MALLOC_MMAP_THRESHOLD_", "4096")
             .env("MALLOC_TRIM_THRESHOLD_", "65536")
@@ -70,14 +82,19 @@ impl Played {
         }
     }
 
-    /// Waits for its end; gives standard output and standard error.
+    /// Waits for its end, which is a good one; gives standard output and standard error.
     fn end(&mut self) -> (String, String) {
+        self.end_as(0)
+    }
+
+    /// Waits for its end with that exit code; gives standard output and standard error.
+    fn end_as(&mut self, code: i32) -> (String, String) {
         let child = self.child.take().expect("it runs");
         let out = child.wait_with_output().expect("its output");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let (told, said) = (text(out.stdout), text(out.stderr));
         assert!(!said.contains("panicked"), "{said}");
-        assert_eq!(out.status.code(), Some(0), "{said}");
+        assert_eq!(out.status.code(), Some(code), "{said}");
         (told, said)
     }
 
@@ -116,8 +133,29 @@ fn a_window_from_the_menu_to_the_end() {
     let mut played = Played::start(&["--measure", "3600", "--json"]);
     played.until("the menu", |line| line["page"] == "main");
 
+    // An invite that was copied elsewhere is pasted; without one there is nothing to join with.
+    played.display.keys(&[Key::Down, Key::Down, Key::Enter]);
+    played.until("the page to join", |line| line["page"] == "join");
+    let paste = |played: &Played| {
+        played.display.key(Key::ControlLeft, true);
+        played.display.keys(&[Key::V]);
+        played.display.key(Key::ControlLeft, false);
+    };
+    let says =
+        |what: &'static str| move |line: &Value| line["message"].as_str().is_some_and(|said: &str| said.contains(what));
+    paste(&played);
+    played.until("that there is none", says("no text in the clipboard"));
+    played.display.copy("spacetime://nobody.invalid:1/#x");
+    paste(&played);
+    // How soon it is there nobody can say from outside.
+    std::thread::park_timeout(Duration::from_millis(500));
+    played.display.keys(&[Key::Down, Key::Enter]);
+    played.until("that it is no good", says("this is no invite"));
+    played.display.keys(&[Key::Escape]);
+    played.until("the menu again", |line| line["page"] == "main");
+
     // New flight, its second scenario.
-    played.display.keys(&[Key::Enter, Key::Down, Key::Enter]);
+    played.display.keys(&[Key::Up, Key::Up, Key::Enter, Key::Down, Key::Enter]);
     played.until("a flight", |line| line["game"]["kind"] == "flight" && line["game"]["ship"] == 1);
     played.display.key(Key::ShiftLeft, true);
     played.until("throttle", |line| line["game"]["throttle"].as_f64() > Some(0.2));
@@ -160,7 +198,15 @@ fn a_window_from_the_menu_to_the_end() {
     played.until("a replay", |line| line["game"]["kind"] == "replay" && line["tick"].as_u64() > Some(5));
     played.display.keys(&[Key::Space]);
     played.until("it stands", |line| line["game"]["playing"] == false);
-    played.display.keys(&[Key::Home]);
+    // A click on the left end of its bar.
+    played.display.resize(played.window, [320, 180]);
+    played.until("room for the bar", |line| line["size"] == serde_json::json!([320, 180]));
+    let view = View::screen(320, 180, 1.0, 1.0);
+    let place = Layout::new(&view, |part| part == Part::Timeline).rect(Part::Timeline);
+    let bar = place.and_then(|place| timeline_bar(&view, place)).expect("it has room");
+    played.display.point(bar.min.x as i16, bar.centre().y as i16);
+    played.display.button(1, true);
+    played.display.button(1, false);
     played.until("the beginning", |line| line["game"]["position"] == 0.0);
     played.display.keys(&[Key::End, Key::Comma]);
     played.until("a tick before the end", |line| line["tick"].as_u64() > held["tick"].as_u64());

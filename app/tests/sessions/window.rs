@@ -43,7 +43,8 @@ fn a_pilot_at_a_window_joins_flies_and_leaves() {
     assert_eq!((&state["game"]["kind"], &state["game"]["player"]), (&"session".into(), &2.into()));
     let tick = state["tick"].as_u64().expect("a tick");
     client.event(&Event::Set(Input::Key(Key::KeyZ), 1.0));
-    // What the instruments show is what the session has agreed on.
+    // What is seen is ahead of what the session has agreed on, by the input delay and the turn that is open.
+    until(&mut client, "a lead", |state| state["game"]["lead"].as_u64() >= Some(3));
     let began = Instant::now();
     while !client.show(|_, front| front.values.is_some_and(|values| values.throttle == Some(1.0))) {
         assert!(began.elapsed() < Duration::from_secs(60), "full throttle never came");

@@ -4,14 +4,11 @@
 use std::sync::Arc;
 
 use vulkano::buffer::{Buffer, BufferCreateInfo, BufferUsage};
-use vulkano::command_buffer::{
-    AutoCommandBufferBuilder, BufferImageCopy, CommandBufferUsage, CopyBufferToImageInfo, PrimaryCommandBufferAbstract,
-};
+use vulkano::command_buffer::{AutoCommandBufferBuilder, BufferImageCopy, CommandBufferUsage, CopyBufferToImageInfo};
 use vulkano::format::Format;
 use vulkano::image::view::ImageView;
 use vulkano::image::{Image, ImageCreateInfo, ImageType, ImageUsage};
 use vulkano::memory::allocator::{AllocationCreateInfo, MemoryTypeFilter};
-use vulkano::sync::GpuFuture;
 
 use crate::gpu::{Doing, Gpu, GpuError};
 
@@ -96,8 +93,7 @@ pub(crate) fn upload(gpu: &Gpu) -> Result<Arc<ImageView>, GpuError> {
     let copy =
         CopyBufferToImageInfo { regions: regions.into(), ..CopyBufferToImageInfo::buffer_image(buffer, image.clone()) };
     commands.copy_buffer_to_image(copy).doing(doing)?;
-    let done = commands.build().doing(doing)?.execute(gpu.queue.clone()).doing(doing)?;
-    done.then_signal_fence_and_flush().doing(doing)?.wait(None).doing(doing)?;
+    gpu.run(commands.build().doing(doing)?, doing)?;
     ImageView::new_default(image).doing(doing)
 }
 

@@ -94,6 +94,14 @@ impl Blasts {
         }
     }
 
+    /// Gives another one what is to be seen: the explosions, without the memory of what was there. Asks for no memory
+    /// where `other` has had as many before.
+    pub fn copy_to(&self, other: &mut Self) {
+        (other.tick, other.time_s) = (None, self.time_s);
+        other.known.clear();
+        other.begun.clone_from(&self.begun);
+    }
+
     /// The explosions as they stand at a time, seconds since the epoch, with their velocities, m/s.
     pub fn at(&self, time_s: f64) -> impl Iterator<Item = (Blast, DVec3)> + '_ {
         let aged = self.begun.iter().map(move |begun| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use raw_window_handle::HasDisplayHandle;
 use vulkano::command_buffer::allocator::StandardCommandBufferAllocator;
+use vulkano::command_buffer::{PrimaryAutoCommandBuffer, PrimaryCommandBufferAbstract};
 use vulkano::descriptor_set::allocator::StandardDescriptorSetAllocator;
 use vulkano::device::physical::{DriverId, PhysicalDevice, PhysicalDeviceType};
 use vulkano::device::{Device, DeviceCreateInfo, DeviceExtensions, DeviceFeatures, Queue, QueueCreateInfo, QueueFlags};
@@ -16,6 +17,7 @@ use vulkano::{Version, VulkanLibrary};
 
 use super::error::{Doing, GpuError};
 use super::messages::{LAYER, Messages};
+use super::running::Running;
 
 /// Which device to open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +105,15 @@ impl Gpu {
             messages,
             _messenger: messenger,
         })
+    }
+
+    /// Runs `commands` and waits for them. `doing` names them in errors.
+    ///
+    /// # Errors
+    /// A failure of the driver.
+    pub(crate) fn run(&self, commands: Arc<PrimaryAutoCommandBuffer>, doing: &str) -> Result<(), GpuError> {
+        let work = commands.execute(self.queue.clone()).doing(doing)?;
+        Running::start(self.queue.clone(), work, doing)?.wait(doing)
     }
 
     /// The device's name, for people.

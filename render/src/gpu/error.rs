@@ -26,7 +26,7 @@ pub enum GpuError {
     #[error("the Vulkan validation layer is not installed: on Debian install vulkan-validationlayers")]
     NoValidationLayer,
     /// The device stopped answering; everything made on it is gone, and a new one may be opened.
-    #[error("the graphics device was lost while {0}: open it again")]
+    #[error("the graphics device was lost while {0}: try again")]
     DeviceLost(String),
     /// The driver refused something.
     #[error("the graphics driver failed while {doing}: {why}")]

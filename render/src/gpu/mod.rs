@@ -8,6 +8,7 @@ mod error;
 mod messages;
 mod pipeline;
 pub(crate) mod readback;
+pub(crate) mod running;
 pub(crate) mod target;
 mod timer;
 

@@ -53,8 +53,6 @@ pub(crate) enum Blend {
 pub(crate) enum Depth {
     /// There is no depth image.
     None,
-    /// Drawn whatever was there, and leaves depth alone.
-    Ignore,
     /// Drawn where nothing is nearer, and leaves depth alone.
     Test,
     /// Drawn where nothing is nearer, and leaves its depth.
@@ -176,7 +174,7 @@ fn equation(blend: Blend) -> Option<AttachmentBlend> {
 
 fn test(depth: Depth) -> DepthState {
     match depth {
-        Depth::None | Depth::Ignore => DepthState { write_enable: false, compare_op: CompareOp::Always },
+        Depth::None => DepthState { write_enable: false, compare_op: CompareOp::Always },
         // Reversed: what is nearer is greater.
         Depth::Test => DepthState { write_enable: false, compare_op: CompareOp::GreaterOrEqual },
         Depth::Write => DepthState { write_enable: true, compare_op: CompareOp::GreaterOrEqual },

@@ -6,11 +6,9 @@ use vulkano::ValidationError;
 use vulkano::buffer::{Buffer, BufferContents, BufferCreateInfo, BufferUsage, Subbuffer};
 use vulkano::command_buffer::{
     AutoCommandBufferBuilder, CommandBufferUsage, CopyBufferInfo, CopyImageToBufferInfo, PrimaryAutoCommandBuffer,
-    PrimaryCommandBufferAbstract,
 };
 use vulkano::image::view::ImageView;
 use vulkano::memory::allocator::{AllocationCreateInfo, MemoryTypeFilter};
-use vulkano::sync::GpuFuture;
 
 use super::device::Gpu;
 use super::error::{Doing, GpuError};
@@ -62,9 +60,7 @@ fn copied<T: BufferContents + Copy>(
     .doing("recording a copy")?;
     copy(&mut commands, buffer.clone()).doing("recording a copy")?;
     let commands = commands.build().doing("recording a copy")?;
-    let done = commands.execute(gpu.queue.clone()).doing("copying from the device")?;
-    let waiting = done.then_signal_fence_and_flush().doing("copying from the device")?;
-    waiting.wait(None).doing("copying from the device")?;
+    gpu.run(commands, "copying from the device")?;
     let values = buffer.read().doing("reading a copy")?;
     Ok(values.to_vec())
 }

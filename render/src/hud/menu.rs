@@ -2,7 +2,7 @@
 
 use glam::{Vec2, vec2};
 
-use super::layout::TOAST_HEIGHT;
+use super::layout::{TOAST_HEIGHT, View};
 use super::paint::{Align, Ink, Rect};
 use super::painter::{Painter, Size};
 use crate::text::Weight;
@@ -16,6 +16,9 @@ pub struct Menu<'a> {
     pub items: &'a [Item<'a>],
     /// Index of the one that is marked.
     pub selected: usize,
+    /// Index of the first line that has room, as near as the list's ends allow; unless given, the marked one stands in the
+    /// middle.
+    pub first: Option<usize>,
     /// At the bottom; may be empty.
     pub help: &'a str,
 }
@@ -79,38 +82,102 @@ const TITLE: f32 = 62.0;
 const ROW: f32 = 34.0;
 const FOOT: f32 = 44.0;
 const WIDTH: f32 = 480.0;
+/// Share of a line that what it stands at may take.
+const VALUE_SHARE: f32 = 0.46;
+
+/// Where a menu and its lines stand, for whoever paints and whoever points.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rows {
+    /// All of it.
+    pub plate: Rect,
+    /// Index of the first line that has room.
+    pub first: usize,
+    /// How many have.
+    pub shown: usize,
+    /// How many there are.
+    pub all: usize,
+    /// Upper edge of the first one, pixels.
+    top: f32,
+    /// Height of each, pixels.
+    height: f32,
+}
+
+impl Rows {
+    /// Of a menu in a view: in its middle.
+    #[must_use]
+    pub fn of(view: &View, menu: &Menu<'_>) -> Self {
+        let px = |units: f32| units * view.scale;
+        let foot = if menu.help.is_empty() { 12.0 } else { FOOT };
+        let height = px(ROW).floor().max(1.0);
+        // A message above it has room too.
+        let room = view.safe.size().y - px(2.0 * (TOAST_HEIGHT + 6.0) + TITLE + foot);
+        let all = menu.items.len();
+        let shown = ((room / height).floor() as usize).clamp(1, all.max(1));
+        let selected = menu.selected.min(all.saturating_sub(1));
+        // The selected one stands in the middle of the list, as far as the list's ends allow.
+        let first = menu.first.unwrap_or(selected.saturating_sub(shown / 2)).min(all.saturating_sub(shown));
+        let size = vec2(px(WIDTH).min(view.safe.size().x), px(TITLE + foot) + height * shown as f32);
+        let plate = Rect::around(view.safe.centre(), size / 2.0);
+        let plate = Rect { min: plate.min.round(), max: plate.max.round() };
+        Self { plate, first, shown, all, top: plate.min.y + px(TITLE).round(), height }
+    }
+
+    /// Where a line stands; nothing for one that has no room now.
+    #[must_use]
+    pub fn rect(&self, index: usize) -> Option<Rect> {
+        let at = index.checked_sub(self.first).filter(|at| *at < self.shown && index < self.all)?;
+        let top = self.top + at as f32 * self.height;
+        Some(Rect { min: vec2(self.plate.min.x, top), max: vec2(self.plate.max.x, top + self.height) })
+    }
+
+    /// The line under a point of the picture, pixels from its upper left corner.
+    #[must_use]
+    pub fn at(&self, point: Vec2) -> Option<usize> {
+        let inside = |rect: Rect| point.cmpge(rect.min).all() && point.cmplt(rect.max).all();
+        (self.first..self.first + self.shown).find(|index| self.rect(*index).is_some_and(inside))
+    }
+}
+
+/// Where the way of a slider is in its line.
+#[must_use]
+pub fn slider_bar(view: &View, line: Rect) -> Rect {
+    let px = |units: f32| units * view.scale;
+    let (left, right) = (line.min.x + px(26.0), line.max.x - px(26.0));
+    let (begin, end) = (right - (right - left) * VALUE_SHARE, right - px(72.0));
+    Rect::around(vec2((begin + end) / 2.0, line.centre().y.round()), vec2((end - begin) / 2.0, px(2.0)))
+}
+
+/// Where the way of a replay's bar is in the bar's place; nothing where it has no room.
+#[must_use]
+pub fn timeline_bar(view: &View, place: Rect) -> Option<Rect> {
+    let px = |units: f32| units * view.scale;
+    let (left, right) = (place.min.x + px(146.0), place.max.x - px(172.0));
+    let middle = place.centre().y.round();
+    let bar = Rect { min: vec2(left, middle - px(2.5)), max: vec2(right, middle + px(2.5)) };
+    (right - left >= px(40.0)).then_some(bar)
+}
 
 /// Paints a menu in the middle, over a dimmed scene.
 pub(super) fn paint_menu(painter: &mut Painter<'_>, menu: &Menu<'_>) {
     let whole = Rect { min: Vec2::ZERO, max: painter.view.size };
     painter.overlay.fill(whole, 0.0, painter.palette.plate.alpha(0.6));
-    let safe = painter.view.safe;
-    let foot = if menu.help.is_empty() { 12.0 } else { FOOT };
-    let row = painter.px(ROW).floor().max(1.0);
-    // A message above it has room too.
-    let room = safe.size().y - painter.px(2.0 * (TOAST_HEIGHT + 6.0) + TITLE + foot);
-    let shown = ((room / row).floor() as usize).clamp(1, menu.items.len().max(1));
+    let rows = Rows::of(painter.view, menu);
+    let rect = rows.plate;
     let selected = menu.selected.min(menu.items.len().saturating_sub(1));
-    // The selected one stands in the middle of the list, as far as the list's ends allow.
-    let first = selected.saturating_sub(shown / 2).min(menu.items.len().saturating_sub(shown));
-    let size = vec2(painter.px(WIDTH).min(safe.size().x), painter.px(TITLE + foot) + row * shown as f32);
-    let rect = Rect::around(safe.centre(), size / 2.0);
-    let rect = Rect { min: rect.min.round(), max: rect.max.round() };
     painter.plate(rect);
     let margin = painter.px(22.0);
     let face = painter.face(Size::Title, Weight::Bold);
     let title = painter.fit(menu.title, face, rect.size().x - 2.0 * margin);
     let ink = Ink { face, colour: painter.palette.text, align: Align::Left, reading: false };
     painter.write(title.as_str(), vec2(rect.min.x + margin, rect.min.y + painter.px(40.0)), ink);
-    let mut top = rect.min.y + painter.px(TITLE).round();
-    let rule = Rect::new(rect.min.x + margin, top - painter.px(8.0).round(), rect.size().x - 2.0 * margin, 1.0);
+    let rule = Rect::new(rect.min.x + margin, rows.top - painter.px(8.0).round(), rect.size().x - 2.0 * margin, 1.0);
     painter.overlay.fill(rule, 0.0, painter.palette.rule);
-    for (index, item) in menu.items.iter().enumerate().skip(first).take(shown) {
-        let line = Rect { min: vec2(rect.min.x, top), max: vec2(rect.max.x, top + row) };
-        paint_item(painter, line, item, index == selected);
-        top += row;
+    for (index, item) in menu.items.iter().enumerate() {
+        if let Some(line) = rows.rect(index) {
+            paint_item(painter, line, item, index == selected);
+        }
     }
-    scroll_bar(painter, rect, [first, shown, menu.items.len()], row);
+    scroll_bar(painter, &rows);
     if !menu.help.is_empty() {
         let face = painter.face(Size::Label, Weight::Medium);
         let help = painter.fit(menu.help, face, rect.size().x - 2.0 * margin);
@@ -119,14 +186,14 @@ pub(super) fn paint_menu(painter: &mut Painter<'_>, menu: &Menu<'_>) {
     }
 }
 
-fn scroll_bar(painter: &mut Painter<'_>, rect: Rect, [first, shown, all]: [usize; 3], row: f32) {
-    if shown >= all {
+fn scroll_bar(painter: &mut Painter<'_>, rows: &Rows) {
+    if rows.shown >= rows.all {
         return;
     }
-    let (top, height) = (rect.min.y + painter.px(TITLE), row * shown as f32);
-    let part = |items: usize| height * items as f32 / all as f32;
-    let x = rect.max.x - painter.px(8.0);
-    let thumb = Rect::new(x, top + part(first), painter.px(3.0), part(shown));
+    let height = rows.height * rows.shown as f32;
+    let part = |items: usize| height * items as f32 / rows.all as f32;
+    let x = rows.plate.max.x - painter.px(8.0);
+    let thumb = Rect::new(x, rows.top + part(rows.first), painter.px(3.0), part(rows.shown));
     let colour = painter.palette.label.alpha(0.6);
     painter.overlay.fill(thumb, painter.px(1.5), colour);
 }
@@ -154,7 +221,7 @@ fn paint_item(painter: &mut Painter<'_>, rect: Rect, item: &Item<'_>, selected: 
     let label = painter.fit(item.label, face, wide);
     let ink = |align| Ink { face, colour, align, reading: false };
     painter.write(label.as_str(), vec2(left, y), ink(Align::Left));
-    let room = (right - left) * 0.46;
+    let room = (right - left) * VALUE_SHARE;
     match item.value {
         Value::None => {}
         Value::Submenu => {
@@ -176,11 +243,7 @@ fn paint_item(painter: &mut Painter<'_>, rect: Rect, item: &Item<'_>, selected: 
         Value::Slider(share, string) => {
             let string = painter.fit(string, face, painter.px(62.0));
             painter.write(string.as_str(), vec2(right, y), ink(Align::Right));
-            let end = right - painter.px(72.0);
-            let bar = Rect::around(
-                vec2((right - room + end) / 2.0, rect.centre().y.round()),
-                vec2((end - right + room) / 2.0, painter.px(2.0)),
-            );
+            let bar = slider_bar(painter.view, rect);
             painter.bar(bar, share, colour);
             let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
             painter.overlay.disc(vec2(bar.min.x + bar.size().x * share, bar.centre().y), painter.px(6.0), colour);
@@ -226,11 +289,8 @@ pub(super) fn paint_timeline(painter: &mut Painter<'_>, rect: Rect, timeline: &T
     painter.reading(timeline.speed, vec2(rect.max.x - painter.px(14.0), y), Size::Value, palette.accent, Align::Right);
     let length = vec2(rect.max.x - painter.px(66.0), y);
     painter.reading(timeline.length, length, Size::Value, palette.label, Align::Right);
-    let (left, right) = (rect.min.x + edge + painter.px(16.0), rect.max.x - painter.px(172.0));
-    if right - left < painter.px(40.0) {
-        return;
-    }
-    let bar = Rect { min: vec2(left, middle - painter.px(2.5)), max: vec2(right, middle + painter.px(2.5)) };
+    let Some(bar) = timeline_bar(painter.view, rect) else { return };
+    let (left, right) = (bar.min.x, bar.max.x);
     painter.bar(bar, timeline.position, palette.accent);
     let x = |share: f32| left + (right - left) * if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     for mark in timeline.marks {

@@ -67,6 +67,8 @@ pub(crate) struct Packed {
     looks: Vec<Look>,
     /// Those too small to be discs.
     pub spots: Vec<Spot>,
+    /// Those of the discs that have air or rings, from far to near; never empty.
+    pub veils: Vec<BodyData>,
     /// Places in the scene's list with distances.
     order: Vec<(f64, usize)>,
 }
@@ -148,6 +150,7 @@ pub(crate) fn pack(scene: &Scene, frame: &FrameData, packed: &mut Packed) {
     packed.discs.clear();
     packed.looks.clear();
     packed.spots.clear();
+    packed.veils.clear();
     packed.order.clear();
     let camera = scene.camera.position;
     let far = |(i, body): (usize, &Body)| (body.position.minus(camera).length(), i);
@@ -171,6 +174,12 @@ pub(crate) fn pack(scene: &Scene, frame: &FrameData, packed: &mut Packed) {
             packed.looks.push(body.look);
             packed.discs.push(disc_data(scene, body, exposure, pixel, disc as f32));
         }
+    }
+    let veils = packed.discs.iter().filter(|disc| disc.molecules[3] > 0.0 || disc.rings[1] > 0.0);
+    packed.veils.extend(veils);
+    if packed.veils.is_empty() {
+        // Nothing is no buffer: one that has neither.
+        packed.veils.push(BodyData::default());
     }
 }
 

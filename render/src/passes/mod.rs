@@ -3,6 +3,7 @@
 
 pub(crate) mod bloom;
 pub(crate) mod bodies;
+pub(crate) mod cockpit;
 pub(crate) mod comfort;
 pub(crate) mod frame;
 pub(crate) mod lattice;

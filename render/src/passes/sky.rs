@@ -1,5 +1,5 @@
 //! What stands still behind everything: the glow of the Milky Way and the stars. Bodies too small to be discs are
-//! drawn as stars too. Must never be hidden behind what is drawn before it: it comes first.
+//! drawn as stars too. Must never hide anything, nor leave depth.
 
 use bytemuck::{Pod, Zeroable};
 use vulkano::buffer::Subbuffer;
@@ -44,14 +44,14 @@ impl Sky {
             name: "galaxy",
             spirv: shader!("galaxy"),
             blend: Blend::Add,
-            depth: Depth::Ignore,
+            depth: Depth::Test,
             ..Default::default()
         };
         let stars = PassBuilder {
             name: "stars",
             spirv: shader!("stars"),
             blend: Blend::Add,
-            depth: Depth::Ignore,
+            depth: Depth::Test,
             ..Default::default()
         };
         Ok(Self { galaxy: galaxy.build(gpu, views)?, stars: stars.build(gpu, views)?, catalogue, spots: None })

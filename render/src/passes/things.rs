@@ -42,7 +42,7 @@ const TOTALS_AT: usize = JETS_AT + BUILT_IN.len() * 8;
 const BASES_AT: usize = TOTALS_AT + BUCKETS;
 const WORDS: usize = BASES_AT + DRAWN;
 /// Bytes of what falls on a thing.
-const LIT: usize = 16;
+const LIT: usize = 32;
 
 // The shader's numbers.
 const _: () = assert!(KINDS_AT == 135 && JETS_AT == 151 && TOTALS_AT == 191 && BASES_AT == 225 && BUCKETS <= GROUP);
@@ -161,13 +161,14 @@ impl Things {
         })
     }
 
-    /// Uploads a frame's things and lets the device choose; nothing where there are none.
+    /// Uploads a frame's things and lets the device choose; nothing where there are none. `veils` are bodies whose air
+    /// or rings may be before them.
     pub(crate) fn cull(
         &mut self,
         gpu: &Gpu,
         to: &mut Drawing,
         uploads: &Uploads,
-        frame: &Subbuffer<[u8]>,
+        [frame, veils]: [&Subbuffer<[u8]>; 2],
         packed: &Packed,
     ) -> Result<Option<Lists>, GpuError> {
         let count = packed.things().len();
@@ -188,8 +189,8 @@ impl Things {
         let [choose, add_up, gather] = &self.steps;
         let groups = u32::try_from(groups).unwrap_or(u32::MAX);
         let (things, models) = ((2, &lists.things), (3, &self.models));
-        let set =
-            choose.bind(gpu, &[(0, frame), around, things, models, (4, &buckets), (5, &counts), (6, &lists.lit)])?;
+        let own = [(4, &buckets), (5, &counts), (6, &lists.lit), (10, veils)];
+        let set = choose.bind(gpu, &[[(0, frame), around, things, models], own].concat())?;
         to.compute(choose, set, groups)?;
         to.compute(add_up, add_up.bind(gpu, &[around, models, (5, &counts), draws])?, 1)?;
         let set = gather.bind(gpu, &[around, (4, &buckets), (5, &counts), draws, (8, &lists.visible)])?;

@@ -3,11 +3,8 @@
 
 use std::sync::Arc;
 
-use vulkano::command_buffer::PrimaryCommandBufferAbstract;
-use vulkano::sync::GpuFuture;
-
 use crate::gpu::target::Targets;
-use crate::gpu::{Depth, Doing, Drawing, Gpu, GpuError, Pass, PassBuilder, Uploads};
+use crate::gpu::{Depth, Drawing, Gpu, GpuError, Pass, PassBuilder, Uploads};
 use crate::passes::frame::FrameData;
 use crate::passes::shader;
 use crate::passes::things::{self, Packed};
@@ -58,7 +55,6 @@ impl Cubes {
         drawing.draw(pass, pass.bind_buffers(gpu, &[&frame, &list])?, CUBE, count)?;
         drawing.end()?;
         let (commands, _) = drawing.finish()?;
-        let running = commands.execute(gpu.queue.clone()).doing("submitting a frame")?;
-        running.then_signal_fence_and_flush().doing("submitting a frame")?.wait(None).doing("drawing a frame")
+        gpu.run(commands, "drawing a frame")
     }
 }

@@ -101,6 +101,13 @@ impl Atlas {
         self.changed.take()
     }
 
+    /// All rows count as changed: what was told of them before came to nothing.
+    pub(crate) fn change_all(&mut self) {
+        if self.height > 0 {
+            self.mark_changed(0, self.height);
+        }
+    }
+
     pub(super) fn begin_frame(&mut self) {
         self.frame += 1;
         if std::mem::take(&mut self.full) {

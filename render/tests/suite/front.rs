@@ -64,7 +64,7 @@ fn check(size: [u32; 2], fronts: &[Front<'_>]) {
 fn the_device_draws_what_the_rules_say() {
     let values = [sample::orbit(), sample::danger()];
     let items = [Item { label: "New flight", value: Value::None, enabled: true }];
-    let menu = Menu { title: "SpaceTime", items: &items, selected: 0, help: "Begin" };
+    let menu = Menu { title: "SpaceTime", items: &items, selected: 0, first: None, help: "Begin" };
     // One after the other with one renderer: glyphs that come later are copied to the device too.
     let fronts = [
         Front { values: Some(&values[0]), ..Front::default() },
@@ -72,6 +72,19 @@ fn the_device_draws_what_the_rules_say() {
         Front { values: Some(&values[1]), subtitle: Some(sample::SUBTITLE), ..Front::default() },
     ];
     check([960, 540], &fronts);
+}
+
+#[test]
+fn a_frame_that_is_only_recorded_takes_no_letters_away() {
+    validated(|gpu| {
+        let (size, items) = ([320, 180], [Item { label: "New flight", value: Value::None, enabled: true }]);
+        let menu = Menu { title: "SpaceTime", items: &items, selected: 0, first: None, help: "Begin" };
+        let (scene, front) = (darkness(size), Front { menu: Some(&menu), ..Front::default() });
+        let mut recorded = renderer(gpu, size, 1);
+        recorded.record_only(&scene, &front).unwrap();
+        let pictures = [recorded, renderer(gpu, size, 1)].map(|mut it| it.pictures(&scene, &front).unwrap());
+        assert_eq!(pictures[0], pictures[1]);
+    });
 }
 
 #[test]

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use crate::common::{camera, renderer, validated};
 use crate::{fleet, sample};
-use glam::DVec3;
+use glam::{DQuat, DVec3};
 use render::bodies::Look;
 use render::compare::compare;
 use render::hud::Front;
 use render::hud::values::HudValues;
-use render::scene::Body;
+use render::scene::{Body, Cockpit};
 use render::{Camera, Gpu, Picture, Renderer, Scene};
 
 const SIZE: [u32; 2] = [640, 360];
@@ -113,6 +113,7 @@ fn golden_things_and_spacetime() {
         rocks,
         lattice_near_the_sun,
         nine_tenths_of_the_speed_of_light,
+        sunlit_cockpit,
         both_eyes,
         head_up_display,
     ]);
@@ -237,13 +238,30 @@ fn nine_tenths_of_the_speed_of_light() -> Shot {
     Shot::of("near_light", scene)
 }
 
+/// A cockpit that points where the camera looks.
+fn cockpit(scene: &Scene) -> Option<Cockpit> {
+    Some(Cockpit { icrf_from_ship: scene.camera.icrf_from_camera, lamps: 1.0 })
+}
+
+fn sunlit_cockpit() -> Shot {
+    // The Sun comes in from ahead and the left; the pilot looks down a little.
+    let mut scene = fleet::ring_of_ships(camera(80.0, SIZE));
+    scene.camera.icrf_from_camera *= DQuat::from_rotation_z(2.4);
+    scene.cockpit = cockpit(&scene);
+    scene.camera.icrf_from_camera *= DQuat::from_rotation_y(0.35);
+    Shot::of("cockpit", scene)
+}
+
 fn both_eyes() -> Shot {
-    let mut scene = fleet::ring_of_ships(camera(40.0, SIZE));
-    scene.camera = scene.camera.two(0.5);
-    Shot { values: Some(sample::orbit()), ..Shot::of("both_eyes", scene) }
+    let size = [720, 720];
+    let mut scene = fleet::ring_of_ships(camera(75.0, size));
+    scene.camera = scene.camera.two(0.063);
+    scene.cockpit = cockpit(&scene);
+    Shot { size, values: Some(sample::orbit()), ..Shot::of("both_eyes", scene) }
 }
 
 fn head_up_display() -> Shot {
-    let scene = fleet::ring_of_ships(camera(40.0, [1280, 720]));
+    let mut scene = fleet::ring_of_ships(camera(60.0, [1280, 720]));
+    scene.cockpit = cockpit(&scene);
     Shot { size: [1280, 720], values: Some(sample::orbit()), ..Shot::of("head_up_display", scene) }
 }

@@ -7,7 +7,7 @@ use glam::{Vec3, Vec4, vec2};
 use proptest::prelude::*;
 use render::hud::colour::{Colour, Palette};
 use render::hud::layout::{Part, View};
-use render::hud::menu::{Item, Menu, Timeline, TimelineMark, Value};
+use render::hud::menu::{Item, Menu, Rows, Timeline, TimelineMark, Value};
 use render::hud::paint::{GLYPH, Overlay, Rect, STRIP};
 use render::hud::values::HudValues;
 use render::hud::{Front, paint};
@@ -156,6 +156,7 @@ fn letters_stand_where_they_belong() {
         title: "A title that is too long for the menu it stands over",
         items: &ITEMS,
         selected: 0,
+        first: None,
         help: sample::SUBTITLE,
     };
     for view in views() {
@@ -166,7 +167,7 @@ fn letters_stand_where_they_belong() {
 #[test]
 fn letters_are_read_before_black_and_before_white() {
     let values = [sample::orbit(), sample::danger()];
-    let menu = Menu { title: "Settings", items: &ITEMS, selected: 1, help: "Help" };
+    let menu = Menu { title: "Settings", items: &ITEMS, selected: 1, first: None, help: "Help" };
     for view in views().into_iter().filter(|view| view.size.x < 2000.0) {
         for front in fronts(&values, &menu) {
             for behind in [Vec3::ZERO, Vec3::ONE] {
@@ -233,13 +234,37 @@ fn a_menu_shows_the_chosen_line_however_long_it_is() {
     let palette = Palette::default();
     for view in views() {
         for selected in [0, 1, 50, 98, 99, 1000] {
-            let menu = Menu { title: "Many", items: &items, selected, help: "" };
+            let menu = Menu { title: "Many", items: &items, selected, first: None, help: "" };
             let front = Front { menu: Some(&menu), ..Front::default() };
             let (overlay, _) = painted(&front, &view);
             let chosen =
                 letters(&overlay).iter().filter(|letter| (letter.colour.red - palette.accent.red).abs() < 1e-3).count();
             assert_eq!(chosen, "Line".len(), "line {selected} in {:?}", view.size);
             check_places(&Front { toast: Some("Saved"), ..front }, &view);
+        }
+    }
+}
+
+/// Whoever points finds the line that is painted there.
+#[test]
+fn lines_are_where_a_pointer_finds_them() {
+    let items: Vec<Item<'_>> = (0..100).map(|_| Item { label: "Line", value: Value::None, enabled: true }).collect();
+    let palette = Palette::default();
+    for view in views() {
+        for (count, first) in [(5, None), (100, None), (100, Some(40)), (100, Some(99))] {
+            for selected in [0, 1, 42, 98].into_iter().filter(|selected| *selected < count) {
+                let menu = Menu { title: "Many", items: &items[..count], selected, first, help: "Help" };
+                let rows = Rows::of(&view, &menu);
+                let (overlay, _) = painted(&Front { menu: Some(&menu), ..Front::default() }, &view);
+                let accent = |letter: &Letter| (letter.colour.red - palette.accent.red).abs() < 1e-3;
+                let marked: Vec<_> = letters(&overlay).into_iter().filter(accent).collect();
+                assert_eq!(marked.is_empty(), rows.rect(selected).is_none(), "line {selected} of {count}");
+                for letter in marked {
+                    assert_eq!(rows.at(letter.rect.centre()), Some(selected), "{first:?} in {:?}", view.size);
+                }
+                assert_eq!(rows.at(rows.plate.min - 1.0), None);
+                assert_eq!(rows.at(rows.plate.max - 1.0), None, "where the help stands is no line");
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The renderer's tests, in one program: what the device draws, measured and compared with pictures and closed formulas,
 //! and what is made without a device.
 
+mod cockpit;
 mod common;
 mod fleet;
 mod front;

@@ -11,13 +11,13 @@ fn all() -> impl Iterator<Item = (&'static str, Model)> {
     BUILT_IN.into_iter().map(|(name, bytes)| (name, load(bytes).unwrap_or_else(|e| panic!("{name}: {e}"))))
 }
 
-fn triangles(level: &Level) -> impl Iterator<Item = [Vec3; 3]> + '_ {
+pub fn triangles(level: &Level) -> impl Iterator<Item = [Vec3; 3]> + '_ {
     let place = |i: u32| Vec3::from_array(level.vertices[i as usize].position_m);
     level.indices.chunks_exact(3).map(move |t| [place(t[0]), place(t[1]), place(t[2])])
 }
 
 /// Edges that are not passed as often one way as the other.
-fn open_edges(level: &Level) -> usize {
+pub fn open_edges(level: &Level) -> usize {
     let bits = |p: Vec3| p.to_array().map(f32::to_bits);
     let mut passed: BTreeMap<[[u32; 3]; 2], i32> = BTreeMap::new();
     for [a, b, c] in triangles(level) {
@@ -29,7 +29,7 @@ fn open_edges(level: &Level) -> usize {
     passed.values().filter(|balance| **balance != 0).count()
 }
 
-fn volume_m3(level: &Level) -> f32 {
+pub fn volume_m3(level: &Level) -> f32 {
     triangles(level).map(|[a, b, c]| a.dot(b.cross(c)) / 6.0).sum()
 }
 

@@ -11,6 +11,7 @@ use render::sky::catalogue::{HIPPARCOS, Star, decode};
 use render::{Camera, Gpu, Renderer, Scene};
 use sim::Position;
 use sim::frame_view::FrameFeed;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Temperature of sunlight, kelvin.
@@ -306,8 +307,9 @@ fn nothing_is_seen_of_a_planet_that_lies_behind() {
 /// Light of so much (red, green, blue) from something as hot as that, kelvin.
 type Glow = ([f64; 3], f64);
 
-/// What glows, alone in the dark, and its light: exhaust from the side, a round, explosions as they begin and later.
-fn glowing(at: DVec3) -> [(&'static str, Vec<Glow>, Things); 4] {
+/// What glows, alone in the dark: its light, and the share of the brightest pixel that its own have. Exhaust from the
+/// side, a round, explosions as they begin and later, when sparks are brighter than the fire.
+fn glowing(at: DVec3) -> [(&'static str, Vec<Glow>, Range<f32>, Things); 4] {
     let position = Position::from_metres(at);
     let across = at.any_orthonormal_vector().normalize();
     let ship = Ship {
@@ -330,10 +332,10 @@ fn glowing(at: DVec3) -> [(&'static str, Vec<Glow>, Things); 4] {
         vec![([1.0, 0.93, 0.8].map(|c| c * flash), 6000.0), (colour.map(|c| c * fire), fire_k)]
     };
     [
-        ("exhaust", vec![([1.0; 3], 20_000.0)], Things { ships: vec![ship], ..Things::default() }),
-        ("round", vec![([1.0; 3], 3000.0)], Things { rounds: vec![round], ..Things::default() }),
-        ("flash", fireball(0.002), blast(0.002)),
-        ("fire", fireball(0.6), blast(0.6)),
+        ("exhaust", vec![([1.0; 3], 20_000.0)], 0.3..2.0, Things { ships: vec![ship], ..Things::default() }),
+        ("round", vec![([1.0; 3], 3000.0)], 0.3..2.0, Things { rounds: vec![round], ..Things::default() }),
+        ("flash", fireball(0.002), 0.3..2.0, blast(0.002)),
+        ("fire", fireball(0.6), 0.02..0.2, blast(0.6)),
     ]
 }
 
@@ -360,7 +362,7 @@ fn what_glows_is_shifted_as_a_black_body_of_its_temperature() {
         scene.bodies.clear();
         // No sunlight: what it gives off is all.
         scene.options.exposure = Exposure::Fixed(1e-12);
-        for (name, glow, things) in glowing(at) {
+        for (name, glow, own, things) in glowing(at) {
             scene.things = things;
             // Fields that are as wide for an eye at rest, so that pixels fall on one another.
             let mut seen = |beta: DVec3| {
@@ -377,9 +379,11 @@ fn what_glows_is_shifted_as_a_black_body_of_its_temperature() {
                 let pixels = seen(beta);
                 let expected = shift(&glow, doppler_of_eye(toward, beta));
                 for c in 0..3 {
-                    // Of the bright pixels that in the middle: sparks before the fire are of another temperature.
-                    let bright =
-                        rest.iter().zip(&pixels).filter(|(before, _)| before[0] > 0.3 * most && before[c] > 1e-3);
+                    // The one in the middle: some pixels show something else too.
+                    let bright = rest
+                        .iter()
+                        .zip(&pixels)
+                        .filter(|(before, _)| own.contains(&(before[0] / most)) && before[c] > 1e-3);
                     let mut shares: Vec<f64> = bright.map(|(before, after)| f64::from(after[c] / before[c])).collect();
                     shares.sort_by(f64::total_cmp);
                     let Some(found) = shares.get(shares.len() / 2) else { continue };

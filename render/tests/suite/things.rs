@@ -245,6 +245,58 @@ fn bodies_hide_ships_and_ships_hide_bodies() {
     });
 }
 
+/// The share of a ship's own light that reaches a camera at the origin which looks along x: what paint makes brighter
+/// there over what it makes brighter where nothing is between. With it the coverage of that pixel without the ship.
+fn let_through(renderer: &mut Renderer, scene: &Scene, distance_m: f64, radius_m: f64) -> [f64; 2] {
+    let mut middle = |scene: &Scene| {
+        renderer.draw(scene, &Front::default()).unwrap();
+        renderer.light().unwrap()[128 * 256 + 128]
+    };
+    let mut brighter = |scene: &Scene| {
+        let painted = [[1.0; 3], [0.0; 3]].map(|tint| {
+            let mut scene = scene.clone();
+            let ship = ship(Model::Freighter, DVec3::X * distance_m, radius_m as f32);
+            scene.things.ships.push(Ship { tint, ..ship });
+            luminance(middle(&scene))
+        });
+        painted[0] - painted[1]
+    };
+    let bare = Scene { bodies: Vec::new(), ..scene.clone() };
+    [brighter(scene) / brighter(&bare), f64::from(middle(scene)[3])]
+}
+
+#[test]
+fn rings_and_air_dim_what_is_behind_them() {
+    validated(|gpu| {
+        let mut renderer = renderer(gpu, SIZE, 1);
+        let wide = camera(20.0, SIZE);
+        // Straight through the rings, which stand across the view: their pole looks at the camera.
+        let radius_m = 6.0268e7;
+        for (radii, most) in [(1.75, 0.4), (1.40, 0.95), (3.0, 1.0)] {
+            let at = DVec3::new(1e8, -radii * radius_m, 0.0);
+            let mut scene = lone(wide, Look::Saturn, at, radius_m, DVec3::new(-1.0, 0.3, 0.2));
+            scene.bodies[0].icrf_from_body = glam::DQuat::from_rotation_arc(DVec3::Z, -DVec3::X);
+            let [before, _] = let_through(&mut renderer, &scene, 0.8e8, 2e6);
+            // The planet throws some light on it.
+            assert!((before - 1.0).abs() < 0.1, "{radii}: {before} of a ship before the rings");
+            let [behind, coverage] = let_through(&mut renderer, &scene, 1.2e8, 3e6);
+            assert!((behind - (1.0 - coverage)).abs() < 0.1, "{radii}: {behind}, {coverage} covered");
+            assert!(behind < most + 0.1, "{radii}: {behind}");
+        }
+        // Past the Earth's limb, so many metres above the ground.
+        let mut clearer = 0.0;
+        for (height_m, share) in [(6e3, 0.0..0.35), (2.5e4, 0.3..0.95), (6e4, 0.95..1.04), (1e5, 0.96..1.04)] {
+            let at = DVec3::new(2e7, -6.378_137e6 - height_m, 0.0);
+            let scene = lone(camera(1.5, SIZE), Look::Earth, at, 6.378_137e6, DVec3::new(-1.0, 0.2, 0.3));
+            let [before, _] = let_through(&mut renderer, &scene, 1e7, 1e4);
+            assert!((before - 1.0).abs() < 0.04, "{height_m}: {before} of a ship before the limb");
+            let [behind, _] = let_through(&mut renderer, &scene, 4e7, 4e4);
+            assert!(share.contains(&behind) && behind > clearer - 0.04, "{height_m}: {behind} after {clearer}");
+            clearer = behind;
+        }
+    });
+}
+
 #[test]
 fn work_is_counted_where_the_device_chooses_too() {
     validated(|gpu| {

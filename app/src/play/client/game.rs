@@ -9,6 +9,8 @@ use serde_json::{Value as Json, json};
 use sim::command::ControlInput;
 
 use super::words;
+use super::worlds::Leaving;
+use crate::exit::Failure;
 use crate::play::actions::{Action, Context};
 use crate::play::cameras::Cameras;
 use crate::play::input::{Helm, Pressed};
@@ -42,6 +44,10 @@ pub struct Game {
     follow: Option<u64>,
     helm: Helm,
     sent: Option<ControlInput>,
+    /// It was paused by hand: closing a menu does not change that.
+    paused: bool,
+    /// Fire was pressed since the last frame, perhaps for less than one.
+    trigger: bool,
     /// The gun is ready again.
     ready: Option<Instant>,
     looked: bool,
@@ -79,6 +85,8 @@ impl Game {
             follow: None,
             helm: Helm::default(),
             sent: None,
+            paused: false,
+            trigger: false,
             ready: None,
             looked: false,
             guide: None,
@@ -107,19 +115,32 @@ impl Game {
         self.world.has_ended()
     }
 
-    /// Ends it; gives what is left to be said.
-    pub fn end(self) -> Vec<String> {
-        let (notices, result) = self.world.end();
-        let said = notices.into_iter().filter_map(|notice| match notice {
-            Notice::Said(sentence) => Some(sentence),
-            Notice::Happened { .. } => None,
-        });
-        said.chain(result.err().map(|failure| failure.to_string())).collect()
+    /// Whether it could be opened, so far.
+    pub fn is_open(&self) -> bool {
+        self.world.is_open()
     }
 
-    /// Lets it stand still, or go on.
+    /// Waits until it could be opened, or not.
+    ///
+    /// # Errors
+    /// [`Failure`] where it could not.
+    pub fn opened(self) -> Result<Self, Failure> {
+        self.world.wait_until_open();
+        if self.world.is_open() {
+            return Ok(self);
+        }
+        let ended = self.world.end().1.err();
+        Err(ended.unwrap_or_else(|| Failure::Machine("the world ended at once".to_owned())))
+    }
+
+    /// Asks it to end.
+    pub fn leave(self) -> Leaving {
+        Leaving::new(self.world, self.kind)
+    }
+
+    /// A menu is open over it, or not any more.
     pub fn hold(&mut self, held: bool) {
-        self.world.order(Order::Hold(held));
+        self.world.order(Order::Hold(held || self.paused));
     }
 
     fn ship(&self) -> Option<u64> {
@@ -149,13 +170,17 @@ impl Game {
                 return Some("Only an operator of the session may change how fast time runs.".to_owned());
             }
             Action::Respawn => self.world.order(Order::Respawn),
-            Action::Pause if self.kind == Kind::Flight => self.world.order(Order::Hold(!self.status.held)),
+            Action::Pause if self.kind == Kind::Flight => {
+                self.paused = !self.paused;
+                self.world.order(Order::Hold(self.paused));
+            }
             Action::Pause => return Some("A session goes on: nobody can stop it alone.".to_owned()),
             Action::SkipStep => {
                 if let Some(guide) = &mut self.guide {
                     guide.skip();
                 }
             }
+            Action::Fire => self.trigger = true,
             Action::ThrottleFull | Action::ThrottleCut | Action::Assist => self.helm.begin(action),
             other => self.act_in_replay(other),
         }
@@ -187,6 +212,14 @@ impl Game {
             _ => return,
         };
         self.world.order(order);
+    }
+
+    /// Goes to a share of the recording.
+    pub fn seek(&mut self, share: f64) {
+        if let Some(replay) = &self.status.replay {
+            let ticks = replay.last.saturating_sub(replay.first) as f64;
+            self.world.order(Order::Seek(replay.first + (ticks * share).round() as u64));
+        }
     }
 
     /// Lives through a frame's time: hands steer, the guide looks. Gives what is to be said.
@@ -237,7 +270,9 @@ impl Game {
             self.sent = Some(controls);
             self.world.order(Order::Controls(controls));
         }
-        if pressed.is_held(bindings, Action::Fire) && self.ready.is_none_or(|ready| hands.now >= ready) {
+        let fires = std::mem::take(&mut self.trigger) || pressed.is_held(bindings, Action::Fire);
+        // Where time stands, a shot would wait for it to go on.
+        if fires && !self.paused && self.ready.is_none_or(|ready| hands.now >= ready) {
             self.ready = Some(hands.now + self.reload());
             self.world.order(Order::Fire);
         }
@@ -269,21 +304,22 @@ impl Game {
 
     /// What is seen: fills the scene; gives instruments, a replay's bar and words.
     pub fn see(
-        &self,
+        &mut self,
         (settings, quality): (&Settings, Quality),
         aspect: f64,
         instruments: bool,
         now: Instant,
         scene: &mut Scene,
     ) -> (Seen, Option<Bar>, Option<String>) {
-        let Some(known) = &self.known else {
+        let (ship, is_session) = (self.ship(), self.kind == Kind::Session);
+        let Some(known) = &mut self.known else {
             let words = "The session is on its way.".to_owned();
-            return (Seen::default(), None, (self.kind == Kind::Session).then_some(words));
+            return (Seen::default(), None, is_session.then_some(words));
         };
         let fov_rad = settings.fov_deg.to_radians();
         let gaze = Gaze {
             cameras: &self.cameras,
-            ship: self.ship(),
+            ship,
             aim: self.aim,
             fov_rad,
             aspect,
@@ -321,6 +357,7 @@ impl Game {
             "position": self.status.replay.as_ref().map(|replay| replay.position),
             "playing": self.status.replay.as_ref().map(|replay| replay.playing),
             "guide": self.guide.as_ref().and_then(Guide::step).map(|step| step.name),
+            "lead": self.world.lead_ticks(),
             "peers": self.status.network.map(|network| network.peers),
         })
     }

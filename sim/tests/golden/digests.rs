@@ -5,9 +5,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
 
-mod busy;
-
 use sim::RESULTS_REVISION;
+use sim_testkit::busy;
 use sim_testkit::common::shipped;
 
 /// The worlds with golden digests, and for how many ticks.

@@ -1,10 +1,9 @@
 //! The small copy around a player's ships: the own ship goes as in the whole world, bit for bit, and the copy is
 //! small, cheap and leaves the world alone.
 
-mod busy;
-
 use sim::command::ControlInput;
 use sim::{Command, InputFrame, Kind, Membership, PlayerId, Role, Simulation};
+use sim_testkit::busy;
 use sim_testkit::common;
 use sim_testkit::common::shipped;
 

@@ -1,5 +1,5 @@
 //! The laws of determinism within one build: threads, lanes, saving and restoring, insertion history. The same
-//! digests as golden numbers, across builds, are in `golden.rs`.
+//! digests as golden numbers, across builds, are in the program `golden`.
 
 use sim::component::Kind;
 use sim::systems::gravity::Lanes;
@@ -7,9 +7,7 @@ use sim::{InputFrame, RollbackRing, Simulation, Tick};
 use sim_testkit::common;
 use sim_testkit::common::{all, scale, shipped};
 
-mod busy;
-
-use busy::inputs;
+use sim_testkit::busy::inputs;
 
 /// Total digests of a run of the busy scenario.
 fn run(mut simulation: Simulation, ticks: u64) -> Vec<u64> {

@@ -1,8 +1,7 @@
 //! Snapshots: damage is always found, nothing damaged is half applied, and memory stays bounded.
 
-mod busy;
-
 use sim::{Scenario, Simulation, SnapshotError};
+use sim_testkit::busy;
 use sim_testkit::common;
 use sim_testkit::common::shipped;
 

@@ -2,7 +2,7 @@
 
 use sim::Scenario;
 
-const PAGE: &str = include_str!("../../docs/SCENARIOS.md");
+const PAGE: &str = include_str!("../../../docs/SCENARIOS.md");
 
 /// The fenced blocks of the page: language and text, in order.
 fn blocks() -> Vec<(&'static str, &'static str)> {

@@ -1,8 +1,6 @@
 //! A recording of a real, busy session: it replays bit for bit, and ten thousand corruptions of it are all found.
 
-mod busy;
-
-use sim_testkit::common;
+use sim_testkit::{busy, common};
 use std::io::Cursor;
 
 use sim::recording::{Header, Reader, Writer};

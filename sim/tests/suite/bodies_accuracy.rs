@@ -11,7 +11,7 @@ const J2000: f64 = 2_451_545.0;
 
 /// Positions of DE421 in km at a date of the reference fixture, by the bodies' order.
 fn reference_km(jd: f64) -> Vec<DVec3> {
-    let text = include_str!("../../fixtures/ephemeris/de421_reference.txt");
+    let text = include_str!("../../../fixtures/ephemeris/de421_reference.txt");
     let block = text.split("epoch ").find(|block| block.lines().next().and_then(|l| l.parse().ok()) == Some(jd));
     let numbers = |line: &str| line.split(' ').skip(1).map(|word| word.parse().unwrap()).collect::<Vec<f64>>();
     block.unwrap().lines().skip(1).map(numbers).map(|n| DVec3::new(n[0], n[1], n[2])).collect()
