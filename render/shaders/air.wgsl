@@ -44,7 +44,7 @@ fn scatter(b: u32, origin: vec3<f32>, direction: vec3<f32>, near: f32, far: f32,
     let phase_haze = 0.1193662 * ((1.0 - g * g) * (1.0 + c * c)) / ((2.0 + g * g) * pow(1.0 + g * g - 2.0 * g * c, 1.5));
     var depth = vec3<f32>(0.0);
     var sum = vec3<f32>(0.0);
-    let steps = i32(frame.effects.x);
+    let steps = i32(bodies[b].effects.y);
     let step = (far - near) / f32(steps);
     for (var i = 0; i < steps; i++) {
         let at = origin + direction * (near + (f32(i) + 0.5) * step);

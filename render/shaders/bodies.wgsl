@@ -144,8 +144,8 @@ fn look_at(in: Varyings, view: u32) -> Seen {
 }
 
 // Most octaves of a pattern.
-fn octaves() -> i32 {
-    return i32(frame.octaves);
+fn octaves(p: Seen) -> i32 {
+    return i32(bodies[p.body].effects.x);
 }
 
 // As `Look::air` has it.
@@ -257,13 +257,17 @@ fn leave(p: Seen, colour: vec3<f32>, alpha: f32) -> Fragment {
 }
 
 // One entry point for each look, in the order of `Look`: a device that does not branch, as one of software, would run
-// the code of all surfaces for each pixel of any.
+// the code of all surfaces for each pixel of any. What a surface needs is computed under a condition not only for speed:
+// lavapipe 22.3 compiles the loops of its patterns for minutes where none stands around them.
 
 @fragment
 fn fragment_sun(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
     let face = max(dot(p.normal, -normalize(vec3<f32>(p.d.xy, p.d.z * bodies[p.body].axis_y.w))), 0.0);
-    let surface = bodies[p.body].light.rgb * sun(p.hit.point, face, p.footprint, octaves());
+    var surface = vec3<f32>(0.0);
+    if p.hit.coverage > 0.0 {
+        surface = bodies[p.body].light.rgb * sun(p.hit.point, face, p.footprint, octaves(p));
+    }
     let to_centre = bodies[p.body].eyes[view].towards.xyz * bodies[p.body].eyes[view].towards.w;
     let at = normalize(p.d * p.hit.middle - to_centre);
     let strength = select(0.0, 1.0, p.hit.middle > 0.0) * (1.0 - p.hit.coverage);
@@ -274,71 +278,119 @@ fn fragment_sun(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
 @fragment
 fn fragment_mercury(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 1u, mercury(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = mercury(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 1u, s);
 }
 
 @fragment
 fn fragment_venus(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 2u, venus(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = venus(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 2u, s);
 }
 
 @fragment
 fn fragment_earth(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 3u, earth(p.hit.point, p.footprint, octaves(), bodies[p.body].light.w, p.sun_up));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = earth(p.hit.point, p.footprint, octaves(p), bodies[p.body].light.w, p.sun_up);
+    }
+    return finish(p, 3u, s);
 }
 
 @fragment
 fn fragment_moon(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 4u, moon(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = moon(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 4u, s);
 }
 
 @fragment
 fn fragment_mars(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 5u, mars(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = mars(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 5u, s);
 }
 
 @fragment
 fn fragment_jupiter(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 6u, jupiter(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = jupiter(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 6u, s);
 }
 
 @fragment
 fn fragment_saturn(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 7u, saturn(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = saturn(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 7u, s);
 }
 
 @fragment
 fn fragment_uranus(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 8u, uranus(p.hit.point, p.footprint));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = uranus(p.hit.point, p.footprint);
+    }
+    return finish(p, 8u, s);
 }
 
 @fragment
 fn fragment_neptune(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 9u, neptune(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = neptune(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 9u, s);
 }
 
 @fragment
 fn fragment_pluto(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 10u, pluto(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = pluto(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 10u, s);
 }
 
 @fragment
 fn fragment_titan(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 11u, titan(p.hit.point));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = titan(p.hit.point);
+    }
+    return finish(p, 11u, s);
 }
 
 @fragment
 fn fragment_rock(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let p = look_at(in, view);
-    return finish(p, 12u, rock(p.hit.point, p.footprint, octaves()));
+    var s: Surface;
+    if p.hit.coverage > 0.0 {
+        s = rock(p.hit.point, p.footprint, octaves(p));
+    }
+    return finish(p, 12u, s);
 }

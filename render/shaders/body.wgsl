@@ -35,4 +35,7 @@ struct Body {
     rings: vec4<f32>,
     // Other bodies that may cover the Sun: from the centre, in the body's axes, and their radius.
     occluders: array<vec4<f32>, 4>,
+    // Most octaves of a pattern, and steps along a ray through air. Here and not in the frame's uniform: lavapipe 22.3
+    // unrolls loops by a uniform's value, and then compiles for minutes.
+    effects: vec4<f32>,
 }

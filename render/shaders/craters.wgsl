@@ -70,10 +70,10 @@ fn rough(p: vec3<f32>, scale: f32, octaves: i32, footprint: f32) -> Relief {
     let e = max(0.5 * footprint, 1e-6);
     let f = footprint * scale;
     let h = fractal(p * scale, octaves, 0.5, f);
-    let x = fractal((p + vec3<f32>(e, 0.0, 0.0)) * scale, octaves, 0.5, f);
-    let y = fractal((p + vec3<f32>(0.0, e, 0.0)) * scale, octaves, 0.5, f);
-    let z = fractal((p + vec3<f32>(0.0, 0.0, e)) * scale, octaves, 0.5, f);
-    return Relief(h, vec3<f32>(x - h, y - h, z - h) / (e * scale));
+    let x = (p + vec3<f32>(e, 0.0, 0.0)) * scale;
+    let y = (p + vec3<f32>(0.0, e, 0.0)) * scale;
+    let z = (p + vec3<f32>(0.0, 0.0, e)) * scale;
+    return Relief(h, (fractal3(x, y, z, octaves, 0.5, f) - h) / (e * scale));
 }
 
 // The normal of a sphere with that relief: the slope across, taken off.

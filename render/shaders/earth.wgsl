@@ -14,11 +14,7 @@ fn clouds(p: vec3<f32>, time: f32, footprint: f32, octaves: i32) -> f32 {
     let drift = 0.05 * time;
     let turned = vec3<f32>(p.x * cos(drift) - p.y * sin(drift), p.x * sin(drift) + p.y * cos(drift), p.z);
     let broad = clamp(octaves - 2, 0, 4);
-    let a = vec3<f32>(
-        fractal(turned * 2.2 + 1.0, broad, 0.5, 0.0),
-        fractal(turned * 2.2 + 7.0, broad, 0.5, 0.0),
-        fractal(turned * 2.2 + 13.0, min(broad, 3), 0.5, 0.0),
-    );
+    let a = fractal3(turned * 2.2 + 1.0, turned * 2.2 + 7.0, turned * 2.2 + 13.0, broad, 0.5, 0.0);
     let q = turned + 0.20 * a;
     let flow = fractal(q * vec3<f32>(3.6, 3.6, 5.4) + 3.0, min(octaves, 12), 0.56, footprint * 5.0);
     let fleece = fractal(q * 15.0 + 2.0 * a, min(octaves, 9), 0.64, footprint * 15.0);
@@ -66,27 +62,30 @@ fn land_colour(p: vec3<f32>, latitude: f32, rough_ground: f32, footprint: f32, o
     return colour * (1.0 + 0.20 * rough_ground);
 }
 
+// `octaves` where the condition holds, else none: a device without branches skips what is not seen only by its loops.
+fn octaves_if(condition: bool, octaves: i32) -> i32 {
+    return select(0, octaves, condition);
+}
+
 fn earth(p: vec3<f32>, footprint: f32, octaves: i32, time: f32, sun_up: f32) -> Surface {
     // Coasts finer than the map, by bending it.
-    let bend = 0.0032 * vec3<f32>(
-        fractal(p * 130.0, min(octaves, 7), 0.6, footprint * 130.0),
-        fractal(p * 130.0 + 5.0, min(octaves, 7), 0.6, footprint * 130.0),
-        fractal(p * 130.0 + 9.0, min(octaves, 7), 0.6, footprint * 130.0),
-    );
+    let bend = 0.0032 * fractal3(p * 130.0, p * 130.0 + 5.0, p * 130.0 + 9.0, min(octaves, 7), 0.6, footprint * 130.0);
     let share = land_map(normalize(p + bend), footprint);
     let sharp = 0.5 * clamp(footprint * 700.0, 0.06, 1.0);
     let is_land = smoothstep(0.5 - sharp, 0.5 + sharp, share);
     let latitude = degrees(asin(clamp(p.z, -1.0, 1.0)));
-    let ground = rough(p, 20.0, clamp(octaves - 2, 0, 10), footprint);
+    let on_land = octaves_if(is_land > 0.0, octaves);
+    let ground = rough(p, 20.0, clamp(on_land - 2, 0, 10), footprint);
     let hills = ground.height;
 
     // Sea: deep blue, paler over shelves.
     let shelf = land_map(p, max(footprint, 0.012));
     var sea = mix(vec3<f32>(0.010, 0.030, 0.075), vec3<f32>(0.018, 0.082, 0.115), smoothstep(0.02, 0.45, shelf));
-    var colour = mix(sea, land_colour(p, latitude, hills, footprint, octaves), is_land);
+    var colour = mix(sea, land_colour(p, latitude, hills, footprint, on_land), is_land);
 
     // Ice: the Arctic sea, Greenland, Antarctica and the sea around it, snow on high ground.
-    let ragged = 3.0 * fractal(p * 9.0, min(octaves, 8), 0.55, footprint * 9.0);
+    let polar = octaves_if(abs(latitude) > 55.0, octaves);
+    let ragged = 3.0 * fractal(p * 9.0, min(polar, 8), 0.55, footprint * 9.0);
     let greenland = is_land * max(patch_at(p, vec3<f32>(73.0, -40.0, 10.5), 1.5), patch_at(p, vec3<f32>(66.0, -45.0, 4.5), 1.2));
     let arctic = smoothstep(77.0, 80.5, latitude + ragged);
     let antarctic = smoothstep(-63.0, -66.5, latitude + ragged) * mix(0.85, 1.0, is_land);
@@ -100,13 +99,14 @@ fn earth(p: vec3<f32>, footprint: f32, octaves: i32, time: f32, sun_up: f32) -> 
 
     // Cities, where people live, glow at night.
     let populous = (1.0 - smoothstep(48.0, 62.0, abs(latitude))) * is_land * (1.0 - white);
-    let cities = fractal(p * 70.0 + 21.0, min(octaves, 8), 0.85, footprint * 70.0) + 0.6 * fractal(p * 9.0 + 5.0, min(octaves, 3), 0.5, 0.0);
+    let dark = octaves_if(sun_up < 0.05, on_land);
+    let cities = fractal(p * 70.0 + 21.0, min(dark, 8), 0.85, footprint * 70.0) + 0.6 * fractal(p * 9.0 + 5.0, min(dark, 3), 0.5, 0.0);
     let town = smoothstep(0.75, 1.9, cities) * populous * smoothstep(0.05, -0.12, sun_up);
     let glow = vec3<f32>(1.0, 0.62, 0.26) * town * 0.05 * (1.0 - 0.85 * cover);
 
     let clear = (1.0 - cover) * (1.0 - is_land) * (1.0 - clamp(white, 0.0, 1.0));
     // Young mountain chains are steep, old plains flat.
-    let chains = smoothstep(0.25, 0.75, ridges(p * 3.1 + 5.0, min(octaves, 3), 0.5, 0.0) - 0.25);
+    let chains = smoothstep(0.25, 0.75, ridges(p * 3.1 + 5.0, min(on_land, 3), 0.5, 0.0) - 0.25);
     let slope = ground.slope * (0.025 + 0.13 * chains) * is_land * (1.0 - cover);
     return Surface(colour, tilted(p, slope), glow, clear, 0.16);
 }

@@ -17,7 +17,7 @@ use super::sky::Spot;
 use crate::bodies::Look;
 use crate::gpu::{Blend, Depth, Drawing, Gpu, GpuError, Pass, PassBuilder};
 use crate::relativity;
-use crate::scene::{AU_M, Body, Scene};
+use crate::scene::{AU_M, Body, Options, Scene};
 
 /// Most bodies that may stand between one body and the Sun at a time.
 const OCCLUDERS_MAX: usize = 4;
@@ -56,6 +56,7 @@ pub(crate) struct BodyData {
     absorbed: [f32; 4],
     rings: [f32; 4],
     occluders: [[f32; 4]; OCCLUDERS_MAX],
+    effects: [f32; 4],
 }
 
 /// What [`pack`] fills; kept from frame to frame, so that no memory is asked for.
@@ -228,6 +229,7 @@ fn disc_data(scene: &Scene, body: &Body, exposure: f64, pixel: f64, shown: f32) 
         axes: [axis(DVec3::X, radius as f32), axis(DVec3::Y, body.flattened as f32), axis(DVec3::Z, shown)],
         sun: to_sun.as_vec3().extend((scene.light.radius_m / radius) as f32).to_array(),
         light: light(scene, body, exposure),
+        effects: effects(&scene.options),
         ..BodyData::default()
     };
     if let Some(air) = air {
@@ -242,6 +244,11 @@ fn disc_data(scene: &Scene, body: &Body, exposure: f64, pixel: f64, shown: f32) 
     }
     data.rings[3] = occluders(scene, body, body_from_icrf, reach, &mut data.occluders) as f32;
     data
+}
+
+/// Most octaves of a pattern, and steps along a ray through air.
+fn effects(options: &Options) -> [f32; 4] {
+    [options.octaves.clamp(1, 24) as f32, options.air_steps.clamp(1, 64) as f32, 0.0, 0.0]
 }
 
 /// Sunlight on a body, or the Sun's own brightness; with the clouds' time.

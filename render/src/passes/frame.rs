@@ -41,7 +41,6 @@ pub(crate) struct FrameData {
     motion: [f32; 4],
     /// See [`super::comfort::pack`].
     comfort: [f32; 4],
-    effects: [f32; 4],
 }
 
 /// What every pass that draws the scene reads.
@@ -88,7 +87,6 @@ impl FrameData {
             bloom: options.bloom.clamp(0.0, 1.0) as f32,
             motion: camera.beta.as_vec3().extend(relativity::gamma(camera.beta) as f32).to_array(),
             comfort: [0.0; 4],
-            effects: [options.air_steps.clamp(1, 64) as f32, 0.0, 0.0, 0.0],
         }
     }
 
