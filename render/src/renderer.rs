@@ -104,7 +104,8 @@ impl Renderer {
         graph::record(&frame, &mut self.passes, &mut self.kept)
     }
 
-    /// Records a frame and lets it go: for measuring what a frame asks of the processor.
+    /// Records a frame and lets it go: for measuring what a frame asks of the processor. The first frame must be drawn
+    /// before: images count as used once it is recorded.
     ///
     /// # Errors
     /// A failure of the driver.
