@@ -149,10 +149,11 @@ impl Packed {
 
 /// Records a frame.
 ///
-/// The cockpit comes first: it hides what is behind it, so that nothing has to be drawn there. The sky follows and not, as is usual, behind what is there already: limbs are smooth and air is clear, so both
-/// must be blended over the stars. Bodies follow from far to near, each over those behind it; they leave their depth.
-/// Meshes come after them, since a body could not be blended under a ship that is there already. What is only added or
-/// blended and leaves no depth comes last: lines, then light.
+/// The cockpit comes first: it hides what is behind it, so that nothing has to be drawn there. The sky follows and not, as
+/// is usual, behind what is there already: limbs are smooth and air is clear, so both must be blended over the stars.
+/// Bodies follow from far to near, each over those behind it; they leave their depth. Meshes come after them, since a body
+/// could not be blended under a ship that is there already. What is only added or blended and leaves no depth comes last:
+/// lines, then light.
 pub(crate) fn record(
     frame: &Frame<'_>,
     passes: &mut Passes,

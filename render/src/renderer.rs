@@ -49,6 +49,9 @@ pub struct Renderer {
     kept: Kept,
     /// Where pictures are drawn that go into no window.
     output: Option<Output>,
+    /// All images have been drawn into: vulkano takes what is recorded for done, and would never make one ready again
+    /// whose first frame is let go.
+    is_warm: bool,
 }
 
 impl Renderer {
@@ -66,7 +69,7 @@ impl Renderer {
         let targets = Targets::new(&gpu, format.drawn(), format.views)?;
         let passes = Passes::new(&gpu, format.views, texels)?;
         let kept = Kept::new(&gpu);
-        Ok(Self { targets, passes, kept, gpu, format, texels, output: None })
+        Ok(Self { targets, passes, kept, gpu, format, texels, output: None, is_warm: false })
     }
 
     /// The format of the pictures.
@@ -83,9 +86,11 @@ impl Renderer {
         let format = Format { size, scale, ..self.format }.checked();
         if format.drawn() != self.format.drawn() {
             self.targets = Targets::new(&self.gpu, format.drawn(), format.views)?;
+            self.is_warm = false;
         }
         if format.size != self.format.size {
             self.output = None;
+            self.is_warm = false;
         }
         self.format = format;
         Ok(())
@@ -104,11 +109,14 @@ impl Renderer {
         graph::record(&frame, &mut self.passes, &mut self.kept)
     }
 
-    /// Records a frame and lets it go: for measuring what a frame asks of the processor.
+    /// Records a frame and lets it go: for measuring what a frame asks of the processor. The first one is drawn.
     ///
     /// # Errors
     /// A failure of the driver.
     pub fn record_only(&mut self, scene: &Scene, front: &Front<'_>) -> Result<(), GpuError> {
+        if !self.is_warm {
+            return self.draw(scene, front);
+        }
         let output = self.output()?;
         let recorded = self.record(scene, front, &output, None);
         self.output = Some(output);
@@ -131,7 +139,9 @@ impl Renderer {
         let output = self.output()?;
         let commands = self.record(scene, front, &output, None)?;
         self.output = Some(output);
-        self.gpu.run(commands, "drawing a frame")
+        self.gpu.run(commands, "drawing a frame")?;
+        self.is_warm = true;
+        Ok(())
     }
 
     /// Draws a scene and what lies before it, and gives back a picture for each eye.

@@ -245,6 +245,7 @@ impl Client {
                 self.end_game();
                 self.requests.push(Request::Quit);
             }
+            Wish::Paste => self.requests.push(Request::Paste),
             Wish::Changed => self.save(),
         }
     }

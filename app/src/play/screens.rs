@@ -59,6 +59,8 @@ pub enum Wish {
     Leave,
     /// To end the program.
     Quit,
+    /// What was copied elsewhere, as an invite.
+    Paste,
     /// Settings have changed.
     Changed,
 }
@@ -290,10 +292,11 @@ impl Screens {
     }
 
     fn join_lines(&self) -> Vec<Line> {
-        let shown = if self.invite.is_empty() { "Ctrl+V pastes it".to_owned() } else { self.invite.clone() };
+        let shown = if self.invite.is_empty() { "Enter or Ctrl+V pastes it".to_owned() } else { self.invite.clone() };
         let help = "What `spacetime host` printed: spacetime://...";
         let does = if self.invite.is_empty() { Does::Nothing } else { Does::Wish(Wish::Join(self.invite.clone())) };
-        vec![line("Invite", Stands::Text(shown), help, Does::Nothing), line("Join", Stands::Plain, help, does), back()]
+        let paste = Does::Wish(Wish::Paste);
+        vec![line("Invite", Stands::Text(shown), help, paste), line("Join", Stands::Plain, help, does), back()]
     }
 
     fn replay_lines(&self) -> Vec<Line> {
@@ -304,7 +307,7 @@ impl Screens {
         };
         let mut lines: Vec<Line> = self.recordings.iter().map(play).collect();
         if lines.is_empty() {
-            let help = "Flights are recorded by themselves; `spacetime play --replay FILE` plays any other recording.";
+            let help = "Flights are recorded by themselves; any other can be dropped here.";
             lines.push(line("There is no recording yet", Stands::Plain, help, Does::Nothing));
         }
         lines.push(back());

@@ -86,7 +86,7 @@ impl Client {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 (Game::new(replay_world::start(path)?, Kind::Replay), name)
             }
-            Wish::Resume | Wish::Leave | Wish::Quit | Wish::Changed => return Ok(()),
+            Wish::Resume | Wish::Leave | Wish::Quit | Wish::Paste | Wish::Changed => return Ok(()),
         };
         if let Some((other, ..)) = self.traffic.opening.replace((game, Instant::now(), what)) {
             self.traffic.leaving.push(other.leave());
