@@ -2,6 +2,7 @@
 
 use super::super::input::Event;
 use super::super::keys::{Input, Key, MouseButton, PadButton};
+use super::super::screens::Stands;
 use super::*;
 use render::hud::layout::View;
 use render::hud::menu::{Rows, timeline_bar};
@@ -233,6 +234,16 @@ fn menus_are_pointed_at_clicked_and_scrolled() {
     assert_eq!(desk.rows().first, rows.all - rows.shown);
     desk.click();
     assert_eq!(desk.frame()["page"], "main", "back");
+    // What was pasted again takes the place of what was no invite.
+    desk.point(2);
+    desk.click();
+    assert_eq!(desk.frame()["page"], "join");
+    for pasted in ["nonsense", "spacetime://better"] {
+        desk.client.paste(pasted);
+        desk.frame();
+    }
+    assert!(desk.client.lines.iter().any(|line| line.stands == Stands::Text("spacetime://better".to_owned())));
+    desk.keys(&[Key::Escape]);
     // Nowhere is nothing.
     desk.client.event(&Event::Point(1.0, 1.0));
     desk.click();

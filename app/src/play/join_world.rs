@@ -10,7 +10,7 @@ use render::hud::values::Network;
 use sim::{Command, Event, Role, Simulation};
 
 use super::engine::pool;
-use super::folders::NewFile;
+use super::folders::{NewFile, discard_empty};
 use super::pilot::Pilot;
 use super::world::{Inside, Notice, Order, Pulse, World};
 use crate::cli::{JoinArgs, PeerArgs};
@@ -31,16 +31,20 @@ const LATE_TURNS: f64 = 2.0;
 pub fn start(invite: &str, record: Option<NewFile>, identity: Option<&Path>) -> Result<World, Failure> {
     let (invite, identity) = (invite.to_owned(), identity.map(Path::to_owned));
     let open = move || {
-        let record = record.map(|file| file.path());
-        if let Some(folder) = record.as_deref().and_then(Path::parent) {
-            let cannot = |e: std::io::Error| Failure::unwritable(folder, crate::output::plain(&e));
-            std::fs::create_dir_all(folder).map_err(cannot)?;
-        }
-        let peer = PeerArgs { identity, record, ..PeerArgs::default() };
-        Newcomer::new(&JoinArgs { invite, peer }, false)
+        let record = record.map(|file| file.reserve()).transpose()?;
+        let peer = PeerArgs { identity, record: record.clone(), ..PeerArgs::default() };
+        let newcomer = Newcomer::new(&JoinArgs { invite, peer }, false);
+        newcomer
+            .map(|newcomer| (newcomer, record.clone()))
+            .inspect_err(|_| record.iter().for_each(|it| discard_empty(it)))
     };
     let pool = pool()?;
-    World::start("session", open, move |newcomer, inside| pool.install(|| sit(newcomer, inside)))
+    World::start("session", open, move |(newcomer, record), inside| {
+        let sat = pool.install(|| sit(newcomer, inside));
+        // Who never came in has nothing recorded.
+        record.iter().for_each(|path| discard_empty(path));
+        sat
+    })
 }
 
 fn sit(newcomer: Newcomer, inside: Inside) -> Result<(), Failure> {

@@ -207,6 +207,14 @@ impl Screens {
         }
     }
 
+    /// An invite for the page to join; what was there before goes.
+    pub fn paste(&mut self, text: &str) {
+        if matches!(self.page(), Some((Page::Join, _))) {
+            self.invite.clear();
+            self.write(text);
+        }
+    }
+
     /// Takes back the last letter.
     pub fn erase(&mut self) {
         if matches!(self.page(), Some((Page::Join, _))) {
@@ -219,7 +227,6 @@ impl Screens {
         let (page, at) = self.page()?;
         let lines = self.lines(settings);
         let count = lines.len().max(1);
-        self.first = None;
         match step {
             Step::Up => self.mark((at + count - 1) % count),
             Step::Down => self.mark((at + 1) % count),
@@ -227,7 +234,10 @@ impl Screens {
             Step::Back => return self.back(page),
             Step::Accept => match lines.get(at)?.does.clone() {
                 Does::Nothing => {}
-                Does::Open(page) => self.open.push((page, 0)),
+                Does::Open(page) => {
+                    self.open.push((page, 0));
+                    self.first = None;
+                }
                 Does::Wish(wish) => return Some(wish),
                 Does::Bind(action) => self.binding = Some(action),
                 Does::Usual => {
@@ -242,12 +252,14 @@ impl Screens {
     }
 
     fn mark(&mut self, line: usize) {
+        self.first = None;
         if let Some((_, at)) = self.open.last_mut() {
             *at = line;
         }
     }
 
     fn back(&mut self, page: Page) -> Option<Wish> {
+        self.first = None;
         if self.open.len() > 1 {
             self.open.pop();
             return None;

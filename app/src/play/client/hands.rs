@@ -54,7 +54,8 @@ impl Client {
             self.screens.erase();
         }
         let joins = self.screens.page().is_some_and(|(page, _)| page == Page::Join);
-        if joins && input == Input::Key(Key::KeyV) && self.pressed.has(Input::Key(Key::ControlLeft)) {
+        let held = [Key::ControlLeft, Key::ControlRight].into_iter().any(|key| self.pressed.has(Input::Key(key)));
+        if joins && input == Input::Key(Key::KeyV) && held {
             self.grant(Wish::Paste);
         }
         let window = |action: &Action| matches!(action, Action::Screenshot | Action::FullScreen);
