@@ -32,8 +32,6 @@ fn sunlight_at(b: u32, at: vec3<f32>, sun_dir: vec3<f32>) -> vec3<f32> {
     return exp(-min(depth, vec3<f32>(80.0)));
 }
 
-const STEPS: i32 = 14;
-
 // Along origin + s * direction (a unit vector) from `near` to `far`, in round space.
 fn scatter(b: u32, origin: vec3<f32>, direction: vec3<f32>, near: f32, far: f32, sun_dir: vec3<f32>) -> Scattered {
     let molecules = bodies[b].molecules;
@@ -46,8 +44,9 @@ fn scatter(b: u32, origin: vec3<f32>, direction: vec3<f32>, near: f32, far: f32,
     let phase_haze = 0.1193662 * ((1.0 - g * g) * (1.0 + c * c)) / ((2.0 + g * g) * pow(1.0 + g * g - 2.0 * g * c, 1.5));
     var depth = vec3<f32>(0.0);
     var sum = vec3<f32>(0.0);
-    let step = (far - near) / f32(STEPS);
-    for (var i = 0; i < STEPS; i++) {
+    let steps = i32(frame.effects.x);
+    let step = (far - near) / f32(steps);
+    for (var i = 0; i < steps; i++) {
         let at = origin + direction * (near + (f32(i) + 0.5) * step);
         let h = max(length(at) - 1.0, 0.0);
         let m = exp(-h / molecules.w) * step;

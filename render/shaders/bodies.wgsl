@@ -1,4 +1,4 @@
-//!include surface.wgsl
+//!include earth.wgsl
 //!include air.wgsl
 //!include rings.wgsl
 // Massive bodies, traced: each pixel's ray meets the sphere, its air and its rings exactly, at any distance.
@@ -93,59 +93,32 @@ fn corona(b: u32, point: vec3<f32>, nearest: f32) -> vec3<f32> {
     return (vec3<f32>(0.80, 0.88, 1.0) * fall * max(streamers, 0.12) * equatorial + vec3<f32>(1.0, 0.45, 0.38) * 0.5 * inner) * edge * 0.75;
 }
 
-// Light from the ground at a hit, with everything that falls on it.
-fn ground(b: u32, hit: Hit, d: vec3<f32>, footprint: f32) -> vec3<f32> {
-    let look = u32(bodies[b].rings.z);
-    let flattened = bodies[b].axis_y.w;
-    let octaves = i32(frame.octaves);
-    let normal0 = normalize(vec3<f32>(hit.point.xy, hit.point.z / flattened));
-    let at = vec3<f32>(hit.point.xy, hit.point.z * flattened);
-    let view = -normalize(vec3<f32>(d.xy, d.z * flattened));
-    if look == 0u {
-        return bodies[b].light.rgb * sun(hit.point, max(dot(normal0, view), 0.0), footprint, octaves);
-    }
-    let to_sun = bodies[b].sun.xyz - at;
-    let sun_distance = length(to_sun);
-    let sun_dir = to_sun / sun_distance;
-    let sun_angle = bodies[b].sun.w / sun_distance;
-    let s = surface(look, hit.point, footprint, octaves, bodies[b].light.w, dot(normal0, sun_dir));
-    // The tilted normal is that of the round body; the flattened one turns with it.
-    let normal = normalize(normal0 + s.normal - hit.point);
-    let flat_light = daylight(dot(normal0, sun_dir), sun_angle);
-    var direct = daylight(dot(normal, sun_dir), sun_angle) * smoothstep(-0.02, 0.06, dot(normal0, sun_dir) + sun_angle);
-    if look == 4u || look == 1u || look >= 10u {
-        // Dusty ground throws light back to where it came from, so that a full Moon is no darker at its limb
-        // (Lommel and Seeliger).
-        let seen = max(dot(normal0, view), 0.35);
-        direct = mix(direct, 2.0 * direct / (direct + seen) * 0.75, 0.45);
-    }
-    var sun = vec3<f32>(1.0);
-    let with_air = bodies[b].molecules.w > 0.0;
-    let round_sun = normalize(vec3<f32>(sun_dir.xy, sun_dir.z / flattened));
-    if with_air {
-        sun = sunlight_at(b, hit.point, round_sun);
-    }
-    let shadow = eclipse(b, at) * ring_shadow(b, at, sun_dir, sun_angle);
-    var light = s.colour * direct * sun * shadow;
-    if with_air {
-        // The sky's own light.
-        light += s.colour * vec3<f32>(0.05, 0.065, 0.09) * smoothstep(-0.12, 0.4, dot(normal0, sun_dir)) * shadow * clamp(bodies[b].molecules.rgb * bodies[b].molecules.w * 8.0, vec3<f32>(0.0), vec3<f32>(1.0));
-    }
-    if s.shine > 0.0 {
-        // Glint of the sea (GGX, Fresnel by Schlick).
-        let h = normalize(view + sun_dir);
-        let a = s.roughness * s.roughness;
-        let nh = max(dot(normal0, h), 0.0);
-        let k = nh * nh * (a * a - 1.0) + 1.0;
-        let fresnel = 0.02 + 0.98 * pow(1.0 - max(dot(view, h), 0.0), 5.0);
-        let glint = a * a / (k * k) * fresnel / (4.0 * max(dot(normal0, view), 0.08) + 0.4);
-        light += s.shine * min(glint, 6.0) * flat_light * sun * shadow;
-    }
-    return bodies[b].light.rgb * light + s.glow;
+const SATURN: u32 = 7u;
+
+// What a pixel sees of a body before anything is known of its surface.
+struct Seen {
+    body: u32,
+    view: u32,
+    // Unit vectors from the eye: as it sees, at rest, and in the body's axes; and with its length that in round space.
+    seen: vec3<f32>,
+    world: vec3<f32>,
+    body_dir: vec3<f32>,
+    d: vec3<f32>,
+    stretch: f32,
+    crowded: f32,
+    // Radians that the pixel covers, and what it covers of the ground, radii.
+    pixel: f32,
+    footprint: f32,
+    hit: Hit,
+    // Of the ground without hills, in the body's axes.
+    normal: vec3<f32>,
+    // Direction to the Sun from there, its angular radius, and the cosine of its distance from the zenith.
+    sun_dir: vec3<f32>,
+    sun_angle: f32,
+    sun_up: f32,
 }
 
-@fragment
-fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+fn look_at(in: Varyings, view: u32) -> Seen {
     let b = in.body;
     let flattened = bodies[b].axis_y.w;
     let seen = normalize(in.direction);
@@ -159,42 +132,102 @@ fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
     let crowded = crowding(world);
     let pixel = frame.pixel_rad * dot(seen, frame.eyes[view].forward.xyz) * stretch * crowded;
     let hit = trace(b, view, d, pixel);
-    let look = u32(bodies[b].rings.z);
-    let to_centre = bodies[b].eyes[view].towards.xyz * bodies[b].eyes[view].towards.w;
+    let footprint = pixel * hit.along / sqrt(max(dot(hit.point, -d), 0.12));
+    let normal = normalize(vec3<f32>(hit.point.xy, hit.point.z / flattened));
+    let to_sun = bodies[b].sun.xyz - vec3<f32>(hit.point.xy, hit.point.z * flattened);
+    let sun_distance = length(to_sun);
+    let sun_dir = to_sun / sun_distance;
+    return Seen(
+        b, view, seen, world, body_dir, d, stretch, crowded, pixel, footprint, hit, normal, sun_dir,
+        bodies[b].sun.w / sun_distance, dot(normal, sun_dir),
+    );
+}
 
+// Most octaves of a pattern.
+fn octaves() -> i32 {
+    return i32(frame.octaves);
+}
+
+// As `Look::air` has it.
+fn has_air(look: u32) -> bool {
+    return look == 2u || look == 3u || (look >= 5u && look <= 11u);
+}
+
+// Light from the ground, with everything that falls on it.
+fn ground(p: Seen, look: u32, s: Surface) -> vec3<f32> {
+    let b = p.body;
+    let flattened = bodies[b].axis_y.w;
+    let at = vec3<f32>(p.hit.point.xy, p.hit.point.z * flattened);
+    let view = -normalize(vec3<f32>(p.d.xy, p.d.z * flattened));
+    // The tilted normal is that of the round body; the flattened one turns with it.
+    let normal = normalize(p.normal + s.normal - p.hit.point);
+    let flat_light = daylight(p.sun_up, p.sun_angle);
+    var direct = daylight(dot(normal, p.sun_dir), p.sun_angle) * smoothstep(-0.02, 0.06, p.sun_up + p.sun_angle);
+    if look == 4u || look == 1u || look >= 10u {
+        // Dusty ground throws light back to where it came from, so that a full Moon is no darker at its limb
+        // (Lommel and Seeliger).
+        let seen = max(dot(p.normal, view), 0.35);
+        direct = mix(direct, 2.0 * direct / (direct + seen) * 0.75, 0.45);
+    }
+    var sun = vec3<f32>(1.0);
+    let round_sun = normalize(vec3<f32>(p.sun_dir.xy, p.sun_dir.z / flattened));
+    if has_air(look) {
+        sun = sunlight_at(b, p.hit.point, round_sun);
+    }
+    var shadow = eclipse(b, at);
+    if look == SATURN {
+        shadow *= ring_shadow(b, at, p.sun_dir, p.sun_angle);
+    }
+    var light = s.colour * direct * sun * shadow;
+    if has_air(look) {
+        // The sky's own light.
+        light += s.colour * vec3<f32>(0.05, 0.065, 0.09) * smoothstep(-0.12, 0.4, p.sun_up) * shadow * clamp(bodies[b].molecules.rgb * bodies[b].molecules.w * 8.0, vec3<f32>(0.0), vec3<f32>(1.0));
+    }
+    if s.shine > 0.0 {
+        // Glint of the sea (GGX, Fresnel by Schlick).
+        let h = normalize(view + p.sun_dir);
+        let a = s.roughness * s.roughness;
+        let nh = max(dot(p.normal, h), 0.0);
+        let k = nh * nh * (a * a - 1.0) + 1.0;
+        let fresnel = 0.02 + 0.98 * pow(1.0 - max(dot(view, h), 0.0), 5.0);
+        let glint = a * a / (k * k) * fresnel / (4.0 * max(dot(p.normal, view), 0.08) + 0.4);
+        light += s.shine * min(glint, 6.0) * flat_light * sun * shadow;
+    }
+    return bodies[b].light.rgb * light + s.glow;
+}
+
+// A pixel's colour and depth; `look` is known when the shader is compiled, so that only its own parts are left.
+fn finish(p: Seen, look: u32, s: Surface) -> Fragment {
+    let b = p.body;
+    let flattened = bodies[b].axis_y.w;
+    let hit = p.hit;
+    let to_centre = bodies[b].eyes[p.view].towards.xyz * bodies[b].eyes[p.view].towards.w;
     var colour = vec3<f32>(0.0);
     var alpha = 0.0;
     if hit.coverage > 0.0 {
-        let face = max(dot(hit.point, -d), 0.12);
-        colour = ground(b, hit, d, pixel * hit.along / sqrt(face)) * hit.coverage;
+        colour = ground(p, look, s) * hit.coverage;
         alpha = hit.coverage;
-    }
-    if look == 0u {
-        let nearest = sqrt(hit.nearest2);
-        let at = normalize(d * hit.middle - to_centre);
-        let strength = select(0.0, 1.0, hit.middle > 0.0) * (1.0 - hit.coverage);
-        colour += strength * corona(b, at, nearest);
     }
 
     // Rings: in front of the body or behind it.
-    let rings = bodies[b].rings;
-    if rings.y > 0.0 && abs(d.z) > 1e-6 {
-        let s = to_centre.z / d.z;
-        let at = (d * s - to_centre);
+    if look == SATURN && abs(p.d.z) > 1e-6 {
+        let rings = bodies[b].rings;
+        let t = to_centre.z / p.d.z;
+        let at = (p.d * t - to_centre);
         let r = length(at.xy);
-        if s > 0.0 && r > rings.x && r < rings.y {
-            let across = pixel * s / max(abs(d.z), 0.04);
-            let radial = mix(pixel * s, across, abs(dot(normalize(at.xy), normalize(d.xy + vec2<f32>(1e-9, 0.0)))));
-            let shown = ring(b, at, body_dir, radial);
-            let behind = select(1.0, 1.0 - alpha, s > hit.along && hit.coverage > 0.0);
-            let over = select(1.0 - shown.alpha, 1.0, s > hit.along && hit.coverage > 0.0);
+        if t > 0.0 && r > rings.x && r < rings.y {
+            let across = p.pixel * t / max(abs(p.d.z), 0.04);
+            let radial = mix(p.pixel * t, across, abs(dot(normalize(at.xy), normalize(p.d.xy + vec2<f32>(1e-9, 0.0)))));
+            let shown = ring(b, at, p.body_dir, radial);
+            let behind = select(1.0, 1.0 - alpha, t > hit.along && hit.coverage > 0.0);
+            let over = select(1.0 - shown.alpha, 1.0, t > hit.along && hit.coverage > 0.0);
             colour = colour * over + shown.colour * behind;
             alpha = alpha * over + shown.alpha * behind;
         }
     }
 
     // Air: in front of everything.
-    if bodies[b].molecules.w > 0.0 {
+    if has_air(look) {
         let top = 1.0 + bodies[b].absorbed.w;
         let half2 = top * top - hit.nearest2;
         if half2 > 0.0 && hit.middle + sqrt(half2) > 0.0 {
@@ -202,7 +235,7 @@ fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
             let near = max(hit.middle - half, 0.0);
             let far = select(hit.middle + half, hit.along, hit.coverage > 0.5);
             let sun_dir = normalize(vec3<f32>(bodies[b].sun.xy, bodies[b].sun.z / flattened));
-            let air = scatter(b, -to_centre, d, near, max(far, near), sun_dir);
+            let air = scatter(b, -to_centre, p.d, near, max(far, near), sun_dir);
             let glow = bodies[b].light.rgb * air.light;
             colour = colour * air.through + glow;
             let through = dot(air.through, vec3<f32>(0.3333));
@@ -211,9 +244,101 @@ fn fragment_main(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
             alpha = 1.0 - (1.0 - alpha) * through * dazzle;
         }
     }
-    let shown = bodies[b].axis_z.w;
-    let metres = hit.along / stretch * bodies[b].axis_x.w * crowded * dot(seen, frame.eyes[view].forward.xyz);
-    let depth = select(0.0, frame.near_m / max(metres, frame.near_m), hit.coverage > 0.5);
-    colour *= shifted_sunlight(world);
-    return Fragment(vec4<f32>(min(colour, vec3<f32>(60000.0)), alpha) * shown, depth);
+    return leave(p, colour, alpha);
+}
+
+fn leave(p: Seen, colour: vec3<f32>, alpha: f32) -> Fragment {
+    let shown = bodies[p.body].axis_z.w;
+    let forward = dot(p.seen, frame.eyes[p.view].forward.xyz);
+    let metres = p.hit.along / p.stretch * bodies[p.body].axis_x.w * p.crowded * forward;
+    let depth = select(0.0, frame.near_m / max(metres, frame.near_m), p.hit.coverage > 0.5);
+    let light = min(colour * shifted_sunlight(p.world), vec3<f32>(60000.0));
+    return Fragment(vec4<f32>(light, alpha) * shown, depth);
+}
+
+// One entry point for each look, in the order of `Look`: a device that does not branch, as one of software, would run
+// the code of all surfaces for each pixel of any.
+
+@fragment
+fn fragment_sun(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    let face = max(dot(p.normal, -normalize(vec3<f32>(p.d.xy, p.d.z * bodies[p.body].axis_y.w))), 0.0);
+    let surface = bodies[p.body].light.rgb * sun(p.hit.point, face, p.footprint, octaves());
+    let to_centre = bodies[p.body].eyes[view].towards.xyz * bodies[p.body].eyes[view].towards.w;
+    let at = normalize(p.d * p.hit.middle - to_centre);
+    let strength = select(0.0, 1.0, p.hit.middle > 0.0) * (1.0 - p.hit.coverage);
+    let around = strength * corona(p.body, at, sqrt(p.hit.nearest2));
+    return leave(p, surface * p.hit.coverage + around, p.hit.coverage);
+}
+
+@fragment
+fn fragment_mercury(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 1u, mercury(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_venus(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 2u, venus(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_earth(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 3u, earth(p.hit.point, p.footprint, octaves(), bodies[p.body].light.w, p.sun_up));
+}
+
+@fragment
+fn fragment_moon(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 4u, moon(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_mars(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 5u, mars(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_jupiter(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 6u, jupiter(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_saturn(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 7u, saturn(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_uranus(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 8u, uranus(p.hit.point, p.footprint));
+}
+
+@fragment
+fn fragment_neptune(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 9u, neptune(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_pluto(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 10u, pluto(p.hit.point, p.footprint, octaves()));
+}
+
+@fragment
+fn fragment_titan(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 11u, titan(p.hit.point));
+}
+
+@fragment
+fn fragment_rock(in: Varyings, @builtin(view_index) view: u32) -> Fragment {
+    let p = look_at(in, view);
+    return finish(p, 12u, rock(p.hit.point, p.footprint, octaves()));
 }

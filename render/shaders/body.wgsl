@@ -31,7 +31,7 @@ struct Body {
     haze: vec4<f32>,
     // Absorption, and the height where the air ends.
     absorbed: vec4<f32>,
-    // Inner and outer edge of the rings, which surface, and how many occluders.
+    // Inner and outer edge of the rings, nothing, and how many occluders.
     rings: vec4<f32>,
     // Other bodies that may cover the Sun: from the centre, in the body's axes, and their radius.
     occluders: array<vec4<f32>, 4>,

@@ -1,14 +1,11 @@
-//!include picture.wgsl
-// Darkens what is far from the middle, or all of the picture.
+//!include frame.wgsl
+// How dark comfort makes the picture: far from the middle, or all of it. Whatever writes to the finished picture
+// multiplies its light by this, so no pass has to go over the picture once more.
 
-@group(0) @binding(0) var<uniform> frame: Frame;
-// Half the angle that stays clear and the one from which on all is dark, radians; how dark all of it is.
-@group(0) @binding(1) var<uniform> comfort: vec4<f32>;
-
-@fragment
-fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
-    let t = frame.eyes[in.view].tangents;
-    let at = vec2<f32>(mix(t.x, t.y, in.uv.x), mix(t.z, t.w, in.uv.y));
-    let dark = smoothstep(comfort.x, comfort.y, atan(length(at)));
-    return vec4<f32>(0.0, 0.0, 0.0, max(dark, comfort.z));
+// Share of light that is left at a place of an eye's picture, 0 to 1 from left to right and from top to bottom.
+fn light_left(view: u32, uv: vec2<f32>) -> f32 {
+    let t = frame.eyes[view].tangents;
+    let at = mix(t.xz, t.yw, uv);
+    let past = clamp((dot(at, at) - frame.comfort.x) * frame.comfort.y, 0.0, 1.0);
+    return 1.0 - max(past * past * (3.0 - 2.0 * past), frame.comfort.z);
 }

@@ -13,7 +13,12 @@ fn land_map(p: vec3<f32>, footprint: f32) -> f32 {
 fn clouds(p: vec3<f32>, time: f32, footprint: f32, octaves: i32) -> f32 {
     let drift = 0.05 * time;
     let turned = vec3<f32>(p.x * cos(drift) - p.y * sin(drift), p.x * sin(drift) + p.y * cos(drift), p.z);
-    let a = vec3<f32>(fractal(turned * 2.2 + 1.0, 4, 0.5, 0.0), fractal(turned * 2.2 + 7.0, 4, 0.5, 0.0), fractal(turned * 2.2 + 13.0, 3, 0.5, 0.0));
+    let broad = clamp(octaves - 2, 0, 4);
+    let a = vec3<f32>(
+        fractal(turned * 2.2 + 1.0, broad, 0.5, 0.0),
+        fractal(turned * 2.2 + 7.0, broad, 0.5, 0.0),
+        fractal(turned * 2.2 + 13.0, min(broad, 3), 0.5, 0.0),
+    );
     let q = turned + 0.20 * a;
     let flow = fractal(q * vec3<f32>(3.6, 3.6, 5.4) + 3.0, min(octaves, 12), 0.56, footprint * 5.0);
     let fleece = fractal(q * 15.0 + 2.0 * a, min(octaves, 9), 0.64, footprint * 15.0);
@@ -25,7 +30,7 @@ fn clouds(p: vec3<f32>, time: f32, footprint: f32, octaves: i32) -> f32 {
 }
 
 fn land_colour(p: vec3<f32>, latitude: f32, rough_ground: f32, footprint: f32, octaves: i32) -> vec3<f32> {
-    let broad = fractal(p * 5.0 + 2.0, 5, 0.55, footprint * 5.0);
+    let broad = fractal(p * 5.0 + 2.0, min(octaves, 5), 0.55, footprint * 5.0);
     let fine = fractal(p * 40.0, min(octaves, 9), 0.6, footprint * 40.0);
     // Deserts: the trade winds' belts, and the great ones by name.
     var dry = array<vec3<f32>, 9>(
@@ -72,7 +77,7 @@ fn earth(p: vec3<f32>, footprint: f32, octaves: i32, time: f32, sun_up: f32) -> 
     let sharp = 0.5 * clamp(footprint * 700.0, 0.06, 1.0);
     let is_land = smoothstep(0.5 - sharp, 0.5 + sharp, share);
     let latitude = degrees(asin(clamp(p.z, -1.0, 1.0)));
-    let ground = rough(p, 20.0, min(octaves, 10), footprint);
+    let ground = rough(p, 20.0, clamp(octaves - 2, 0, 10), footprint);
     let hills = ground.height;
 
     // Sea: deep blue, paler over shelves.
@@ -95,13 +100,13 @@ fn earth(p: vec3<f32>, footprint: f32, octaves: i32, time: f32, sun_up: f32) -> 
 
     // Cities, where people live, glow at night.
     let populous = (1.0 - smoothstep(48.0, 62.0, abs(latitude))) * is_land * (1.0 - white);
-    let cities = fractal(p * 70.0 + 21.0, min(octaves, 8), 0.85, footprint * 70.0) + 0.6 * fractal(p * 9.0 + 5.0, 3, 0.5, 0.0);
+    let cities = fractal(p * 70.0 + 21.0, min(octaves, 8), 0.85, footprint * 70.0) + 0.6 * fractal(p * 9.0 + 5.0, min(octaves, 3), 0.5, 0.0);
     let town = smoothstep(0.75, 1.9, cities) * populous * smoothstep(0.05, -0.12, sun_up);
     let glow = vec3<f32>(1.0, 0.62, 0.26) * town * 0.05 * (1.0 - 0.85 * cover);
 
     let clear = (1.0 - cover) * (1.0 - is_land) * (1.0 - clamp(white, 0.0, 1.0));
     // Young mountain chains are steep, old plains flat.
-    let chains = smoothstep(0.25, 0.75, ridges(p * 3.1 + 5.0, 3, 0.5, 0.0) - 0.25);
+    let chains = smoothstep(0.25, 0.75, ridges(p * 3.1 + 5.0, min(octaves, 3), 0.5, 0.0) - 0.25);
     let slope = ground.slope * (0.025 + 0.13 * chains) * is_land * (1.0 - cover);
     return Surface(colour, tilted(p, slope), glow, clear, 0.16);
 }

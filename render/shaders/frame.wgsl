@@ -32,6 +32,11 @@ struct Frame {
     bloom: f32,
     // The camera's velocity over that of light (ICRF), and its Lorentz factor.
     motion: vec4<f32>,
+    // Squared tangent of the angle up to which the picture stays clear, 1 over how much more it is where it is dark, and
+    // how dark all of it is.
+    comfort: vec4<f32>,
+    // Steps along a ray through air.
+    effects: vec4<f32>,
 }
 
 // Corner of a square from -1 to 1, in six vertices. It covers the whole picture and no more: lavapipe (Mesa 22.3) draws

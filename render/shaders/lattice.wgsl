@@ -1,5 +1,7 @@
+//!include relativity.wgsl
 //!include segment.wgsl
 // A grid on a plane under the camera that sinks toward masses. It is a picture of their potentials and no measure.
+// It is at rest in the world, so a fast eye sees it where it sees the masses; its colours are an instrument's and stay.
 
 struct Lattice {
     // From the camera to a crossing of two lines, metres; the grid's spacing.
@@ -58,7 +60,7 @@ fn vertex_main(
     let last = f32(step + 1) / f32(STEPS) - f32(LINES);
     let a = sunk(select(vec2<f32>(which, first), vec2<f32>(first, which), first_axis));
     let b = sunk(select(vec2<f32>(which, last), vec2<f32>(last, which), first_axis));
-    let corner = segment(frame.eyes[view], a.xyz, b.xyz, 0.0, lattice.shape.z, 0.0, vertex);
+    let corner = segment(frame.eyes[view], boosted_place(a.xyz), boosted_place(b.xyz), 0.0, lattice.shape.z, 0.0, vertex);
     let end = select(a, b, square(vertex).x > 0.0);
     let parity = select(lattice.parity.x, lattice.parity.y, first_axis);
     let odd = abs(which + parity) % 2.0 > 0.5;

@@ -1,3 +1,4 @@
+//!include comfort.wgsl
 // Flat shapes and text over the finished picture, as `render::hud::paint` defines them.
 
 // Eleven words a corner: position, local, shape, colour (four 16-bit parts), kind.
@@ -5,8 +6,9 @@
 @group(0) @binding(1) var<storage, read> indices: array<u32>;
 @group(0) @binding(2) var atlas: texture_2d<f32>;
 @group(0) @binding(3) var nearest: sampler;
-// Size of the picture in pixels.
+// Size of the picture in pixels, and which eye's it is.
 @group(0) @binding(4) var<uniform> size: vec4<f32>;
+@group(0) @binding(5) var<uniform> frame: Frame;
 
 const STRIP: u32 = 0u;
 const BOX: u32 = 1u;
@@ -59,5 +61,6 @@ fn covered(in: Varyings) -> f32 {
 
 @fragment
 fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
-    return in.colour * covered(in);
+    let colour = in.colour * covered(in);
+    return vec4<f32>(colour.rgb * light_left(u32(size.z), in.position.xy / size.xy), colour.a);
 }

@@ -31,7 +31,7 @@ fn ring_depth(r: f32, footprint: f32) -> f32 {
 // Share of sunlight that the rings let through to a place on the body, in the body's axes.
 fn ring_shadow(b: u32, at: vec3<f32>, sun_dir: vec3<f32>, sun_angle: f32) -> f32 {
     let rings = bodies[b].rings;
-    if rings.y == 0.0 || at.z * sun_dir.z > 0.0 {
+    if at.z * sun_dir.z > 0.0 {
         return 1.0;
     }
     let s = -at.z / sun_dir.z;

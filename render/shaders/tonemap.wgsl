@@ -1,4 +1,5 @@
 //!include picture.wgsl
+//!include comfort.wgsl
 // From linear light to what a screen shows: bloom, a filmic curve, and dither. The target's format applies sRGB.
 
 @group(0) @binding(0) var<uniform> frame: Frame;
@@ -23,26 +24,47 @@ fn hash(p: vec2<u32>) -> f32 {
     return f32((h ^ (h >> 15u)) >> 8u) / 16777216.0;
 }
 
+// Light at a place as a screen shows it, linear; `glow` is the lens's.
+fn shown(uv: vec2<f32>, view: u32, glow: vec3<f32>) -> vec3<f32> {
+    let light = textureSampleLevel(colour, linear, uv, view, 0.0).rgb;
+    let lens = light + glow * frame.bloom;
+    // The curve takes away some colour; this gives it back.
+    let grey = dot(lens, vec3<f32>(0.2126, 0.7152, 0.0722));
+    return filmic(max(mix(vec3<f32>(grey), lens, 1.22), vec3<f32>(0.0)));
+}
+
+fn lens_glow(in: Varyings) -> vec3<f32> {
+    return textureSampleLevel(bloom, linear, in.uv, in.view, 0.0).rgb;
+}
+
+// Darkened for comfort, and dithered: half a step of the screen's 8 bits, in the screen's own scale, hides bands in dark
+// gradients.
+fn finished(in: Varyings, colour: vec3<f32>) -> vec4<f32> {
+    let mapped = colour * light_left(in.view, in.uv);
+    let noise = hash(vec2<u32>(in.position.xy)) - 0.5;
+    let slope = max(2.1 * sqrt(mapped), vec3<f32>(0.07));
+    return vec4<f32>(max(mapped + noise * slope / 255.0, vec3<f32>(0.0)), 1.0);
+}
+
+// One drawn pixel or less for each of the picture. By itself, since on a device of software a loop costs as much as all
+// that is in it.
 @fragment
-fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
-    // As many samples as the picture was drawn with per pixel, each mapped before they are averaged.
+fn fragment_one(in: Varyings) -> @location(0) vec4<f32> {
+    return finished(in, shown(in.uv, in.view, lens_glow(in)));
+}
+
+// Several: as many samples as the picture was drawn with per pixel, each mapped before they are averaged.
+@fragment
+fn fragment_many(in: Varyings) -> @location(0) vec4<f32> {
     let step = vec2<f32>(abs(dpdx(in.uv.x)), abs(dpdy(in.uv.y)));
     let taps = clamp(i32(round(step.x * frame.size.x)), 1, 4);
-    let glow = textureSampleLevel(bloom, linear, in.uv, in.view, 0.0).rgb;
+    let glow = lens_glow(in);
     var sum = vec3<f32>(0.0);
     for (var j = 0; j < taps; j++) {
         for (var i = 0; i < taps; i++) {
             let offset = (vec2<f32>(f32(i), f32(j)) + 0.5) / f32(taps) - 0.5;
-            let light = textureSampleLevel(colour, linear, in.uv + offset * step, in.view, 0.0).rgb;
-            let lens = light + glow * frame.bloom;
-            // The curve takes away some colour; this gives it back.
-            let grey = dot(lens, vec3<f32>(0.2126, 0.7152, 0.0722));
-            sum += filmic(max(mix(vec3<f32>(grey), lens, 1.22), vec3<f32>(0.0)));
+            sum += shown(in.uv + offset * step, in.view, glow);
         }
     }
-    let mapped = sum / f32(taps * taps);
-    // Half a step of the screen's 8 bits, in the screen's own scale, hides bands in dark gradients.
-    let noise = hash(vec2<u32>(in.position.xy)) - 0.5;
-    let slope = 2.2 * pow(max(mapped, vec3<f32>(0.002)), vec3<f32>(0.5454));
-    return vec4<f32>(max(mapped + noise * slope / 255.0, vec3<f32>(0.0)), 1.0);
+    return finished(in, sum / f32(taps * taps));
 }

@@ -17,7 +17,6 @@ use crate::hud::{self, Front};
 use crate::passes::bloom::Bloom;
 use crate::passes::bodies::{self, Bodies};
 use crate::passes::cockpit::CockpitPass;
-use crate::passes::comfort::ComfortPass;
 use crate::passes::frame::{FrameData, Shared, glow_table};
 use crate::passes::lattice::{self, Lattice, LatticeData};
 use crate::passes::lines::{self, Lines, PointData};
@@ -40,7 +39,6 @@ pub(crate) struct Passes {
     bloom: Bloom,
     tone_map: ToneMap,
     overlay: OverlayPass,
-    comfort: ComfortPass,
     /// Colours of black bodies.
     glow: Subbuffer<[u8]>,
     /// Between texels, and around the Earth.
@@ -65,7 +63,6 @@ impl Passes {
             bloom: Bloom::new(gpu, views)?,
             tone_map: ToneMap::new(gpu, views, format)?,
             overlay: OverlayPass::new(gpu, format)?,
-            comfort: ComfortPass::new(gpu, views, format)?,
             glow: glow_table(gpu)?,
             around: sampler(gpu, SamplerAddressMode::Repeat)?,
             held: sampler(gpu, SamplerAddressMode::ClampToEdge)?,
@@ -162,7 +159,7 @@ pub(crate) fn record(
     let Frame { gpu, scene, front, targets, output, .. } = *frame;
     // Extract.
     let [width, height, _] = targets.colour.image().extent();
-    let data = FrameData::new(scene, [width, height], frame.scale);
+    let data = FrameData::new(scene, [width, height], frame.scale).with(front.comfort);
     kept.packed.fill(scene, &data, frame.scale);
     kept.paint(front, scene, output);
     let Kept { uploads, packed, text, overlays, work } = kept;
@@ -195,16 +192,13 @@ pub(crate) fn record(
 
     // Tone mapping.
     drawing.onto(&output.all, None, true)?;
-    passes.tone_map.draw(gpu, &mut drawing, &shared.frame, [&targets.colour, blurred], &passes.held)?;
+    passes.tone_map.draw(gpu, &mut drawing, (&shared.frame, frame.scale), [&targets.colour, blurred], &passes.held)?;
     drawing.end()?;
 
     // Head-up display and menus.
-    for (overlay, eye) in overlays.iter().zip(&output.eyes) {
-        passes.overlay.draw(gpu, &mut drawing, uploads, overlay, eye)?;
+    for (overlay, image) in overlays.iter().enumerate().zip(&output.eyes) {
+        passes.overlay.draw(gpu, &mut drawing, uploads, &shared.frame, overlay, image)?;
     }
-
-    // Comfort.
-    passes.comfort.draw(gpu, &mut drawing, uploads, &shared.frame, front.comfort, &output.all)?;
     drawing.stop(frame.timer)?;
     let (commands, asked) = drawing.finish()?;
     *work = asked;
@@ -241,7 +235,7 @@ fn draw_scene(
     // Bodies.
     if !packed.bodies.discs.is_empty() {
         let discs = uploads.put(&packed.bodies.discs)?;
-        passes.bodies.draw(gpu, drawing, shared, &discs, count(packed.bodies.discs.len()), &passes.around)?;
+        passes.bodies.draw(gpu, drawing, shared, (&packed.bodies, &discs), &passes.around)?;
     }
 
     // Ships, rocks, lines, and what glows.

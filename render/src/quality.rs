@@ -50,6 +50,8 @@ pub struct Quality {
     pub scale: f64,
     /// Most octaves of a surface pattern.
     pub octaves: u32,
+    /// Steps along a ray through air.
+    pub air_steps: u32,
     /// What sizes are multiplied by before a level of detail is chosen.
     pub detail: f64,
     /// Whether the glow of the Milky Way is drawn.
@@ -58,21 +60,21 @@ pub struct Quality {
     pub stars: u32,
 }
 
-const fn level(scale: f64, octaves: u32, detail: f64, milky_way: bool) -> Quality {
+const fn level(scale: f64, [octaves, air_steps]: [u32; 2], detail: f64, milky_way: bool) -> Quality {
     // Without the glow of the faint ones, those that an eye sees on Earth: down to magnitude 6.5.
-    Quality { scale, octaves, detail, milky_way, stars: if milky_way { u32::MAX } else { 8_800 } }
+    Quality { scale, octaves, air_steps, detail, milky_way, stars: if milky_way { u32::MAX } else { 8_800 } }
 }
 
 /// From the least to the most. Effects go before resolution: a coarse picture is the last resort.
 const LEVELS: [Quality; 8] = [
-    level(0.5, 4, 0.35, false),
-    level(0.7, 4, 0.5, false),
-    level(0.85, 5, 0.5, false),
-    level(1.0, 6, 0.6, false),
-    level(1.0, 9, 0.8, true),
-    level(1.0, 14, 1.0, true),
-    level(1.4, 16, 1.2, true),
-    level(2.0, 18, 1.5, true),
+    level(0.5, [3, 4], 0.35, false),
+    level(0.7, [4, 4], 0.5, false),
+    level(0.85, [5, 5], 0.5, false),
+    level(1.0, [6, 6], 0.6, false),
+    level(1.0, [9, 8], 0.8, true),
+    level(1.0, [14, 14], 1.0, true),
+    level(1.4, [16, 14], 1.2, true),
+    level(2.0, [18, 20], 1.5, true),
 ];
 
 /// Where a preset stands, and where the automatic one begins.
@@ -95,6 +97,7 @@ impl Quality {
     /// Puts it into a scene's options; the scale is the renderer's.
     pub fn apply(&self, options: &mut Options) {
         options.octaves = self.octaves;
+        options.air_steps = self.air_steps;
         options.detail = self.detail;
         options.milky_way = self.milky_way;
         options.stars = self.stars;

@@ -76,6 +76,8 @@ pub struct Options {
     pub bloom: f64,
     /// Most octaves of a surface pattern, 1 to 24.
     pub octaves: u32,
+    /// Steps along a ray through air, 1 to 64.
+    pub air_steps: u32,
     /// Whether the glow of the Milky Way is drawn.
     pub milky_way: bool,
     /// Whether the lattice is drawn: a grid that sinks toward masses.
@@ -93,6 +95,7 @@ impl Default for Options {
             star_flux: 20.0,
             bloom: 0.012,
             octaves: 16,
+            air_steps: 14,
             milky_way: true,
             lattice: false,
             detail: 1.0,

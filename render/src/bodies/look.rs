@@ -1,7 +1,7 @@
 //! The looks of the bodies: figures, brightness, air and rings, with their sources. Must never be larger or smaller than
 //! the simulation's bodies are.
 
-/// Which surface is drawn. The numbers are those of `shaders/surface.wgsl`.
+/// Which surface is drawn. The numbers are those of `shaders/bodies.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Look {

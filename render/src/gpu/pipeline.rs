@@ -1,6 +1,7 @@
 //! Pipelines and the recording of draws. The one place with vulkano's calls that it cannot check by itself. Must never
 //! know what is drawn.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use vulkano::buffer::Subbuffer;
@@ -308,6 +309,18 @@ impl Drawing {
         vertices: u32,
         instances: u32,
     ) -> Result<(), GpuError> {
+        self.draw_from(pass, set, vertices, 0..instances)
+    }
+
+    /// As [`Self::draw`], for some of the instances.
+    pub(crate) fn draw_from(
+        &mut self,
+        pass: &Pass,
+        set: Arc<DescriptorSet>,
+        vertices: u32,
+        instances: Range<u32>,
+    ) -> Result<(), GpuError> {
+        let count = instances.end.saturating_sub(instances.start);
         let doing = || format!("recording the pass \"{}\"", pass.name);
         let layout = pass.pipeline.layout().clone();
         self.commands
@@ -319,10 +332,10 @@ impl Drawing {
             unsafe_code,
             reason = "the driver trusts the shaders' indices; naga's bounds checks hold them in range"
         )]
-        let drawn = unsafe { self.commands.draw(vertices, instances, 0, 0) };
+        let drawn = unsafe { self.commands.draw(vertices, count, 0, instances.start) };
         drawn.doing(doing())?;
         self.work.draws += 1;
-        self.work.triangles += u64::from(vertices / 3) * u64::from(instances);
+        self.work.triangles += u64::from(vertices / 3) * u64::from(count);
         Ok(())
     }
 

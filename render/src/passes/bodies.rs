@@ -63,6 +63,8 @@ pub(crate) struct BodyData {
 pub(crate) struct Packed {
     /// Discs, from far to near.
     pub discs: Vec<BodyData>,
+    /// What each of them looks like.
+    looks: Vec<Look>,
     /// Those too small to be discs.
     pub spots: Vec<Spot>,
     /// Those of the discs that have air or rings, from far to near; never empty.
@@ -71,41 +73,66 @@ pub(crate) struct Packed {
     order: Vec<(f64, usize)>,
 }
 
-/// The pipeline and the Earth's map.
+/// A pipeline for each look, and the Earth's map.
 pub(crate) struct Bodies {
-    pass: Pass,
+    passes: Vec<Pass>,
     land: Arc<ImageView>,
 }
 
+/// Entry points of `shaders/bodies.wgsl`, in the order of [`Look`]. A device that does not branch, as one of software,
+/// would run the code of all surfaces for each pixel of any.
+const ENTRIES: [&str; 13] = [
+    "fragment_sun",
+    "fragment_mercury",
+    "fragment_venus",
+    "fragment_earth",
+    "fragment_moon",
+    "fragment_mars",
+    "fragment_jupiter",
+    "fragment_saturn",
+    "fragment_uranus",
+    "fragment_neptune",
+    "fragment_pluto",
+    "fragment_titan",
+    "fragment_rock",
+];
+const _: () = assert!(Look::Rock as usize == ENTRIES.len() - 1);
+
 impl Bodies {
-    /// Makes the pass; `land` is the map of the Earth.
+    /// Makes the passes; `land` is the map of the Earth.
     pub(crate) fn new(gpu: &Gpu, views: u32, land: Arc<ImageView>) -> Result<Self, GpuError> {
-        let pass = PassBuilder {
-            name: "bodies",
-            spirv: shader!("bodies"),
-            blend: Blend::Cover,
-            depth: Depth::Write,
-            ..Default::default()
+        let pass = |fragment| {
+            let builder = PassBuilder {
+                name: "bodies",
+                spirv: shader!("bodies"),
+                entries: ["vertex_main", fragment],
+                blend: Blend::Cover,
+                depth: Depth::Write,
+                ..Default::default()
+            };
+            builder.build(gpu, views)
         };
-        Ok(Self { pass: pass.build(gpu, views)?, land })
+        Ok(Self { passes: ENTRIES.into_iter().map(pass).collect::<Result<_, _>>()?, land })
     }
 
-    /// Draws `count` bodies.
+    /// Draws `bodies`, the uploaded discs of `packed`.
     pub(crate) fn draw(
         &self,
         gpu: &Gpu,
         to: &mut Drawing,
         shared: &Shared,
-        bodies: &Subbuffer<[u8]>,
-        count: u32,
+        (packed, bodies): (&Packed, &Subbuffer<[u8]>),
         sampler: &Arc<Sampler>,
     ) -> Result<(), GpuError> {
-        let own = [
-            WriteDescriptorSet::buffer(1, bodies.clone()),
-            WriteDescriptorSet::image_view_sampler(2, self.land.clone(), sampler.clone()),
-        ];
-        let set = self.pass.bind(gpu, shared.writes().into_iter().chain(own))?;
-        to.draw(&self.pass, set, 6, count)
+        for (at, look) in (0..).zip(&packed.looks) {
+            let Some(pass) = self.passes.get(*look as usize) else { continue };
+            let own = WriteDescriptorSet::buffer(1, bodies.clone());
+            let map = || WriteDescriptorSet::image_view_sampler(2, self.land.clone(), sampler.clone());
+            let map = (*look == Look::Earth).then(map);
+            let set = pass.bind(gpu, shared.writes().into_iter().chain([own]).chain(map))?;
+            to.draw_from(pass, set, 6, at..at + 1)?;
+        }
+        Ok(())
     }
 }
 
@@ -121,6 +148,7 @@ impl Packed {
 /// Fills `packed` with what is seen of the scene's bodies.
 pub(crate) fn pack(scene: &Scene, frame: &FrameData, packed: &mut Packed) {
     packed.discs.clear();
+    packed.looks.clear();
     packed.spots.clear();
     packed.veils.clear();
     packed.order.clear();
@@ -143,6 +171,7 @@ pub(crate) fn pack(scene: &Scene, frame: &FrameData, packed: &mut Packed) {
         }
         // Air and rings reach further than the disc, and are as small.
         if disc > 0.0 {
+            packed.looks.push(body.look);
             packed.discs.push(disc_data(scene, body, exposure, pixel, disc as f32));
         }
     }
@@ -199,7 +228,6 @@ fn disc_data(scene: &Scene, body: &Body, exposure: f64, pixel: f64, shown: f32) 
         axes: [axis(DVec3::X, radius as f32), axis(DVec3::Y, body.flattened as f32), axis(DVec3::Z, shown)],
         sun: to_sun.as_vec3().extend((scene.light.radius_m / radius) as f32).to_array(),
         light: light(scene, body, exposure),
-        rings: [0.0, 0.0, body.look as u32 as f32, 0.0],
         ..BodyData::default()
     };
     if let Some(air) = air {
@@ -251,7 +279,7 @@ fn eye_data(scene: &Scene, body: &Body, body_from_icrf: DQuat, view: usize, reac
     let beta = scene.camera.beta;
     let quad = relativity::aberrated_cone(to_centre.normalize_or(DVec3::X), half_rad, beta)
         // Where the square around the body would get large, the whole picture is drawn.
-        .filter(|(_, half_rad)| far && *half_rad < 1.0)
+        .filter(|(_, half_rad)| *half_rad < 1.0)
         .map(|(middle, half_rad)| {
             let (u, v) = middle.any_orthonormal_pair();
             let half = half_rad.tan() + 2.0 * pixel;

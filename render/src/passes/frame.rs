@@ -6,9 +6,11 @@ use glam::{DVec3, Vec3};
 use vulkano::buffer::Subbuffer;
 use vulkano::descriptor_set::WriteDescriptorSet;
 
+use super::comfort;
 use crate::blackbody;
 use crate::camera::{Camera, NEAR_M};
 use crate::gpu::{Gpu, GpuError, lasting};
+use crate::hud::Comfort;
 use crate::relativity;
 use crate::scene::Scene;
 
@@ -37,6 +39,9 @@ pub(crate) struct FrameData {
     octaves: f32,
     bloom: f32,
     motion: [f32; 4],
+    /// See [`super::comfort::pack`].
+    comfort: [f32; 4],
+    effects: [f32; 4],
 }
 
 /// What every pass that draws the scene reads.
@@ -82,7 +87,14 @@ impl FrameData {
             octaves: options.octaves.clamp(1, 24) as f32,
             bloom: options.bloom.clamp(0.0, 1.0) as f32,
             motion: camera.beta.as_vec3().extend(relativity::gamma(camera.beta) as f32).to_array(),
+            comfort: [0.0; 4],
+            effects: [options.air_steps.clamp(1, 64) as f32, 0.0, 0.0, 0.0],
         }
+    }
+
+    /// The same for a picture that is darkened.
+    pub(crate) fn with(self, comfort: Comfort) -> Self {
+        Self { comfort: comfort::pack(comfort), ..self }
     }
 
     /// The same for one eye, which takes the first one's place.

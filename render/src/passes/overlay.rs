@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vulkano::buffer::Subbuffer;
 use vulkano::descriptor_set::WriteDescriptorSet;
 use vulkano::format::Format;
 use vulkano::image::sampler::{Filter, Sampler, SamplerCreateInfo};
@@ -73,7 +74,8 @@ impl OverlayPass {
         gpu: &Gpu,
         to: &mut Drawing,
         uploads: &Uploads,
-        overlay: &Overlay,
+        frame: &Subbuffer<[u8]>,
+        (eye, overlay): (usize, &Overlay),
         onto: &Arc<ImageView>,
     ) -> Result<(), GpuError> {
         if overlay.indices.is_empty() {
@@ -86,7 +88,8 @@ impl OverlayPass {
                 WriteDescriptorSet::buffer(0, uploads.put(&overlay.vertices)?),
                 WriteDescriptorSet::buffer(1, uploads.put(&overlay.indices)?),
                 WriteDescriptorSet::image_view_sampler(2, self.atlas.clone(), self.nearest.clone()),
-                WriteDescriptorSet::buffer(4, uploads.put(&[[width as f32, height as f32, 0.0, 0.0]])?),
+                WriteDescriptorSet::buffer(4, uploads.put(&[[width as f32, height as f32, eye as f32, 0.0]])?),
+                WriteDescriptorSet::buffer(5, frame.clone()),
             ],
         )?;
         to.onto_eye(onto)?;

@@ -133,3 +133,46 @@ fn comfort_darkens_from_the_edge() {
         }
     });
 }
+
+#[test]
+fn comfort_darkens_light_and_instruments_alike() {
+    validated(|gpu| {
+        let size = [320, 200];
+        let mut scene = Scene::solar_system(2_451_545.0, camera(60.0, size)).unwrap();
+        let (earth, sun) = (*scene.find(Look::Earth).unwrap(), scene.light.position);
+        let noon = sun.minus(earth.position).normalize();
+        scene.camera.position = earth.position.plus(noon * earth.radius_m * 1.1);
+        scene.camera.icrf_from_camera = Camera::looking(-noon, glam::DVec3::Z);
+        let mut renderer = renderer(gpu, size, 1);
+        let values = sample::orbit();
+        let front = Front { values: Some(&values), ..Front::default() };
+        let mut seen = |comfort: Comfort| renderer.pictures(&scene, &Front { comfort, ..front }).unwrap().remove(0);
+        let plain = seen(Comfort::default());
+        let half = seen(Comfort { clear_rad: None, fade: 0.5 });
+        let narrow = seen(Comfort { clear_rad: Some(0.25), fade: 0.5 });
+        let linear = |texel: u8| {
+            let v = f64::from(texel) / 255.0;
+            if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        };
+        let mut bright = 0;
+        for (at, (before, after)) in plain.rgba.iter().zip(&half.rgba).enumerate().filter(|(at, _)| at % 4 != 3) {
+            // One step of 8 bits, and what dither does.
+            let expected = 0.5 * linear(*before);
+            assert!((linear(*after) - expected).abs() < 0.006 + 0.03 * expected, "{at}: {before} became {after}");
+            bright += usize::from(*before > 200);
+        }
+        assert!(bright > 300, "{bright} parts are bright: instruments are there");
+        // The share that is left by the angle from the middle: half up to 0.25, then down to nothing at 0.425.
+        for (at, (before, after)) in plain.rgba.chunks_exact(4).zip(narrow.rgba.chunks_exact(4)).enumerate() {
+            let tangent =
+                |pixel: usize, of: u32| (pixel as f64 + 0.5 - f64::from(of) / 2.0) / 100.0 * 30f64.to_radians().tan();
+            let angle = tangent(at % 320, 320).hypot(tangent(at / 320, 200)).atan();
+            if angle > 0.426 {
+                assert_eq!(after[..3], [0; 3], "{at}");
+            } else if angle < 0.25 {
+                let expected = 0.5 * linear(before[1]);
+                assert!((linear(after[1]) - expected).abs() < 0.006 + 0.03 * expected, "{at}");
+            }
+        }
+    });
+}

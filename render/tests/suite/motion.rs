@@ -6,11 +6,12 @@ use render::bodies::Look;
 use render::camera::Field;
 use render::extract::{Ride, Show, Stage};
 use render::relativity::{aberrated, doppler_of_eye, shifted_black_body, unaberrated};
-use render::scene::{Asteroid, Exposure};
+use render::scene::{Asteroid, BLAST_S, Blast, Exposure, Model, Round, Ship, Things};
 use render::sky::catalogue::{HIPPARCOS, Star, decode};
 use render::{Camera, Gpu, Renderer, Scene};
 use sim::Position;
 use sim::frame_view::FrameFeed;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Temperature of sunlight, kelvin.
@@ -300,5 +301,148 @@ fn nothing_is_seen_of_a_planet_that_lies_behind() {
             let most = light(&mut renderer, &scene).iter().map(|p| p[0] + p[1] + p[2]).fold(0.0, f32::max);
             assert!(most < 1e-3, "{most} at {radii} radii and {speed} c");
         }
+    });
+}
+
+/// Light of so much (red, green, blue) from something as hot as that, kelvin.
+type Glow = ([f64; 3], f64);
+
+/// What glows, alone in the dark: its light, and the share of the brightest pixel that its own have. Exhaust from the
+/// side, a round, an explosion as it begins and when its fire is as bright as its flash.
+fn glowing(at: DVec3) -> [(&'static str, Vec<Glow>, Range<f32>, Things); 4] {
+    let position = Position::from_metres(at);
+    let across = at.any_orthonormal_vector().normalize();
+    let ship = Ship {
+        model: Model::Scout,
+        position,
+        icrf_from_body: Quat::from_rotation_arc(glam::Vec3::X, across.as_vec3()),
+        radius_m: 9.0,
+        tint: [1.0; 3],
+        throttle: 1.0,
+        thrusters: glam::Vec3::ZERO,
+        hull: 1.0,
+    };
+    let round = Round { position, trail_m: across.as_vec3() * 8.0 };
+    let blast = |age_s| Things { blasts: vec![Blast { position, radius_m: 6.0, age_s, seed: 5 }], ..Things::default() };
+    let fireball = |age_s: f64| {
+        let age = age_s / f64::from(BLAST_S);
+        let (flash, fire) = (120.0 * (-70.0 * age).exp(), 9.0 * (-8.5 * age).exp());
+        let colour = [1.0, 0.42 * (-3.0 * age).exp(), 0.12 * (-7.0 * age).exp()];
+        let fire_k = 1300.0 + 1400.0 * (-5.0 * age).exp();
+        vec![([1.0, 0.93, 0.8].map(|c| c * flash), 6000.0), (colour.map(|c| c * fire), fire_k)]
+    };
+    [
+        ("exhaust", vec![([1.0; 3], 20_000.0)], 0.3..2.0, Things { ships: vec![ship], ..Things::default() }),
+        ("round", vec![([1.0; 3], 3000.0)], 0.3..2.0, Things { rounds: vec![round], ..Things::default() }),
+        ("flash", fireball(0.002), 0.3..2.0, blast(0.002)),
+        ("fire", fireball(0.1), 0.5..2.0, blast(0.1)),
+    ]
+}
+
+/// What the parts of such light are multiplied by under a Doppler factor.
+fn shift(glow: &[Glow], doppler: f64) -> [f64; 3] {
+    [0, 1, 2].map(|c| {
+        let (mut before, mut after) = (0.0, 0.0);
+        for (colour, kelvin) in glow {
+            let share = shifted_black_body(*kelvin, doppler)[c] / shifted_black_body(*kelvin, 1.0)[c].max(1e-3);
+            (before, after) = (before + colour[c], after + colour[c] * f64::from(share));
+        }
+        after / before
+    })
+}
+
+#[test]
+fn what_glows_is_shifted_as_a_black_body_of_its_temperature() {
+    validated(|gpu| {
+        let size = [240, 240];
+        let at = DVec3::new(1500.0, 1200.0, -500.0);
+        let toward = at.normalize();
+        let mut renderer = renderer(gpu, size, 1);
+        let mut scene = scene();
+        scene.bodies.clear();
+        // No sunlight: what it gives off is all.
+        scene.options.exposure = Exposure::Fixed(1e-12);
+        for (name, glow, own, things) in glowing(at) {
+            scene.things = things;
+            // Fields that are as wide for an eye at rest, so that pixels fall on one another.
+            let mut seen = |beta: DVec3| {
+                let wide_rad = 0.015 / doppler_of_eye(toward, beta);
+                // Upright in both.
+                let up = aberrated((toward + DVec3::Z * 1e-4).normalize(), beta) - aberrated(toward, beta);
+                let attitude = Camera::looking(aberrated(toward, beta), up.normalize());
+                scene.camera = Camera::one(Position::ORIGIN, attitude, wide_rad, 1.0).moving(beta, 1.0);
+                light(&mut renderer, &scene)
+            };
+            let rest = seen(DVec3::ZERO);
+            let most = rest.iter().map(|pixel| pixel[0]).fold(0.0, f32::max);
+            for beta in [toward * 0.4, toward * -0.3, toward.any_orthonormal_vector() * 0.6] {
+                let pixels = seen(beta);
+                let expected = shift(&glow, doppler_of_eye(toward, beta));
+                for c in 0..3 {
+                    // The one in the middle: some pixels show something else too.
+                    let bright = rest
+                        .iter()
+                        .zip(&pixels)
+                        .filter(|(before, _)| own.contains(&(before[0] / most)) && before[c] > 1e-3);
+                    let mut shares: Vec<f64> = bright.map(|(before, after)| f64::from(after[c] / before[c])).collect();
+                    shares.sort_by(f64::total_cmp);
+                    let Some(found) = shares.get(shares.len() / 2) else { continue };
+                    let apart = found / expected[c] - 1.0;
+                    assert!(apart.abs() < 0.08, "{name} at {beta}, part {c}: {found}, expected {}", expected[c]);
+                    assert!(shares.len() >= 4, "{name}: only {} pixels are bright", shares.len());
+                }
+            }
+        }
+    });
+}
+
+/// Share of the bright pixels of a picture of thin lines, taken with the velocity `beta`, that lie where an eye at rest
+/// sees no line within two pixels; and how many are bright.
+fn astray(gpu: &Arc<Gpu>, scene: &Scene, beta: DVec3, forward: DVec3) -> (f64, usize) {
+    let rest = Panorama::of(gpu, scene);
+    let size = [320, 240];
+    let attitude = Camera::looking(forward, DVec3::Z);
+    let camera = Camera::one(scene.camera.position, attitude, 1.3, 4.0 / 3.0).moving(beta, 1.0);
+    let Field { left, right, up, down } = camera.eye(0).field;
+    let [to_right, to_down, ahead] = camera.axes(0);
+    let pixels = light(&mut renderer(gpu, size, 1), &Scene { camera, ..scene.clone() });
+    let step = core::f64::consts::FRAC_PI_2 / f64::from(EDGE);
+    let bright: Vec<usize> = (0..pixels.len()).filter(|at| pixels[*at][2] > 0.15).collect();
+    let lost = bright.iter().filter(|at| {
+        let x = (f64::from(**at as u32 % size[0]) + 0.5) / f64::from(size[0]);
+        let y = (f64::from(**at as u32 / size[0]) + 0.5) / f64::from(size[1]);
+        let seen = (ahead + to_right * (left + x * (right - left)) + to_down * (-up + y * (up - down))).normalize();
+        let (u, v) = seen.any_orthonormal_pair();
+        let around = (-2..=2).flat_map(|i| (-2..=2).map(move |j| (f64::from(i), f64::from(j))));
+        let lights = around.map(|(i, j)| rest.at(unaberrated((seen + (u * i + v * j) * step).normalize(), beta))[2]);
+        lights.fold(0.0, f64::max) < 0.03
+    });
+    (lost.count() as f64 / bright.len().max(1) as f64, bright.len())
+}
+
+#[test]
+fn orbits_and_the_lattice_are_seen_where_the_bodies_are() {
+    validated(|gpu| {
+        let mut scene = scene();
+        let earth = *scene.find(Look::Earth).unwrap();
+        let away = DVec3::new(0.8, -0.5, 0.4).normalize();
+        scene.camera.position = earth.position.plus(away * 6.0 * earth.radius_m);
+        let beta = DVec3::new(0.1, 0.45, -0.3);
+        let forward = aberrated(-away, beta);
+        scene.bodies.clear();
+        let (u, v) = away.any_orthonormal_pair();
+        let circle = (0..=256).map(|i| {
+            let (sin, cos) = (f64::from(i) * core::f64::consts::TAU / 256.0).sin_cos();
+            earth.position.plus((u * cos + v * sin) * 2.0 * earth.radius_m)
+        });
+        scene.things.lines.add(circle, [0.2, 0.5, 1.0], [1.0, 1.0], 1.6);
+        let (lost, bright) = astray(gpu, &scene, beta, forward);
+        assert!(lost < 0.02 && bright > 200, "orbit: {lost} of {bright}");
+        scene.things.lines.clear();
+        scene.bodies.push(earth);
+        scene.options.exposure = Exposure::Fixed(1e-12);
+        scene.options.lattice = true;
+        let (lost, bright) = astray(gpu, &scene, beta, forward);
+        assert!(lost < 0.02 && bright > 200, "lattice: {lost} of {bright}");
     });
 }
