@@ -54,11 +54,6 @@ fn rotate(q: vec4<f32>, v: vec3<f32>) -> vec3<f32> {
     return v + q.w * t + cross(q.xyz, t);
 }
 
-// Whether patterns are fine enough for shadows with edges; else light goes from corner to corner.
-fn fine() -> bool {
-    return frame.octaves > 6.0;
-}
-
 // Share of the Sun that is seen through the panes. A pane is the pyramid over its edges, as deep as one likes; at an edge
 // the Sun's disc sinks behind the frame.
 fn through_panes(place: vec3<f32>) -> f32 {
@@ -84,13 +79,15 @@ fn through_panes(place: vec3<f32>) -> f32 {
     return min(open, 1.0);
 }
 
-@vertex
-fn vertex_main(@builtin(vertex_index) index: u32, @builtin(view_index) view: u32) -> Varyings {
-    let v = vertices[index];
-    let eye = frame.eyes[view];
+fn clip(eye: Eye, v: Vertex) -> vec4<f32> {
     var position = eye.clip_from_world * vec4<f32>(rotate(cockpit.turn, v.place), 1.0);
     // The nearer half of all depths: nothing outside is nearer, however near it is.
     position.z = 0.5 * (position.z + position.w);
+    return position;
+}
+
+// Light that does not come from the Sun.
+fn steady(v: Vertex) -> vec3<f32> {
     let to_lamps = LAMPS - v.place;
     let d2 = dot(to_lamps, to_lamps);
     let lit = max(dot(v.normal, to_lamps) * inverseSqrt(d2), 0.0) / (d2 + 0.05);
@@ -98,31 +95,48 @@ fn vertex_main(@builtin(vertex_index) index: u32, @builtin(view_index) view: u32
     let high = mix(0.15, 1.0, smoothstep(-0.9, 0.1, v.place.z));
     let facing = 0.5 + 0.5 * dot(v.normal, cockpit.body.xyz);
     let falls = cockpit.shine.rgb * facing * facing * high + cockpit.around.rgb * high + STARLIGHT + LAMPLIGHT * lit * cockpit.shine.w;
-    var light = v.colour * falls + v.emissive * cockpit.shine.w;
-    if !fine() {
-        let up = max(dot(v.normal, cockpit.sun.xyz), 0.0) * cockpit.sun.w;
-        if up > 0.0 {
-            light += v.colour * up * through_panes(v.place);
-        }
-    }
+    return v.colour * falls + v.emissive * cockpit.shine.w;
+}
+
+@vertex
+fn vertex_main(@builtin(vertex_index) index: u32, @builtin(view_index) view: u32) -> Varyings {
+    let v = vertices[index];
+    let eye = frame.eyes[view];
     let turned = vec4<f32>(-cockpit.turn.xyz, cockpit.turn.w);
     let seen = v.place - rotate(turned, eye.offset_m.xyz);
-    return Varyings(position, v.place, v.normal, vec4<f32>(v.colour, v.roughness), light, seen);
+    return Varyings(clip(eye, v), v.place, v.normal, vec4<f32>(v.colour, v.roughness), steady(v), seen);
 }
 
 @fragment
 fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
     var light = in.light;
-    if fine() {
-        let n = normalize(in.normal);
-        let l = cockpit.sun.xyz;
-        let up = dot(n, l) * cockpit.sun.w;
-        if up > 0.0 {
-            let h = normalize(l - normalize(in.seen));
-            let smoothness = 1.0 - in.colour.w;
-            let sheen = 0.6 * smoothness * smoothness * pow(max(dot(n, h), 0.0), 4.0 + 60.0 * smoothness);
-            light += (in.colour.rgb + sheen) * up * through_panes(in.place);
-        }
+    let n = normalize(in.normal);
+    let l = cockpit.sun.xyz;
+    let up = dot(n, l) * cockpit.sun.w;
+    if up > 0.0 {
+        let h = normalize(l - normalize(in.seen));
+        let smoothness = 1.0 - in.colour.w;
+        let sheen = 0.6 * smoothness * smoothness * pow(max(dot(n, h), 0.0), 4.0 + 60.0 * smoothness);
+        light += (in.colour.rgb + sheen) * up * through_panes(in.place);
     }
     return vec4<f32>(min(light, vec3<f32>(60000.0)), 1.0);
+}
+
+// The same where time is short: light goes evenly from corner to corner.
+
+struct Plain {
+    @builtin(position) position: vec4<f32>,
+    @location(0) light: vec3<f32>,
+}
+
+@vertex
+fn vertex_plain(@builtin(vertex_index) index: u32, @builtin(view_index) view: u32) -> Plain {
+    let v = vertices[index];
+    let up = max(dot(v.normal, cockpit.sun.xyz), 0.0) * cockpit.sun.w;
+    return Plain(clip(frame.eyes[view], v), steady(v) + v.colour * up * through_panes(v.place));
+}
+
+@fragment
+fn fragment_plain(in: Plain) -> @location(0) vec4<f32> {
+    return vec4<f32>(min(in.light, vec3<f32>(60000.0)), 1.0);
 }

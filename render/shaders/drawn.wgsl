@@ -8,16 +8,6 @@
 @group(0) @binding(4) var<storage, read> visible: array<u32>;
 @group(0) @binding(5) var<storage, read> lit: array<Lit>;
 
-// Of what gives light of its own, kelvin: the black body whose colour comes nearest. Engines and what they blow out,
-// thrusters, rounds, embers; fire is hotter the younger it is.
-const ENGINE_K: f32 = 20000.0;
-const PUFF_K: f32 = 7500.0;
-const ROUND_K: f32 = 3000.0;
-const EMBER_K: f32 = 1500.0;
-const FLASH_K: f32 = 6000.0;
-const FIRE_K: vec2<f32> = vec2<f32>(1300.0, 2700.0);
-const SPARK_K: vec2<f32> = vec2<f32>(1900.0, 4300.0);
-
 // Light that a ball throws back at full Moon, over that of a flat white disc (Lambert): two thirds.
 const BALL_SHARE: f32 = 0.6666667;
 

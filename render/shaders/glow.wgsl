@@ -21,12 +21,6 @@ const FIRE: u32 = 2u;
 // Of a spot, in pixels. As in `stars.wgsl`.
 const SIGMA: f32 = 0.62;
 
-// Direction from an eye.
-fn toward(eye: Eye, place: vec3<f32>) -> vec3<f32> {
-    let to = place - eye.offset_m.xyz;
-    return to / max(length(to), 1e-6);
-}
-
 // A spot of light; `flux` is what its pixels have together.
 fn spot(eye: Eye, place: vec3<f32>, flux: vec3<f32>, vertex: u32) -> Varyings {
     let peak = flux / (6.2831853 * SIGMA * SIGMA);
@@ -58,14 +52,14 @@ fn vertex_spot(
     let eye = frame.eyes[view];
     let to = thing.position_m - eye.offset_m.xyz;
     let distance = length(to);
-    let seen_at = to / distance;
-    let radius_px = thing.radius_m * model.seeming / (distance * frame.pixel_rad * crowding(seen_at));
+    let toward = to / distance;
+    let radius_px = thing.radius_m * model.seeming / (distance * frame.pixel_rad * crowding(toward));
     let light = lit[id].light;
-    let seen = phase(dot(normalize(around.sun.xyz - to), -seen_at));
-    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo * shifted_sunlight(seen_at);
+    let seen = phase(dot(normalize(around.sun.xyz - to), -toward));
+    let paint = unpack4x8unorm(thing.tint).rgb * model.albedo * shifted_sunlight(toward);
     let thrown = paint * (BALL_SHARE * seen * light.w + 0.5 * length(light.xyz) * around.shine.rgb);
     // A burning engine is seen from far.
-    let engine = select(0.0, throttle(thing), thing.model < SHIPS) * vec3<f32>(0.5, 0.75, 1.0) * 1.5 * shifted_glow(ENGINE_K, seen_at);
+    let engine = select(0.0, throttle(thing), thing.model < SHIPS) * vec3<f32>(0.5, 0.75, 1.0) * 1.5;
     return spot(eye, thing.position_m, (thrown + engine) * lit[id].veil.w * 3.1415927 * radius_px * radius_px, vertex);
 }
 
@@ -77,9 +71,7 @@ fn vertex_streak(
 ) -> Varyings {
     let thing = things[visible[instance]];
     let head = thing.position_m;
-    let eye = frame.eyes[view];
-    let light = vec3<f32>(60.0, 30.0, 9.0) * shifted_glow(ROUND_K, toward(eye, head + 0.5 * thing.turn.xyz));
-    return streak(eye, head, head + thing.turn.xyz, thing.radius_m, light, vertex);
+    return streak(frame.eyes[view], head, head + thing.turn.xyz, thing.radius_m, vec3<f32>(60.0, 30.0, 9.0), vertex);
 }
 
 fn random(seed: u32, n: u32) -> f32 {
@@ -100,17 +92,16 @@ fn vertex_burst(
     let part = vertex / 6u;
     let corner = vertex % 6u;
     if part == 0u {
-        let middle = toward(eye, thing.position_m);
-        let across = normalize(cross(middle, eye.down.xyz) + eye.right.xyz * 1e-6);
+        let to = thing.position_m - eye.offset_m.xyz;
+        let toward = to / max(length(to), 1e-6);
+        let across = normalize(cross(toward, eye.down.xyz) + eye.right.xyz * 1e-6);
         let at = square(corner);
         let radius = size * (1.0 + 3.0 * (1.0 - exp(-9.0 * age)));
-        let world = thing.position_m + (across * at.x + cross(middle, across) * at.y) * radius;
+        let world = thing.position_m + (across * at.x + cross(toward, across) * at.y) * radius;
         // A flash, then fire that cools as it grows thin.
-        let flash = vec3<f32>(1.0, 0.93, 0.8) * 120.0 * exp(-70.0 * age) * shifted_glow(FLASH_K, middle);
-        let kelvin = mix(FIRE_K.x, FIRE_K.y, exp(-5.0 * age));
-        let fire = vec3<f32>(1.0, 0.42 * exp(-3.0 * age), 0.12 * exp(-7.0 * age)) * 9.0 * exp(-8.5 * age) * shifted_glow(kelvin, middle);
-        let position = eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0);
-        return Varyings(position, at, vec2<f32>(random(thing.tint, 999u) * 90.0, age), flash + fire, FIRE);
+        let flash = vec3<f32>(1.0, 0.93, 0.8) * 120.0 * exp(-70.0 * age);
+        let fire = vec3<f32>(1.0, 0.42 * exp(-3.0 * age), 0.12 * exp(-7.0 * age)) * 9.0 * exp(-8.5 * age);
+        return Varyings(eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0), at, vec2<f32>(random(thing.tint, 999u) * 90.0, age), flash + fire, FIRE);
     }
     let up = random(thing.tint, part * 4u) * 2.0 - 1.0;
     let turn = random(thing.tint, part * 4u + 1u) * 6.2831853;
@@ -125,7 +116,7 @@ fn vertex_burst(
     let head = thing.position_m + direction * reach;
     let tail = head - direction * min(reach, size * (0.25 + 1.2 * speed));
     let left = 1.0 - age / life;
-    let light = vec3<f32>(1.0, 0.25 + 0.5 * left, 0.06 + 0.4 * left * left) * 14.0 * left * left * shifted_glow(mix(SPARK_K.x, SPARK_K.y, left), toward(eye, head));
+    let light = vec3<f32>(1.0, 0.25 + 0.5 * left, 0.06 + 0.4 * left * left) * 14.0 * left * left;
     return streak(eye, head, tail, size * 0.035, light, corner);
 }
 

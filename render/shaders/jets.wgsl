@@ -62,12 +62,8 @@ fn vertex_main(
     let world = start + along * x + across * (corner.y * wide);
     let deep = 1.0 + 1.5 * (1.0 - sine);
     let colour = select(vec3<f32>(0.85, 0.9, 1.0) * 0.8, vec3<f32>(0.30, 0.55, 1.0) * 7.0, is_main);
-    let shift = shifted_glow(select(PUFF_K, ENGINE_K, is_main), to);
     return Varyings(
-        eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0),
-        vec2<f32>(x / seen, corner.y),
-        colour * shift * (power * deep),
-        wide / seen,
+        eye.clip_from_world * vec4<f32>(boosted_place(world), 1.0), vec2<f32>(x / seen, corner.y), colour * power * deep, wide / seen,
     );
 }
 

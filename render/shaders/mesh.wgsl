@@ -24,7 +24,7 @@ struct Varyings {
     @location(0) seen: vec3<f32>,
     @location(1) normal: vec3<f32>,
     @location(2) colour: vec4<f32>,
-    // Light given off as it is seen, and roughness.
+    // Light given off, and roughness.
     @location(3) emissive: vec4<f32>,
     // In the model's axes, radii; with the share of the hull that is left, or 2 for rock.
     @location(4) place: vec4<f32>,
@@ -46,10 +46,7 @@ fn vertex_main(
     let world = thing.position_m + rotate(thing.turn, vertex.position * (scale * thing.radius_m));
     let eye = frame.eyes[view];
     let alive = step(1e-6, thing.state);
-    // Lamps are like sunlight.
-    let kelvin = select(SUN_K, ENGINE_K, vertex.throttled > 0.5);
-    let shift = shifted_glow(kelvin, normalize(world - eye.offset_m.xyz));
-    let glow = vertex.emissive * shift * (alive * mix(1.0, throttle(thing), vertex.throttled));
+    let glow = vertex.emissive * (alive * mix(1.0, throttle(thing), vertex.throttled));
     // Paint takes the tint, metal does not.
     let tint = mix(vec3<f32>(1.0), unpack4x8unorm(thing.tint).rgb, 1.0 - vertex.metallic);
     return Varyings(
@@ -122,7 +119,7 @@ fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
         // A wreck: charred, with embers in the cracks.
         let crack = ridges(p * 5.0, 3, 0.5, 0.0);
         colour *= 0.12 + 0.2 * smoothstep(0.2, 0.6, crack);
-        glow = vec3<f32>(1.0, 0.22, 0.03) * 2.2 * smoothstep(0.80, 0.92, crack) * shifted_glow(EMBER_K, -v);
+        glow = vec3<f32>(1.0, 0.22, 0.03) * 2.2 * smoothstep(0.80, 0.92, crack);
     }
     var light = in.lit.w * thrown_back(n, v, l, colour, metallic, roughness);
     if shine > 0.0 {
@@ -132,8 +129,8 @@ fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
         let mirrored = smoothstep(-0.2 - roughness, 0.4 + roughness, dot(reflect(-v, n), toward));
         light += from_body * colour * mix(facing * facing, mirrored, metallic);
     }
-    // Light of all stars, so that a hull in the shadow is not a hole in the sky.
-    light += colour * 0.004;
+    // Light of all stars, more than there is: a hull in the shadow is not to be a hole in the sky, and shows its shape.
+    light += colour * (0.006 + 0.014 * max(dot(n, v), 0.0));
     light = (light * in.veil.w + in.veil.rgb) * shifted_sunlight(-v) + glow * in.veil.w;
     return vec4<f32>(min(light, vec3<f32>(60000.0)), 1.0);
 }

@@ -80,15 +80,10 @@ fn shifted(kelvin: f32, factor: f32) -> vec3<f32> {
     return after.rgb / max(before.rgb, vec3<f32>(1e-3)) * exp(min(after.a - before.a, 40.0));
 }
 
-// What the eye's motion does to light from `rest` that comes from something as hot as that.
-fn shifted_glow(kelvin: f32, rest: vec3<f32>) -> vec3<f32> {
+// The same for what the eye's motion does to light from `rest`.
+fn shifted_sunlight(rest: vec3<f32>) -> vec3<f32> {
     if at_rest() {
         return vec3<f32>(1.0);
     }
-    return shifted(kelvin, doppler(rest));
-}
-
-// The same for sunlight, thrown back by whatever.
-fn shifted_sunlight(rest: vec3<f32>) -> vec3<f32> {
-    return shifted_glow(SUN_K, rest);
+    return shifted(SUN_K, doppler(rest));
 }

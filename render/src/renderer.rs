@@ -128,7 +128,13 @@ impl Renderer {
     /// Takes the image that pictures are drawn into.
     fn output(&mut self) -> Result<Output, GpuError> {
         let Format { size, views, .. } = self.format;
-        self.output.take().map_or_else(|| Output::new(&self.gpu, self.texels, size, views), Ok)
+        self.output.take().map_or_else(
+            || {
+                self.is_warm = false;
+                Output::new(&self.gpu, self.texels, size, views)
+            },
+            Ok,
+        )
     }
 
     /// Draws a scene and what lies before it, and waits for it.

@@ -3,11 +3,16 @@
 
 use std::sync::Arc;
 
-use sim::Simulation;
+use glam::DVec3;
 use sim::frame_view::{FrameFeed, FrameReader, FrameView, Pose};
+
+use crate::session::Foreseen;
 
 /// Turns that one view may lead through, where the input delay has changed.
 const TURNS_MAX: u64 = 4;
+/// Most that engines and falling add to a thing's way through one view, m. Beyond it what the view before had of that id
+/// was another thing.
+const STRAY_M: f64 = 50.0;
 
 /// Makes views of what lies ahead.
 pub struct Ahead {
@@ -27,17 +32,18 @@ impl Ahead {
         Self { frames: feed.reader(), feed, spare: Vec::new(), last: None }
     }
 
-    /// The view: `near` for what is in it, else `world` at the time of `near`. Nothing where running ahead shows nothing:
-    /// without the ship, and while time runs so fast that it does not obey.
+    /// The view: what is foreseen for what was copied, else `world` at that time. Nothing where running ahead shows
+    /// nothing: without the ship, and while time runs so fast that it does not obey.
     pub fn view(
         &mut self,
         world: &FrameView,
-        near: &Simulation,
+        foreseen: Foreseen<'_>,
         ship: Option<u64>,
         ticks_per_turn: u32,
     ) -> Option<Arc<FrameView>> {
+        let near = foreseen.simulation;
         let there = ship.is_some_and(|ship| near.inspect(ship).is_some());
-        if !there || !near.time_factor().is_active() || world.time_factor != near.time_factor() {
+        if !there || !near.time_factor().is_active() || !world.time_factor.is_active() {
             self.last = None;
             return None;
         }
@@ -53,7 +59,8 @@ impl Ahead {
         let free = self.spare.iter().position(|view| Arc::strong_count(view) == 1);
         let mut view = free.map_or_else(Arc::default, |at| self.spare.swap_remove(at));
         // Nobody else holds a free view, so this never copies.
-        merge(Arc::make_mut(&mut view), world, &near_view, [now_s - world.time.seconds(rate_hz), since_s]);
+        let times_s = [now_s - world.time.seconds(rate_hz), since_s];
+        merge(Arc::make_mut(&mut view), world, (&near_view, foreseen.copied), times_s);
         if self.spare.len() < 4 {
             self.spare.push(Arc::clone(&view));
         }
@@ -67,8 +74,8 @@ impl Default for Ahead {
     }
 }
 
-/// `near`, and from `world` what is not in it: `lead_s` later, and on the way for `since_s`.
-fn merge(out: &mut FrameView, world: &FrameView, near: &FrameView, [lead_s, since_s]: [f64; 2]) {
+/// `near`, and from `world` what was not `copied` into it: `lead_s` later, and on the way for `since_s`.
+fn merge(out: &mut FrameView, world: &FrameView, (near, copied): (&FrameView, &[u64]), [lead_s, since_s]: [f64; 2]) {
     (out.tick, out.time, out.time_factor) = (near.tick, near.time, near.time_factor);
     out.bodies_previous.clone_from(&near.bodies_previous);
     out.bodies_current.clone_from(&near.bodies_current);
@@ -86,19 +93,21 @@ fn merge(out: &mut FrameView, world: &FrameView, near: &FrameView, [lead_s, sinc
         let (from, at) = if is_close { (near, b) } else { (world, a) };
         a += usize::from(!is_close || far == close);
         b += usize::from(is_close);
-        let (look, pose) = (from.looks[at], from.current[at]);
-        let (previous, current) = if is_close {
-            (from.previous[at], pose)
-        } else {
-            let velocity = look.velocity_m_s;
-            let position = pose.position.plus(velocity * lead_s);
-            let before = Pose { position: position.plus(velocity * -since_s), ..from.previous[at] };
-            (before, Pose { position, ..pose })
-        };
+        if !is_close && copied.binary_search(&from.ids[at]).is_ok() {
+            // It will have hit something by then, or be gone.
+            continue;
+        }
+        let (look, pose, previous) = (from.looks[at], from.current[at], from.previous[at]);
+        let way = look.velocity_m_s * since_s;
+        let position = if is_close { pose.position } else { pose.position.plus(look.velocity_m_s * lead_s) };
+        let step = pose.position.minus(previous.position);
+        // What is new to the view before stands still in this one.
+        let is_known = is_close && step != DVec3::ZERO && (step - way).length() <= STRAY_M;
+        let before = if is_known { previous.position } else { position.plus(-way) };
         out.ids.push(from.ids[at]);
         out.kinds.push(from.kinds[at]);
-        out.previous.push(previous);
-        out.current.push(current);
+        out.previous.push(Pose { position: before, ..previous });
+        out.current.push(Pose { position, ..pose });
         out.looks.push(look);
     }
 }
@@ -109,9 +118,8 @@ mod tests {
     use crate::play::flight::Flight;
     use crate::play::world::Order;
     use crate::scenario_cmd;
-    use glam::DVec3;
     use sim::command::ControlInput;
-    use sim::{Command, InputFrame, PlayerId};
+    use sim::{Command, InputFrame, PlayerId, Simulation, TimeFactor};
 
     /// The demo's world, as a session executed it.
     fn world() -> (Simulation, FrameView) {
@@ -125,6 +133,19 @@ mod tests {
         feed.publish(flight.simulation());
         let view = (*feed.reader().latest()).clone();
         (flight.simulation().neighbourhood(PlayerId(1), 1e12, 10_000), view)
+    }
+
+    /// What a pilot sees who flies ship 1, of which nothing ends.
+    fn view(ahead: &mut Ahead, executed: &FrameView, near: &Simulation) -> Option<Arc<FrameView>> {
+        let copied = near.entity_ids();
+        ahead.view(executed, Foreseen { simulation: near, copied: &copied }, Some(1), 3)
+    }
+
+    /// An operator sets how fast time runs.
+    fn factor(factor: TimeFactor) -> InputFrame {
+        let mut frame = InputFrame::default();
+        frame.push(PlayerId(1), &Command::SetTimeFactor { quarters: factor.quarters() });
+        frame
     }
 
     /// The surroundings of the own ship so many ticks later, where full throttle was given at once.
@@ -149,9 +170,9 @@ mod tests {
         let mut ahead = Ahead::new();
         // Nothing but the ship itself: all others are brought along.
         for ticks in [9, 12] {
-            assert!(ahead.view(&executed, &near(&simulation, ticks, 0.1), Some(1), 3).is_some());
+            assert!(view(&mut ahead, &executed, &near(&simulation, ticks, 0.1)).is_some());
         }
-        let seen = ahead.view(&executed, &near(&simulation, 15, 0.1), Some(1), 3).unwrap();
+        let seen = view(&mut ahead, &executed, &near(&simulation, 15, 0.1)).unwrap();
         assert_eq!((seen.ids.as_slice(), seen.kinds.as_slice()), (executed.ids.as_slice(), executed.kinds.as_slice()));
         assert_eq!((seen.tick.0, seen.looks[0].throttle), (executed.tick.0 + 15, 1.0));
         let mut feed = FrameFeed::new();
@@ -175,12 +196,61 @@ mod tests {
         let (simulation, executed) = world();
         let mut ahead = Ahead::new();
         let one = near(&simulation, 3, 1e4);
-        assert!(ahead.view(&executed, &one, None, 3).is_none());
-        assert!(ahead.view(&executed, &one, Some(999), 3).is_none());
-        let other = FrameView { time_factor: sim::TimeFactor::MAX, ..executed.clone() };
-        assert!(ahead.view(&other, &one, Some(1), 3).is_none());
-        let seen = ahead.view(&executed, &one, Some(1), 3).unwrap();
-        assert!(seen.ids.is_sorted() && seen.ids.len() == executed.ids.len());
-        assert!(seen.current.iter().all(|pose| pose.position.to_metres().cmpne(DVec3::ZERO).any()));
+        let foreseen = Foreseen { simulation: &one, copied: &[] };
+        assert!(ahead.view(&executed, foreseen, None, 3).is_none());
+        assert!(ahead.view(&executed, foreseen, Some(999), 3).is_none());
+        let other = FrameView { time_factor: TimeFactor::MAX, ..executed.clone() };
+        assert!(view(&mut ahead, &other, &one).is_none());
+        assert_eq!(view(&mut ahead, &executed, &one).unwrap().ids, executed.ids);
+        let mut fast = one.clone();
+        fast.step(&factor(TimeFactor::MAX));
+        assert!(view(&mut ahead, &executed, &fast).is_none());
+    }
+
+    #[test]
+    fn another_pace_is_foreseen() {
+        let (simulation, executed) = world();
+        let (mut ahead, mut near) = (Ahead::new(), near(&simulation, 3, 0.1));
+        near.step(&factor(TimeFactor::MAX_ACTIVE));
+        let seen = view(&mut ahead, &executed, &near).unwrap();
+        assert_eq!((seen.time, seen.time_factor), (near.time(), TimeFactor::MAX_ACTIVE));
+        let lead_s = seen.time.seconds(90) - executed.time.seconds(90);
+        assert!(lead_s > 4.0 / 90.0, "{lead_s}");
+        for at in 1..seen.ids.len() {
+            let way = seen.current[at].position.minus(executed.current[at].position);
+            assert!((way - executed.looks[at].velocity_m_s * lead_s).length() < 1e-3, "{}: {way}", seen.ids[at]);
+        }
+    }
+
+    #[test]
+    fn what_comes_close_goes_on_as_it_went() {
+        let (simulation, executed) = world();
+        let mut ahead = Ahead::new();
+        assert!(view(&mut ahead, &executed, &near(&simulation, 9, 0.1)).is_some());
+        let seen = view(&mut ahead, &executed, &near(&simulation, 12, 1e12)).unwrap();
+        let is_on_its_way = |view: &FrameView, at: usize| {
+            let step = view.current[at].position.minus(view.previous[at].position);
+            (step - view.looks[at].velocity_m_s * 3.0 / 90.0).length() < 0.1
+        };
+        assert!(seen.ids.len() > 1 && (0..seen.ids.len()).all(|at| is_on_its_way(&seen, at)));
+        assert!(seen.looks.iter().all(|look| look.velocity_m_s.length() > 1_000.0), "standing still would show");
+        // The id was another thing's in the view before.
+        let (mut other, mut out) = ((*seen).clone(), FrameView::default());
+        other.previous[1].position = other.previous[1].position.plus(DVec3::X * 900.0);
+        other.previous[2].position = other.previous[2].position.plus(DVec3::X * 2.0);
+        merge(&mut out, &executed, (&other, &seen.ids), [12.0 / 90.0, 3.0 / 90.0]);
+        assert!(is_on_its_way(&out, 1), "not from there");
+        assert_eq!(out.previous[2], other.previous[2], "a thing that was foreseen otherwise goes to where it is");
+    }
+
+    #[test]
+    fn what_is_foreseen_to_end_is_not_seen_any_more() {
+        let (simulation, executed) = world();
+        let (mut ahead, near) = (Ahead::new(), near(&simulation, 3, 0.1));
+        let gone = executed.ids[2];
+        let foreseen = Foreseen { simulation: &near, copied: &[1, gone] };
+        let seen = ahead.view(&executed, foreseen, Some(1), 3).unwrap();
+        let others: Vec<u64> = executed.ids.iter().copied().filter(|id| *id != gone).collect();
+        assert_eq!((&seen.ids, seen.looks.len()), (&others, others.len()));
     }
 }

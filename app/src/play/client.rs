@@ -65,6 +65,16 @@ const TOAST: Duration = Duration::from_secs(4);
 const TOASTS_MAX: usize = 4;
 /// Longest time that one frame accounts for.
 const FRAME_MAX: Duration = Duration::from_millis(250);
+
+/// A message.
+struct Toast {
+    sentence: String,
+    /// Until when it is seen, where it is.
+    until: Option<Instant>,
+    /// Of what happens in the world: it makes room for what concerns the person.
+    is_news: bool,
+}
+
 /// The client.
 pub struct Client {
     folders: Folders,
@@ -87,7 +97,7 @@ pub struct Client {
     bar: Option<Bar>,
     subtitle: Option<String>,
     lines: Vec<Line>,
-    toasts: VecDeque<(String, Option<Instant>)>,
+    toasts: VecDeque<Toast>,
     /// What takes its time.
     busy: Option<String>,
     requests: Vec<Request>,
@@ -170,14 +180,22 @@ impl Client {
 
     /// Shows a message.
     pub fn toast(&mut self, sentence: impl Into<String>) {
-        let sentence = sentence.into();
-        if self.toasts.iter().any(|(other, _)| *other == sentence) {
+        self.add_toast(Toast { sentence: sentence.into(), until: None, is_news: false });
+    }
+
+    fn add_toast(&mut self, toast: Toast) {
+        if self.toasts.iter().any(|other| other.sentence == toast.sentence) {
             return;
         }
         if self.toasts.len() >= TOASTS_MAX {
-            self.toasts.pop_front();
+            // What is seen stays.
+            match (1..self.toasts.len()).find(|at| self.toasts[*at].is_news) {
+                Some(at) => drop(self.toasts.remove(at)),
+                None if toast.is_news => return,
+                None => drop(self.toasts.remove(1)),
+            }
         }
-        self.toasts.push_back((sentence, None));
+        self.toasts.push_back(toast);
     }
 
     /// Has something done that takes its time; what there is to say of it becomes a message.
@@ -238,15 +256,23 @@ impl Client {
                 }
             }
             Wish::Leave => {
+                self.call_off();
                 self.end_game();
                 self.main_menu();
             }
             Wish::Quit => {
+                self.call_off();
                 self.end_game();
                 self.requests.push(Request::Quit);
             }
+            Wish::Paste => self.requests.push(Request::Paste),
             Wish::Changed => self.save(),
         }
+    }
+
+    /// What was in the clipboard, for the page to join.
+    pub fn paste(&mut self, text: &str) {
+        self.screens.paste(text);
     }
 
     fn open_menu(&mut self, page: Page) {
@@ -295,7 +321,7 @@ impl Client {
                 game.see((&self.settings, self.quality), aspect, self.instruments, now, &mut self.scene);
             (self.seen, self.bar, self.subtitle) = (seen, bar, subtitle);
             self.has_backdrop = false;
-            said.into_iter().for_each(|said| self.toast(said));
+            said.into_iter().for_each(|toast| self.add_toast(toast));
         } else {
             self.backdrop(now, aspect);
         }
@@ -304,8 +330,8 @@ impl Client {
             self.main_menu();
         }
         self.lines = self.screens.lines(&self.settings);
-        if let Some((_, until)) = self.toasts.front_mut() {
-            let until = *until.get_or_insert(now + TOAST);
+        if let Some(toast) = self.toasts.front_mut() {
+            let until = *toast.until.get_or_insert(now + TOAST);
             if now >= until {
                 self.toasts.pop_front();
             }
@@ -321,7 +347,7 @@ impl Client {
             "line": page.map(|(_, line)| line),
             "game": self.game.as_ref().map(Game::state),
             "tick": self.seen.tick,
-            "message": self.toasts.front().map(|(sentence, _)| sentence),
+            "message": self.toasts.front().map(|toast| &toast.sentence),
         })
     }
 }

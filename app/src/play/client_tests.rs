@@ -2,6 +2,7 @@
 
 use super::super::input::Event;
 use super::super::keys::{Input, Key, MouseButton, PadButton};
+use super::super::screens::Stands;
 use super::*;
 use render::hud::layout::View;
 use render::hud::menu::{Rows, timeline_bar};
@@ -202,6 +203,9 @@ impl Desk {
 fn menus_are_pointed_at_clicked_and_scrolled() {
     let mut desk = Desk::new(GUIDED, &Start::Menu);
     desk.size = [640, 360];
+    desk.point(5);
+    desk.point(5);
+    assert_eq!(desk.frame()["line"], 0, "where the pointer happens to be when the window opens is no choice");
     desk.point(1);
     assert_eq!(desk.frame()["line"], 1);
     desk.client.event(&Event::Turned(-2.0));
@@ -230,6 +234,16 @@ fn menus_are_pointed_at_clicked_and_scrolled() {
     assert_eq!(desk.rows().first, rows.all - rows.shown);
     desk.click();
     assert_eq!(desk.frame()["page"], "main", "back");
+    // What was pasted again takes the place of what was no invite.
+    desk.point(2);
+    desk.click();
+    assert_eq!(desk.frame()["page"], "join");
+    for pasted in ["nonsense", "spacetime://better"] {
+        desk.client.paste(pasted);
+        desk.frame();
+    }
+    assert!(desk.client.lines.iter().any(|line| line.stands == Stands::Text("spacetime://better".to_owned())));
+    desk.keys(&[Key::Escape]);
     // Nowhere is nothing.
     desk.client.event(&Event::Point(1.0, 1.0));
     desk.click();
@@ -271,6 +285,9 @@ fn a_tap_is_a_shot_and_what_was_let_go_is_none() {
     while desk.rounds() == 0 {
         assert!(began.elapsed() < Duration::from_secs(20), "the tap was lost");
     }
+    // The gun is ready again.
+    let tick = desk.frame()["tick"].as_u64();
+    desk.until("half a second", |state| state["tick"].as_u64() > tick.map(|tick| tick + 45));
     // Held while time stands, and let go before it goes on.
     desk.keys(&[Key::KeyP]);
     desk.until("a pause", |state| state["game"]["held"] == true);

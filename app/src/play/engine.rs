@@ -5,7 +5,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::flight::Flight;
-use super::folders::NewFile;
+use super::folders::{NewFile, discard_empty};
 use super::world::{Inside, Notice, Order, Pulse, World};
 use crate::exit::Failure;
 use crate::{run, scenario_cmd};
@@ -67,7 +67,8 @@ pub fn start(scenario: &str, record: Option<NewFile>) -> Result<World, Failure> 
     let (name, pool) = (scenario.to_owned(), pool()?);
     let open = move || {
         let scenario = scenario_cmd::load(&name)?;
-        Flight::new(&scenario, record.map(|file| file.path()).as_deref())
+        let path = record.map(|file| file.reserve()).transpose()?;
+        Flight::new(&scenario, path.as_deref()).inspect_err(|_| path.iter().for_each(|path| discard_empty(path)))
     };
     World::start("flight", open, move |flight, inside| pool.install(|| fly(flight, inside)))
 }

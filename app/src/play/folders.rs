@@ -1,10 +1,12 @@
 //! Where things of a person are kept: settings, recordings, screenshots, by the XDG base directories. Must never make a
 //! folder before something is written into it.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::exit::Failure;
+use crate::output;
 
 /// The folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ fn civil(days: u64) -> [u64; 3] {
     [era * 400 + year_of_era + u64::from(month <= 2), month, day]
 }
 
-/// A file that is to be written, by a name that nothing has yet.
+/// A file that is to be written, by a name that nothing else has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFile {
     /// Where.
@@ -79,16 +81,38 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Its path, by what there is in the folder now.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        unused(&self.folder, &self.name, self.ending)
+    /// Takes the first name that is free (`name.png`, else `name-2.png` and so on) and makes an empty file of it, so that
+    /// nobody else takes it.
+    ///
+    /// # Errors
+    /// [`Failure::Unwritable`].
+    pub fn reserve(&self) -> Result<PathBuf, Failure> {
+        std::fs::create_dir_all(&self.folder).map_err(|e| Failure::unwritable(&self.folder, output::plain(&e)))?;
+        loop {
+            let path = unused(&self.folder, &self.name, self.ending);
+            match std::fs::File::create_new(&path) {
+                Ok(_) => return Ok(path),
+                // Somebody was quicker; where all names are taken, that is an error.
+                Err(e)
+                    if e.kind() == ErrorKind::AlreadyExists
+                        && unused(&self.folder, &self.name, self.ending) != path => {}
+                Err(e) => return Err(Failure::unwritable(&path, output::plain(&e))),
+            }
+        }
+    }
+}
+
+/// Removes a file that was reserved and never written.
+pub fn discard_empty(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        // It stays where it cannot be removed; nobody lists it.
+        let _ = std::fs::remove_file(path);
     }
 }
 
 /// A path in a folder with this name and ending that does not exist: `name.png`, else `name-2.png` and so on.
 #[must_use]
-pub fn unused(folder: &std::path::Path, name: &str, ending: &str) -> PathBuf {
+pub fn unused(folder: &Path, name: &str, ending: &str) -> PathBuf {
     let first = folder.join(format!("{name}.{ending}"));
     let later = (2..10_000).map(|n| folder.join(format!("{name}-{n}.{ending}")));
     std::iter::once(first.clone()).chain(later).find(|path| !path.exists()).unwrap_or(first)
@@ -113,6 +137,23 @@ mod tests {
             assert_eq!(civil(days), date);
         }
         assert_eq!(stamp(UNIX_EPOCH + std::time::Duration::from_secs(20_513 * 86_400 + 63_900)), "2026-03-01-174500");
+    }
+
+    #[test]
+    fn no_two_files_get_one_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = NewFile { folder: folder.path().join("new"), name: "a".to_owned(), ending: "strec" };
+        let paths: Vec<PathBuf> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| file.reserve().unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let different: std::collections::BTreeSet<&PathBuf> = paths.iter().collect();
+        assert_eq!(different.len(), 8, "{paths:?}");
+        std::fs::write(&paths[1], "flown").unwrap();
+        paths.iter().for_each(|path| discard_empty(path));
+        assert_eq!(paths.iter().filter(|path| path.exists()).count(), 1);
+        let nowhere = NewFile { folder: paths[1].clone(), ..file };
+        assert!(nowhere.reserve().is_err());
     }
 
     #[test]

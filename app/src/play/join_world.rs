@@ -10,7 +10,7 @@ use render::hud::values::Network;
 use sim::{Command, Event, Role, Simulation};
 
 use super::engine::pool;
-use super::folders::NewFile;
+use super::folders::{NewFile, discard_empty};
 use super::pilot::Pilot;
 use super::world::{Inside, Notice, Order, Pulse, World};
 use crate::cli::{JoinArgs, PeerArgs};
@@ -22,6 +22,8 @@ use crate::session_cmd::stop::Stop;
 
 /// Time after which a turn is late, in turns: the next one is missing then.
 const LATE_TURNS: f64 = 2.0;
+/// Turns that one view may lead through, where several come at once.
+const SPAN_TURNS: u64 = 4;
 
 /// Joins a session. What it cannot be had for it ends with: an invite that is none, a host that nobody knows, an identity
 /// that cannot be read, a socket that is not given.
@@ -31,16 +33,20 @@ const LATE_TURNS: f64 = 2.0;
 pub fn start(invite: &str, record: Option<NewFile>, identity: Option<&Path>) -> Result<World, Failure> {
     let (invite, identity) = (invite.to_owned(), identity.map(Path::to_owned));
     let open = move || {
-        let record = record.map(|file| file.path());
-        if let Some(folder) = record.as_deref().and_then(Path::parent) {
-            let cannot = |e: std::io::Error| Failure::unwritable(folder, crate::output::plain(&e));
-            std::fs::create_dir_all(folder).map_err(cannot)?;
-        }
-        let peer = PeerArgs { identity, record, ..PeerArgs::default() };
-        Newcomer::new(&JoinArgs { invite, peer }, false)
+        let record = record.map(|file| file.reserve()).transpose()?;
+        let peer = PeerArgs { identity, record: record.clone(), ..PeerArgs::default() };
+        let newcomer = Newcomer::new(&JoinArgs { invite, peer }, false);
+        newcomer
+            .map(|newcomer| (newcomer, record.clone()))
+            .inspect_err(|_| record.iter().for_each(|it| discard_empty(it)))
     };
     let pool = pool()?;
-    World::start("session", open, move |newcomer, inside| pool.install(|| sit(newcomer, inside)))
+    World::start("session", open, move |(newcomer, record), inside| {
+        let sat = pool.install(|| sit(newcomer, inside));
+        // Who never came in has nothing recorded.
+        record.iter().for_each(|path| discard_empty(path));
+        sat
+    })
 }
 
 fn sit(newcomer: Newcomer, inside: Inside) -> Result<(), Failure> {
@@ -63,6 +69,8 @@ struct Chair {
     pilot: Pilot,
     leaving: bool,
     ship: Option<u64>,
+    /// Tick that is seen.
+    seen: Option<u64>,
     /// Turns that were late, as of the last look.
     stalled_turns: u64,
     /// The first turn that is not executed, and since when it is.
@@ -79,6 +87,7 @@ impl Chair {
             pilot: Pilot::default(),
             leaving: false,
             ship: None,
+            seen: None,
             stalled_turns: 0,
             turn: (Turn(0), Instant::now()),
             turn_s: None,
@@ -106,12 +115,14 @@ impl Seat for Chair {
         self.inside.board.introduce(simulation.scenario());
         self.ship = ship;
         let ticks_per_turn = sight.ticks_per_turn.max(1);
-        self.inside.outlet.set_span(u64::from(ticks_per_turn));
+        self.inside.outlet.set_span(SPAN_TURNS * u64::from(ticks_per_turn));
         let tick = self.inside.outlet.publish_ahead(simulation, sight.ahead, ship, ticks_per_turn);
         // One view leads through a whole turn.
         let per_s = f64::from(simulation.scenario().tick_rate_hz) / f64::from(ticks_per_turn);
         self.turn_s = Some(1.0 / per_s);
-        self.inside.board.beat(Pulse { tick, fraction: 0.0, at: Instant::now(), per_s });
+        if self.seen.replace(tick) != Some(tick) {
+            self.inside.board.beat(Pulse { tick, fraction: 0.0, at: Instant::now(), per_s });
+        }
         let stalled = status.stalled_turns > self.stalled_turns;
         self.stalled_turns = status.stalled_turns;
         let network = network(status, 1e3 / per_s, stalled);
@@ -173,6 +184,7 @@ mod tests {
     use crate::session::SessionInput;
     use netcode::protocol::{Config, Core, Player, Time, Wish};
     use netcode::transport::Identity;
+    use sim::InputFrame;
     use std::time::Duration;
 
     fn status(next_turn: u64) -> Status {
@@ -207,5 +219,28 @@ mod tests {
         chair.attend(&status(2));
         look(&mut chair, &status(2));
         assert_eq!(stalled(), Some(false));
+    }
+
+    #[test]
+    fn a_view_leads_through_all_turns_that_came_at_once_and_does_not_start_over() {
+        let (inside, world) = World::bare();
+        let mut chair = Chair::new(inside);
+        let mut simulation = Simulation::new(&scenario_cmd::load("demo").unwrap());
+        let status = status(1);
+        let mut look = |simulation: &Simulation| {
+            let (status, ahead, digest, ship, recording) = (&status, None, None, None, None);
+            chair.look(&Sight { simulation, ahead, digest, ticks_per_turn: 3, status, ship, recording });
+        };
+        look(&simulation);
+        let (first, _) = world.view(Instant::now());
+        (0..6).for_each(|_| drop(simulation.step(&InputFrame::default())));
+        look(&simulation);
+        let (second, _) = world.view(Instant::now());
+        assert_ne!(second.bodies_current, first.bodies_current);
+        assert_eq!((second.tick.0, &second.bodies_previous), (6, &first.bodies_current), "two turns");
+        std::thread::park_timeout(Duration::from_millis(20));
+        let later = Instant::now();
+        look(&simulation);
+        assert!(world.view(later).1 > 0.2, "the same tick, seen once more, goes on");
     }
 }

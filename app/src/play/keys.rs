@@ -130,8 +130,8 @@ impl Input {
             }
             Self::Mouse(button) => format!("mouse {}", button.name().to_lowercase()),
             Self::Wheel(way) => format!("wheel {}", way.name().to_lowercase()),
-            Self::Pad(button) => format!("pad {}", button.name()),
-            Self::Stick(way) => format!("pad {}", way.name()),
+            Self::Pad(button) => format!("pad {}", engraved(button.name())),
+            Self::Stick(way) => format!("pad {}", engraved(way.name())),
         }
     }
 
@@ -151,6 +151,18 @@ impl Input {
     }
 }
 
+/// A name as gamepads have it engraved: LB, LT, LS up.
+fn engraved(name: &str) -> String {
+    let short = [("Bumper", "B"), ("Trigger", "T"), ("Stick", "S ")];
+    let (side, rest) = match name.strip_prefix("Left").or_else(|| name.strip_prefix("Right")) {
+        Some(rest) if !rest.is_empty() => (&name[..1], rest),
+        _ => return name.to_owned(),
+    };
+    let found = short.iter().find_map(|(long, short)| Some((short, rest.strip_prefix(long)?)));
+    let shown = found.map_or(name.to_owned(), |(short, way)| format!("{side}{short}{}", way.to_lowercase()));
+    shown.trim_end().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +173,15 @@ mod tests {
         for input in Input::all() {
             assert_eq!(Input::find(&input.name()), Some(input));
             assert!(!input.shown().is_empty());
+        }
+        for (name, shown) in [
+            ("Pad:LeftStickDown", "pad LS down"),
+            ("Pad:RightTrigger", "pad RT"),
+            ("Pad:LeftStick", "pad LS"),
+            ("Pad:Left", "pad Left"),
+            ("KeyW", "W"),
+        ] {
+            assert_eq!(Input::find(name).map(Input::shown).as_deref(), Some(shown));
         }
         let count = names.len();
         names.sort();

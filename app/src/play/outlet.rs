@@ -9,6 +9,7 @@ use sim::frame_view::{FrameFeed, FrameReader, FrameView};
 
 use super::ahead::Ahead;
 use super::world::held;
+use crate::session::Foreseen;
 
 /// Where a world shows itself.
 pub struct Outlet {
@@ -82,7 +83,7 @@ impl Outlet {
     pub fn publish_ahead(
         &mut self,
         simulation: &Simulation,
-        near: Option<&Simulation>,
+        near: Option<Foreseen<'_>>,
         ship: Option<u64>,
         ticks_per_turn: u32,
     ) -> u64 {

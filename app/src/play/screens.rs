@@ -59,6 +59,8 @@ pub enum Wish {
     Leave,
     /// To end the program.
     Quit,
+    /// What was copied elsewhere, as an invite.
+    Paste,
     /// Settings have changed.
     Changed,
 }
@@ -205,6 +207,14 @@ impl Screens {
         }
     }
 
+    /// An invite for the page to join; what was there before goes.
+    pub fn paste(&mut self, text: &str) {
+        if matches!(self.page(), Some((Page::Join, _))) {
+            self.invite.clear();
+            self.write(text);
+        }
+    }
+
     /// Takes back the last letter.
     pub fn erase(&mut self) {
         if matches!(self.page(), Some((Page::Join, _))) {
@@ -217,7 +227,6 @@ impl Screens {
         let (page, at) = self.page()?;
         let lines = self.lines(settings);
         let count = lines.len().max(1);
-        self.first = None;
         match step {
             Step::Up => self.mark((at + count - 1) % count),
             Step::Down => self.mark((at + 1) % count),
@@ -225,7 +234,10 @@ impl Screens {
             Step::Back => return self.back(page),
             Step::Accept => match lines.get(at)?.does.clone() {
                 Does::Nothing => {}
-                Does::Open(page) => self.open.push((page, 0)),
+                Does::Open(page) => {
+                    self.open.push((page, 0));
+                    self.first = None;
+                }
                 Does::Wish(wish) => return Some(wish),
                 Does::Bind(action) => self.binding = Some(action),
                 Does::Usual => {
@@ -240,12 +252,14 @@ impl Screens {
     }
 
     fn mark(&mut self, line: usize) {
+        self.first = None;
         if let Some((_, at)) = self.open.last_mut() {
             *at = line;
         }
     }
 
     fn back(&mut self, page: Page) -> Option<Wish> {
+        self.first = None;
         if self.open.len() > 1 {
             self.open.pop();
             return None;
@@ -290,10 +304,11 @@ impl Screens {
     }
 
     fn join_lines(&self) -> Vec<Line> {
-        let shown = if self.invite.is_empty() { "Ctrl+V pastes it".to_owned() } else { self.invite.clone() };
+        let shown = if self.invite.is_empty() { "Enter or Ctrl+V pastes it".to_owned() } else { self.invite.clone() };
         let help = "What `spacetime host` printed: spacetime://...";
         let does = if self.invite.is_empty() { Does::Nothing } else { Does::Wish(Wish::Join(self.invite.clone())) };
-        vec![line("Invite", Stands::Text(shown), help, Does::Nothing), line("Join", Stands::Plain, help, does), back()]
+        let paste = Does::Wish(Wish::Paste);
+        vec![line("Invite", Stands::Text(shown), help, paste), line("Join", Stands::Plain, help, does), back()]
     }
 
     fn replay_lines(&self) -> Vec<Line> {
@@ -304,7 +319,7 @@ impl Screens {
         };
         let mut lines: Vec<Line> = self.recordings.iter().map(play).collect();
         if lines.is_empty() {
-            let help = "Flights are recorded by themselves; `spacetime play --replay FILE` plays any other recording.";
+            let help = "Flights are recorded by themselves; any other can be dropped here.";
             lines.push(line("There is no recording yet", Stands::Plain, help, Does::Nothing));
         }
         lines.push(back());

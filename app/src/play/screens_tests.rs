@@ -40,6 +40,7 @@ fn every_way_leads_where_it_says() {
         ("eb", Page::Main, None),
         ("de", Page::Main, Some(Wish::Guided)),
         ("dde", Page::Join, None),
+        ("ddee", Page::Join, Some(Wish::Paste)),
         ("ddede", Page::Join, None),
         ("ddde", Page::Replays, None),
         ("dddede", Page::Replays, Some(Wish::Replay("a.strec".into()))),

@@ -66,12 +66,13 @@ pub fn run(client: Client, args: &PlayArgs) -> Result<Outcome, Failure> {
         last: Instant::now(),
         failure: None,
     };
-    events.run_app(&mut shell).map_err(|e| cannot_open(&e))?;
+    let ran = events.run_app(&mut shell).map_err(|e| cannot_open(&e));
     // Whoever closes the window early gets what was measured up to then.
     shell.end_measure();
     // The window goes first: what still ends is waited for without it, and without a place for messages.
     shell.drawn = None;
     shell.client.close().iter().for_each(|said| output::complain(said));
+    ran?;
     if let Some(failure) = shell.failure {
         return Err(failure);
     }
@@ -237,7 +238,8 @@ impl Shell {
             self.fail(events, Failure::Machine(error.to_string()));
             return;
         }
-        match self.open(events, window) {
+        // What the lost device still holds of the window may be in the way: then there is a new one.
+        match self.open(events, window).or_else(|_| self.open(events, None)) {
             Ok(drawn) => {
                 self.drawn = Some(drawn);
                 self.take_quality();
@@ -275,7 +277,7 @@ impl Shell {
             self.client.event(&event);
         }
         match self.clipboard.answer() {
-            Some(Ok(text)) => self.client.event(&Event::Text(text)),
+            Some(Ok(text)) => self.client.paste(&text),
             Some(Err(sentence)) => self.client.toast(sentence),
             None => {}
         }

@@ -92,7 +92,7 @@ fn video(args: &RenderArgs, out: &Path, progress: Progress) -> Result<Outcome, F
     let mut camera = Held::new(args.camera.first().cloned().unwrap_or_else(CameraSpec::chase));
     let mut film = Film::start(&mut recording, from)?;
     if let Some(frame) = film.at(from) {
-        display.check(camera.at(&scenario, &frame, 1.0)?).map_err(Failure::Misused)?;
+        display.check(camera.at(&scenario, &frame, 1.0)?, &frame).map_err(Failure::Misused)?;
     }
     let mut frames = if stream { Frames::stream(args.fps) } else { Frames::folder(out)? };
     let mut studio = Studio::open(&scenario, size, args.samples, args.stereo)?;

@@ -11,7 +11,7 @@ use sim::Simulation;
 
 use super::input::SessionInput;
 use super::recorder::{self, SessionRecorder};
-use super::side::Side;
+use super::side::{Foreseen, Side};
 use super::world::SimWorld;
 use crate::record;
 
@@ -124,7 +124,7 @@ impl<L: Link> Driver<L> {
         let others = self.core.start_over(now);
         if others {
             self.replica = Replica::new(SimWorld::empty());
-            self.side.speculation = None;
+            self.side.lose_world();
         }
         others
     }
@@ -170,7 +170,7 @@ impl<L: Link> Driver<L> {
 
     /// The world as it was executed, and the surroundings of the own ship as of the turn that inputs are entered for now:
     /// what a pilot should see. The latter not for who has no ship, or where nobody looks on.
-    pub fn views(&mut self) -> (&Simulation, Option<&Simulation>) {
+    pub fn views(&mut self) -> (&Simulation, Option<Foreseen<'_>>) {
         let to = self.core.status().entered;
         let ahead = self.side.ahead(&self.replica, to);
         (self.replica.world().simulation(), ahead)
@@ -185,6 +185,12 @@ impl<L: Link> Driver<L> {
     /// What happened in the world and is confirmed since the last call, with its ticks; nothing where nobody looks on.
     pub fn take_happened(&mut self) -> Vec<(u64, sim::Event)> {
         std::mem::take(&mut self.side.happened)
+    }
+
+    /// Whether there is a world to look at: not before the first state came, nor after [`Self::start_over`] until the next.
+    #[must_use]
+    pub fn has_world(&self) -> bool {
+        self.side.has_world
     }
 
     /// What is confirmed since the world was installed last; nothing before.

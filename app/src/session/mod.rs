@@ -14,6 +14,7 @@ pub mod world;
 pub use driver::{Driver, Link, Options};
 pub use input::{InputError, SessionInput};
 pub use near::Near;
+pub use side::Foreseen;
 pub use world::SimWorld;
 
 #[cfg(test)]

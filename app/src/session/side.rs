@@ -33,6 +33,15 @@ const HAPPENED_MAX: usize = 1 << 12;
 /// Seconds between keyframes, of recordings and of the log that a desync bundle holds.
 const KEYFRAME_S: u64 = 10;
 
+/// The own ship's surroundings, ahead of what was executed.
+#[derive(Clone, Copy)]
+pub struct Foreseen<'a> {
+    /// As of the turn that is open for inputs.
+    pub simulation: &'a Simulation,
+    /// Ids of what was copied from the executed world, ascending: of these, what `simulation` has no more is foreseen to end.
+    pub copied: &'a [u64],
+}
+
 /// Everything around the replica.
 pub(super) struct Side<L: Link> {
     pub(super) link: L,
@@ -50,6 +59,8 @@ pub(super) struct Side<L: Link> {
     bundles_begun: u32,
     pub(super) player: Option<Player>,
     pub(super) speculation: Option<Speculation<Near>>,
+    /// What `speculation` is a copy of, by id.
+    copied: Vec<u64>,
     /// The world went on, or back, since `speculation` was told.
     is_stale: bool,
     pub(super) events: Vec<Event>,
@@ -57,6 +68,8 @@ pub(super) struct Side<L: Link> {
     clock_us: [u64; 2],
     pub(super) costs_us: VecDeque<u32>,
     pub(super) progress: Option<Progress>,
+    /// A world was installed, and was not lost since.
+    pub(super) has_world: bool,
     /// After the last executed turn.
     pub(super) digest: Option<u64>,
     /// What happened in confirmed ticks and nobody took yet.
@@ -80,31 +93,44 @@ impl<L: Link> Side<L> {
             bundles_begun: 0,
             player: None,
             speculation: None,
+            copied: Vec::new(),
             is_stale: false,
             events: Vec::new(),
             clock_us: [0; 2],
             costs_us: VecDeque::new(),
             progress: None,
+            has_world: false,
             digest: None,
             happened: Vec::new(),
         }
     }
 
-    pub(super) fn ahead(&mut self, replica: &Replica<SimWorld>, to: Turn) -> Option<&Simulation> {
+    pub(super) fn ahead(&mut self, replica: &Replica<SimWorld>, to: Turn) -> Option<Foreseen<'_>> {
         let player = self.player.filter(|_| self.options.shown)?;
         let executed = replica.executed();
         match &mut self.speculation {
             Some(speculation) if !self.is_stale => {
                 debug_assert_eq!(speculation.executed(), executed, "every change of the world makes it stale");
             }
-            Some(speculation) => speculation.rebase(replica.world().near(player), executed),
+            Some(speculation) => {
+                let near = replica.world().near(player);
+                self.copied = near.simulation().entity_ids();
+                speculation.rebase(near, executed);
+            }
             None => {
                 let near = replica.world().near(player);
+                self.copied = near.simulation().entity_ids();
                 self.speculation = Some(Speculation::new(player, AHEAD_TURNS_MAX, near, executed));
             }
         }
         self.is_stale = false;
-        self.speculation.as_mut().map(|speculation| speculation.ahead(to).simulation())
+        let simulation = self.speculation.as_mut()?.ahead(to).simulation();
+        Some(Foreseen { simulation, copied: &self.copied })
+    }
+
+    /// The replica is empty until a state is installed.
+    pub(super) fn lose_world(&mut self) {
+        (self.speculation, self.has_world) = (None, false);
     }
 
     /// Begins a recording with the state that was installed.
@@ -250,6 +276,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         let snapshot = world.snapshot();
         let simulation = world.simulation();
         let (tick, digest) = (simulation.tick().0, simulation.digest().total);
+        self.has_world = true;
         self.progress = Some(Progress { first_tick: tick, tick, digest });
         self.digest = Some(digest);
         self.begin_recording(turn, world, &snapshot);

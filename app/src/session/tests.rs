@@ -469,6 +469,31 @@ fn the_own_ship_is_shown_ahead_as_it_will_be() {
 }
 
 #[test]
+fn what_is_foreseen_says_what_it_was_copied_from() {
+    let mut peer = Peer::founder(Options { shown: true, ..Options::default() }, 3);
+    peer.side.player = Some(Player(4));
+    for end in [30, 33] {
+        peer.run(end);
+        let copied = peer.replica.world().near(Player(4)).simulation().entity_ids();
+        let foreseen = peer.side.ahead(&peer.replica, Turn(end + 2)).expect("a player");
+        assert!(copied.contains(&4) && foreseen.copied == copied, "{:?}", foreseen.copied);
+        assert_eq!(foreseen.simulation.tick().0, (end + 3) * 3);
+    }
+}
+
+#[test]
+fn a_lost_world_is_none_until_the_next_one() {
+    let mut peer = Peer::new(Options::default(), 3);
+    assert!(!peer.side.has_world);
+    peer.apply(install("demo", 3, None, Vec::new()));
+    assert!(peer.side.has_world);
+    peer.side.lose_world();
+    assert!(!peer.side.has_world && peer.side.progress.is_some(), "what was confirmed stays so");
+    peer.apply(install("demo", 3, None, Vec::new()));
+    assert!(peer.side.has_world);
+}
+
+#[test]
 fn membership_reads_as_it_is_written() {
     let mut peer = Peer::founder(Options::default(), 2);
     peer.run(26);

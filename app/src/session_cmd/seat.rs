@@ -6,7 +6,7 @@ use sim::{Command, Event, PlayerId, Simulation};
 
 use super::peer::Peer;
 use crate::exit::Failure;
-use crate::session::SessionInput;
+use crate::session::{Foreseen, SessionInput};
 use netcode::protocol::{Status, Time, Turn};
 
 /// What is to be seen from a seat.
@@ -14,7 +14,7 @@ pub struct Sight<'a> {
     /// The world as it was executed; perhaps not confirmed.
     pub simulation: &'a Simulation,
     /// The surroundings of the own ship as of the turn that is open for inputs; nothing without a ship.
-    pub ahead: Option<&'a Simulation>,
+    pub ahead: Option<Foreseen<'a>>,
     /// Digest of `simulation`, where it is known without looking at all of it.
     pub digest: Option<u64>,
     /// Ticks in each turn.
@@ -56,6 +56,12 @@ impl Seated {
     /// The world is another one now.
     pub(super) fn forget(&mut self) {
         (self.asked, self.shown) = (None, None);
+    }
+
+    /// Whether the world goes on to be seen: executed up to `next`, and with `open` for inputs.
+    fn is_due(&self, next: Turn, open: Turn, is_ahead: bool) -> bool {
+        // The open turn comes on time, also where the log waits for a moment; but only a view ahead shows it.
+        self.shown.is_none_or(|shown| if is_ahead { shown.1 != open } else { shown.0 != next })
     }
 }
 
@@ -102,12 +108,13 @@ impl Peer {
     /// Shows the world to whoever sits there, once for each turn: what is commanded for the open one is seen in it at
     /// once.
     pub(super) fn show_world(&mut self, status: &Status) {
-        let Some(seat) = &mut self.seated.seat else { return };
-        let moved = self.seated.shown.is_none_or(|(next, open)| {
-            // Of a member's turns the open one comes on time, also where the log waits for a moment.
-            if status.player.is_some() { open != status.entered } else { next != status.next_turn }
-        });
-        if self.driver.progress().is_none() || !moved {
+        if self.seated.seat.is_none() || !self.driver.has_world() {
+            return;
+        }
+        let executed = self.driver.simulation();
+        let ship = status.player.and_then(|player| executed.ships_of(PlayerId(player.0)).first().copied());
+        let is_ahead = ship.is_some() && executed.time_factor().is_active();
+        if !self.seated.is_due(status.next_turn, status.entered, is_ahead) {
             return;
         }
         self.seated.shown = Some((status.next_turn, status.entered));
@@ -115,8 +122,8 @@ impl Peer {
         let failed = self.driver.recording_failure().is_some();
         let recording = self.driver.recording_path().filter(|_| !failed).map(Path::to_owned);
         let (simulation, ahead) = self.driver.views();
-        let ship = status.player.and_then(|player| simulation.ships_of(PlayerId(player.0)).first().copied());
         let recording = recording.as_deref();
+        let Some(seat) = &mut self.seated.seat else { return };
         seat.look(&Sight { simulation, ahead, digest, ticks_per_turn, status, ship, recording });
     }
 
@@ -129,5 +136,21 @@ impl Peer {
         self.unrecorded = true;
         let sentence = format!("the session is not recorded any more: {why}");
         self.report.say(&sentence, "recording_failed", serde_json::json!({ "why": why }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_entry_shows_nothing_new_where_nothing_is_ahead() {
+        let mut seated = Seated::default();
+        assert!(seated.is_due(Turn(7), Turn(9), false));
+        seated.shown = Some((Turn(7), Turn(9)));
+        assert!(!seated.is_due(Turn(7), Turn(10), false) && seated.is_due(Turn(8), Turn(9), false));
+        assert!(seated.is_due(Turn(7), Turn(10), true) && !seated.is_due(Turn(8), Turn(9), true));
+        seated.forget();
+        assert!(seated.is_due(Turn(7), Turn(9), true));
     }
 }

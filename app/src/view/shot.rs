@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::instruments::{Aim, Instruments};
+use super::instruments::Instruments;
 use super::studio::{Display, SAMPLES, Studio};
 use super::world::Moment;
 use crate::cli::ShotArgs;
@@ -18,8 +18,7 @@ pub fn command(args: &ShotArgs) -> Result<Outcome, Failure> {
     let view = args.camera.resolve(&moment.scenario.bodies, &moment.frame, 1.0).map_err(Failure::Misused)?;
     let instruments = Instruments::new(&moment.scenario);
     let display = Display::new(&instruments, args.hud, args.target.as_deref()).map_err(Failure::Misused)?;
-    display.check(&view).map_err(Failure::Misused)?;
-    aims(display, &moment).map_err(Failure::Misused)?;
+    display.check(&view, &moment.frame).map_err(Failure::Misused)?;
     let mut studio = Studio::open(&moment.scenario, args.size, SAMPLES, args.stereo)?;
     studio.lattice = args.lattice;
     let picture = studio.picture((&moment.frame, 1.0), &moment.blasts, &view, display)?;
@@ -41,15 +40,5 @@ pub fn command(args: &ShotArgs) -> Result<Outcome, Failure> {
             "this build does not reproduce the recording: the digest of tick {departed} differs, so the picture may not \
              show what was recorded"
         ))),
-    }
-}
-
-/// Says so if what the instruments aim at is not there at that moment.
-fn aims(display: Display, moment: &Moment) -> Result<(), String> {
-    match display {
-        Display::Hud(Some(Aim::Thing(id))) if moment.frame.ids.binary_search(&id).is_err() => {
-            Err(format!("there is nothing with the number {id} at tick {}", moment.frame.tick.0))
-        }
-        _ => Ok(()),
     }
 }

@@ -60,15 +60,21 @@ impl Display {
         Ok(Self::Hud(Some(aim)))
     }
 
-    /// Says so if instruments are to be shown and the camera belongs to no ship.
+    /// Says so if instruments are to be shown and the camera belongs to no ship, or what they aim at is not there in the
+    /// first of the pictures.
     ///
     /// # Errors
     /// A sentence.
-    pub fn check(self, view: &View) -> Result<(), String> {
-        if self != Self::Clean && view.ship.is_none() {
-            return Err("--hud shows a ship's instruments: it needs a cockpit or a chase camera".to_owned());
+    pub fn check(self, view: &View, first: &FrameView) -> Result<(), String> {
+        match self {
+            Self::Hud(_) if view.ship.is_none() => {
+                Err("--hud shows a ship's instruments: it needs a cockpit or a chase camera".to_owned())
+            }
+            Self::Hud(Some(Aim::Thing(id))) if first.ids.binary_search(&id).is_err() => {
+                Err(format!("there is nothing with the number {id} at tick {}", first.tick.0))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -131,6 +131,7 @@ fn what_cannot_be_filmed_gets_a_sentence() {
         ("--from 200 --to 100 --out {}", "--to 100 is before --from 200"),
         ("--camera body:vulcan --out {}", "there is no body `vulcan`"),
         ("--camera cockpit:999 --out {}", "there is no ship 999"),
+        ("--hud --target 999 --out {}", "there is nothing with the number 999 at tick"),
         ("--hud --target vulcan --out {}", "there is nothing called `vulcan`; there are"),
         ("--hud --camera body:earth --out {}", "needs a cockpit or a chase camera"),
         ("--contact-sheet {} --moments 48 --size 8192x8192", "keep it within 16384"),

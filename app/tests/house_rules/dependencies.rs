@@ -34,6 +34,9 @@ const MUST_NOT_USE: &[(&str, &[&str], &str)] = &[
     ("api", &["tokio-postgres", "sqlx", "postgres", "rusqlite", "redb"], "no SQL in `api`"),
 ];
 
+/// Packages of ours that are for tests, and must be in no program.
+const FOR_TESTS: &[&str] = &["sim-testkit", "vulkan-faults"];
+
 /// Crates whose arithmetic or layout decides bits of the state: pinned exactly in `sim`.
 const PINNED: &[&str] = &["hecs", "glam", "libm", "pulp", "postcard", "bytemuck"];
 
@@ -42,6 +45,8 @@ const PINNED: &[&str] = &["hecs", "glam", "libm", "pulp", "postcard", "bytemuck"
 struct Dependency {
     of: String,
     on: String,
+    /// `dev`, `build` or nothing.
+    kind: String,
     requirement: String,
     features: Vec<String>,
 }
@@ -54,6 +59,7 @@ fn dependencies(packages: &[Value]) -> Vec<Dependency> {
             found.push(Dependency {
                 of: text(&package["name"]),
                 on: text(&dependency["name"]),
+                kind: text(&dependency["kind"]),
                 requirement: text(&dependency["req"]),
                 features: dependency["features"].as_array().into_iter().flatten().map(text).collect(),
             });
@@ -67,7 +73,10 @@ fn directions(ours: &[String], dependencies: &[Dependency]) -> Vec<String> {
     let row = |name: &str| MAY_DEPEND_ON.iter().find(|(package, _)| *package == name);
     let unknown = ours.iter().filter(|name| row(name).is_none());
     let mut complaints: Vec<String> = unknown.map(|name| format!("{name}: has no row in MAY_DEPEND_ON")).collect();
-    for Dependency { of, on, .. } in dependencies {
+    for Dependency { of, on, kind, .. } in dependencies {
+        if FOR_TESTS.contains(&on.as_str()) && kind != "dev" {
+            complaints.push(format!("{of} -> {on}: is for tests, so name it among the dev-dependencies"));
+        }
         // A package may name itself, to switch a feature on in its own tests.
         let allowed = of == on || row(of).is_none_or(|(_, allowed)| allowed.contains(&on.as_str()));
         if ours.contains(on) && !allowed {
@@ -127,6 +136,7 @@ fn each_rule_can_fail() {
     for (of, on) in [("sim", "app"), ("xr", "sim"), ("app", "benches"), ("benches", "app"), ("api", "sim")] {
         assert_eq!(directions(&ours, &one(of, on)).len(), 1, "{of} -> {on}");
     }
+    assert_eq!(directions(&ours, &one("app", "vulkan-faults")).len(), 1, "it is for tests");
     for (of, on) in [("app", "sim"), ("xr", "render"), ("benches", "sim"), ("sim", "sim"), ("sim", "glam")] {
         assert!(directions(&ours, &one(of, on)).is_empty(), "{of} -> {on}");
     }
@@ -136,7 +146,13 @@ fn each_rule_can_fail() {
 
     let glam = |requirement: &str, feature: &str| {
         let features = vec![feature.to_owned()];
-        vec![Dependency { of: "sim".into(), on: "glam".into(), requirement: requirement.into(), features }]
+        vec![Dependency {
+            of: "sim".into(),
+            on: "glam".into(),
+            kind: String::new(),
+            requirement: requirement.into(),
+            features,
+        }]
     };
     assert_eq!(unpinned(&glam("^0.34", "libm")).len(), 1);
     assert_eq!(unpinned(&glam("=0.34.3", "std")).len(), 1);

@@ -1,12 +1,15 @@
 //! The client of `spacetime play` in a session with a real host: joining, flying, leaving, without its window.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use app::play::client::{Client, Start};
 use app::play::folders::Folders;
 use app::play::input::Event;
 use app::play::keys::{Input, Key};
+use app::replay::Recording;
 use serde_json::Value;
+use sim::{Command, PlayerId};
 
 use crate::common::Folder;
 use crate::peers::{Peer, verified};
@@ -71,4 +74,17 @@ fn a_pilot_at_a_window_joins_flies_and_leaves() {
     let own = of_the_pilot.filter(|path| path.extension().is_some_and(|ending| ending == "strec")).collect::<Vec<_>>();
     assert_eq!(own.len(), 1, "{own:?}");
     verified(&own[0], true);
+    assert!(has_full_throttle(&own[0], 2), "what the pilot saw at once came to the session as well");
+}
+
+/// Whether the session's log has full throttle of this player.
+fn has_full_throttle(recording: &Path, player: u32) -> bool {
+    let recording = Recording::open(recording).expect("a recording");
+    let mut steps = recording.reader.frames_from(recording.reader.ticks().start);
+    steps.any(|step| {
+        let commands = step.expect("a tick").frame.commands;
+        commands.iter().filter(|sent| sent.player == PlayerId(player)).any(|sent| {
+            matches!(Command::decode(&sent.bytes), Ok(Command::Controls { controls, .. }) if controls.main == i16::MAX)
+        })
+    })
 }

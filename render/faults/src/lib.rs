@@ -29,6 +29,7 @@ pub fn manifest(library: &Path) -> String {
 }
 
 /// `VkLayerInstanceLink` and `VkLayerDeviceLink`: they differ in the third's type only.
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Link {
     next: *mut Link,
@@ -39,8 +40,7 @@ struct Link {
 /// `VkLayerInstanceCreateInfo` and `VkLayerDeviceCreateInfo`.
 #[repr(C)]
 struct Chain {
-    kind: vk::StructureType,
-    next: *const Chain,
+    start: vk::BaseInStructure<'static>,
     function: i32,
     link: *mut Link,
 }
@@ -105,15 +105,19 @@ impl State {
 }
 
 /// The link of this layer in what the loader handed over; the next layer is given its own.
-unsafe fn take_link(mut chain: *const Chain, kind: vk::StructureType) -> Option<&'static Link> {
+unsafe fn take_link(mut part: *const vk::BaseInStructure<'_>, kind: vk::StructureType) -> Option<Link> {
     const LINK_INFO: i32 = 0;
-    while let Some(part) = unsafe { chain.as_ref() } {
-        if part.kind == kind && part.function == LINK_INFO {
-            let link = unsafe { part.link.as_ref() }?;
-            unsafe { (*chain.cast_mut()).link = link.next };
-            return Some(link);
+    while !part.is_null() {
+        // Only what is of that kind is as large as a chain.
+        if unsafe { (*part).s_type } == kind {
+            let chain: *mut Chain = part.cast_mut().cast();
+            if unsafe { (*chain).function } == LINK_INFO {
+                let link = unsafe { (*chain).link.as_ref() }?;
+                unsafe { (*chain).link = link.next };
+                return Some(*link);
+            }
         }
-        chain = part.next;
+        part = unsafe { (*part).p_next };
     }
     None
 }

@@ -285,8 +285,8 @@ fn eye_data(scene: &Scene, body: &Body, body_from_icrf: DQuat, view: usize, reac
     let half_rad = (reach * body.radius_m / to_centre.length()).min(1.0).asin();
     let beta = scene.camera.beta;
     let quad = relativity::aberrated_cone(to_centre.normalize_or(DVec3::X), half_rad, beta)
-        // Where the square around the body would get large, the whole picture is drawn.
-        .filter(|(_, half_rad)| *half_rad < 1.0)
+        // Where the square around the body would get large, or the eye is within what is drawn, the whole picture is.
+        .filter(|(_, half_rad)| to_centre.length() > reach * body.radius_m && *half_rad < 1.0)
         .map(|(middle, half_rad)| {
             let (u, v) = middle.any_orthonormal_pair();
             let half = half_rad.tan() + 2.0 * pixel;

@@ -46,9 +46,13 @@ struct CockpitData {
     panes: [[f32; 4]; 4 * PANES_MAX],
 }
 
-/// The pipeline and the model.
+/// Most octaves of patterns with which light goes from corner to corner, without a look at each pixel.
+const PLAIN_OCTAVES: u32 = 6;
+
+/// The pipelines and the model.
 pub(crate) struct CockpitPass {
-    pass: Pass,
+    fine: Pass,
+    plain: Pass,
     /// Three for each triangle.
     vertices: Subbuffer<[u8]>,
     count: u32,
@@ -58,18 +62,17 @@ pub(crate) struct CockpitPass {
 impl CockpitPass {
     /// Makes the pass and uploads the model.
     pub(crate) fn new(gpu: &Gpu, views: u32) -> Result<Self, GpuError> {
-        let pass = PassBuilder {
-            name: "cockpit",
-            spirv: shader!("cockpit"),
-            depth: Depth::Write,
-            two_sided: false,
-            ..Default::default()
+        let pass = |entries| {
+            let (spirv, depth) = (shader!("cockpit"), Depth::Write);
+            PassBuilder { name: "cockpit", spirv, entries, depth, two_sided: false, ..Default::default() }
+                .build(gpu, views)
         };
         let model = models::load(models::COCKPIT).doing("reading the built-in cockpit")?;
         let vertices = triangles(&model).doing("reading the built-in cockpit")?;
         let panes = model.panes.iter().take(PANES_MAX).flatten().map(|corner| corner.extend(0.0).to_array());
         Ok(Self {
-            pass: pass.build(gpu, views)?,
+            fine: pass(["vertex_main", "fragment_main"])?,
+            plain: pass(["vertex_plain", "fragment_plain"])?,
             vertices: lasting(gpu, &vertices)?,
             count: u32::try_from(vertices.len()).unwrap_or(u32::MAX),
             panes: panes.collect(),
@@ -90,8 +93,9 @@ impl CockpitPass {
             *to = *corner;
         }
         packed.around[3] = (self.panes.len() / 4) as f32;
-        let set = self.pass.bind_buffers(gpu, &[frame, &uploads.put(&[packed])?, &self.vertices])?;
-        to.draw(&self.pass, set, self.count, 1)
+        let pass = if scene.options.octaves > PLAIN_OCTAVES { &self.fine } else { &self.plain };
+        let set = pass.bind_buffers(gpu, &[frame, &uploads.put(&[packed])?, &self.vertices])?;
+        to.draw(pass, set, self.count, 1)
     }
 }
 

@@ -6,12 +6,11 @@ use render::bodies::Look;
 use render::camera::Field;
 use render::extract::{Ride, Show, Stage};
 use render::relativity::{aberrated, doppler_of_eye, shifted_black_body, unaberrated};
-use render::scene::{Asteroid, BLAST_S, Blast, Exposure, Model, Round, Ship, Things};
+use render::scene::{Asteroid, Blast, Exposure, Model, Round, Ship, Things};
 use render::sky::catalogue::{HIPPARCOS, Star, decode};
 use render::{Camera, Gpu, Renderer, Scene};
 use sim::Position;
 use sim::frame_view::FrameFeed;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Temperature of sunlight, kelvin.
@@ -304,12 +303,8 @@ fn nothing_is_seen_of_a_planet_that_lies_behind() {
     });
 }
 
-/// Light of so much (red, green, blue) from something as hot as that, kelvin.
-type Glow = ([f64; 3], f64);
-
-/// What glows, alone in the dark: its light, and the share of the brightest pixel that its own have. Exhaust from the
-/// side, a round, an explosion as it begins and when its fire is as bright as its flash.
-fn glowing(at: DVec3) -> [(&'static str, Vec<Glow>, Range<f32>, Things); 4] {
+/// What glows, alone in the dark: exhaust from the side, a round, and an explosion as it begins and when it is fire.
+fn glowing(at: DVec3) -> [(&'static str, Things); 4] {
     let position = Position::from_metres(at);
     let across = at.any_orthonormal_vector().normalize();
     let ship = Ship {
@@ -324,35 +319,16 @@ fn glowing(at: DVec3) -> [(&'static str, Vec<Glow>, Range<f32>, Things); 4] {
     };
     let round = Round { position, trail_m: across.as_vec3() * 8.0 };
     let blast = |age_s| Things { blasts: vec![Blast { position, radius_m: 6.0, age_s, seed: 5 }], ..Things::default() };
-    let fireball = |age_s: f64| {
-        let age = age_s / f64::from(BLAST_S);
-        let (flash, fire) = (120.0 * (-70.0 * age).exp(), 9.0 * (-8.5 * age).exp());
-        let colour = [1.0, 0.42 * (-3.0 * age).exp(), 0.12 * (-7.0 * age).exp()];
-        let fire_k = 1300.0 + 1400.0 * (-5.0 * age).exp();
-        vec![([1.0, 0.93, 0.8].map(|c| c * flash), 6000.0), (colour.map(|c| c * fire), fire_k)]
-    };
     [
-        ("exhaust", vec![([1.0; 3], 20_000.0)], 0.3..2.0, Things { ships: vec![ship], ..Things::default() }),
-        ("round", vec![([1.0; 3], 3000.0)], 0.3..2.0, Things { rounds: vec![round], ..Things::default() }),
-        ("flash", fireball(0.002), 0.3..2.0, blast(0.002)),
-        ("fire", fireball(0.1), 0.5..2.0, blast(0.1)),
+        ("exhaust", Things { ships: vec![ship], ..Things::default() }),
+        ("round", Things { rounds: vec![round], ..Things::default() }),
+        ("flash", blast(0.002)),
+        ("fire", blast(0.1)),
     ]
 }
 
-/// What the parts of such light are multiplied by under a Doppler factor.
-fn shift(glow: &[Glow], doppler: f64) -> [f64; 3] {
-    [0, 1, 2].map(|c| {
-        let (mut before, mut after) = (0.0, 0.0);
-        for (colour, kelvin) in glow {
-            let share = shifted_black_body(*kelvin, doppler)[c] / shifted_black_body(*kelvin, 1.0)[c].max(1e-3);
-            (before, after) = (before + colour[c], after + colour[c] * f64::from(share));
-        }
-        after / before
-    })
-}
-
 #[test]
-fn what_glows_is_shifted_as_a_black_body_of_its_temperature() {
+fn what_glows_keeps_its_colour_as_if_it_flew_along() {
     validated(|gpu| {
         let size = [240, 240];
         let at = DVec3::new(1500.0, 1200.0, -500.0);
@@ -362,7 +338,7 @@ fn what_glows_is_shifted_as_a_black_body_of_its_temperature() {
         scene.bodies.clear();
         // No sunlight: what it gives off is all.
         scene.options.exposure = Exposure::Fixed(1e-12);
-        for (name, glow, own, things) in glowing(at) {
+        for (name, things) in glowing(at) {
             scene.things = things;
             // Fields that are as wide for an eye at rest, so that pixels fall on one another.
             let mut seen = |beta: DVec3| {
@@ -375,21 +351,22 @@ fn what_glows_is_shifted_as_a_black_body_of_its_temperature() {
             };
             let rest = seen(DVec3::ZERO);
             let most = rest.iter().map(|pixel| pixel[0]).fold(0.0, f32::max);
-            for beta in [toward * 0.4, toward * -0.3, toward.any_orthonormal_vector() * 0.6] {
+            assert!(most > 0.05, "{name}: {most}");
+            for beta in [toward * 0.4, toward * -0.3, toward.any_orthonormal_vector() * 0.6, toward * 0.9] {
                 let pixels = seen(beta);
-                let expected = shift(&glow, doppler_of_eye(toward, beta));
+                assert!(pixels.iter().flatten().all(|part| part.is_finite()), "{name} at {beta}");
+                let bright = rest.iter().zip(&pixels).filter(|(before, _)| before[0] > 0.3 * most);
                 for c in 0..3 {
-                    // The one in the middle: some pixels show something else too.
-                    let bright = rest
-                        .iter()
-                        .zip(&pixels)
-                        .filter(|(before, _)| own.contains(&(before[0] / most)) && before[c] > 1e-3);
-                    let mut shares: Vec<f64> = bright.map(|(before, after)| f64::from(after[c] / before[c])).collect();
-                    shares.sort_by(f64::total_cmp);
-                    let Some(found) = shares.get(shares.len() / 2) else { continue };
-                    let apart = found / expected[c] - 1.0;
-                    assert!(apart.abs() < 0.08, "{name} at {beta}, part {c}: {found}, expected {}", expected[c]);
-                    assert!(shares.len() >= 4, "{name}: only {} pixels are bright", shares.len());
+                    let mut shares: Vec<f32> = bright
+                        .clone()
+                        .filter(|(before, _)| before[c] > 1e-3)
+                        .map(|(before, after)| after[c] / before[c])
+                        .collect();
+                    // Some parts of some are too weak to be compared, but never the red one.
+                    assert!(shares.len() >= 4 || c > 0, "{name}: only {} pixels are bright", shares.len());
+                    shares.sort_by(f32::total_cmp);
+                    let middle = shares.get(shares.len() / 2).copied().unwrap_or(1.0);
+                    assert!((middle - 1.0).abs() < 0.1, "{name} at {beta}, part {c}: {middle} times as bright");
                 }
             }
         }

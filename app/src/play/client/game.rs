@@ -8,8 +8,8 @@ use render::quality::Quality;
 use serde_json::{Value as Json, json};
 use sim::command::ControlInput;
 
-use super::words;
 use super::worlds::Leaving;
+use super::{Toast, words};
 use crate::exit::Failure;
 use crate::play::actions::{Action, Context};
 use crate::play::cameras::Cameras;
@@ -223,18 +223,21 @@ impl Game {
     }
 
     /// Lives through a frame's time: hands steer, the guide looks. Gives what is to be said.
-    pub fn live(&mut self, hands: &Hands<'_>) -> Vec<String> {
+    pub fn live(&mut self, hands: &Hands<'_>) -> Vec<Toast> {
         self.status = self.world.status();
         if self.known.is_none() {
             self.known = self.world.scenario().map(Known::new);
         }
         let mut said = Vec::new();
         for notice in self.world.notices() {
-            said.extend(match notice {
-                Notice::Said(sentence) => Some(sentence),
-                Notice::Happened { event, .. } if self.kind == Kind::Replay => words::for_watcher(&event),
-                Notice::Happened { event, .. } => words::for_pilot(&event, self.status.ship, &hands.settings.bindings),
-            });
+            let (sentence, is_news) = match notice {
+                Notice::Said(sentence) => (Some(sentence), false),
+                Notice::Happened { event, .. } if self.kind == Kind::Replay => (words::for_watcher(&event), true),
+                Notice::Happened { event, .. } => {
+                    (words::for_pilot(&event, self.status.ship, &hands.settings.bindings), true)
+                }
+            };
+            said.extend(sentence.map(|sentence| Toast { sentence, until: None, is_news }));
         }
         self.turn_head(hands);
         if self.kind == Kind::Replay {

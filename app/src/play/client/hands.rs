@@ -4,12 +4,12 @@ use glam::{Vec2, vec2};
 use render::hud::layout::{Part, View};
 use render::hud::menu::{Item, Rows, slider_bar, timeline_bar};
 
+use super::Client;
 use super::show::item;
-use super::{Client, Request};
 use crate::play::actions::{Action, Context};
 use crate::play::input::{self, Event, Step};
 use crate::play::keys::{Input, Key, MouseButton, Wheel};
-use crate::play::screens::{Page, Stands};
+use crate::play::screens::{Page, Stands, Wish};
 
 const CLICK: Input = Input::Mouse(MouseButton::Left);
 
@@ -17,8 +17,11 @@ impl Client {
     /// Something came from a device.
     pub fn event(&mut self, event: &Event) {
         let begun = self.pressed.take(event, self.settings.dead_zone as f32);
+        let mut points = false;
         if let Event::Point(x, y) = event {
-            self.pointer = Some(vec2(*x, *y));
+            // A pointer that rests where a window opens points at nothing yet; systems tell of it more than once.
+            let at = vec2(*x, *y);
+            points = self.pointer.replace(at).is_some_and(|before| before != at);
         }
         if self.screens.page().is_none() {
             let context = self.game.as_ref().map_or(Context::Both, |game| game.context());
@@ -37,12 +40,11 @@ impl Client {
             }
             return;
         }
-        match event {
-            Event::Text(text) => self.screens.write(text),
-            Event::Point(..) => {
-                self.point();
-            }
-            _ => {}
+        if let Event::Text(text) = event {
+            self.screens.write(text);
+        }
+        if points {
+            self.point();
         }
         begun.into_iter().for_each(|input| self.begin_in_menu(input));
     }
@@ -52,8 +54,9 @@ impl Client {
             self.screens.erase();
         }
         let joins = self.screens.page().is_some_and(|(page, _)| page == Page::Join);
-        if joins && input == Input::Key(Key::KeyV) && self.pressed.has(Input::Key(Key::ControlLeft)) {
-            self.requests.push(Request::Paste);
+        let held = [Key::ControlLeft, Key::ControlRight].into_iter().any(|key| self.pressed.has(Input::Key(key)));
+        if joins && input == Input::Key(Key::KeyV) && held {
+            self.grant(Wish::Paste);
         }
         let window = |action: &Action| matches!(action, Action::Screenshot | Action::FullScreen);
         let actions: Vec<Action> = self.settings.bindings.actions(input, Context::Both).filter(window).collect();

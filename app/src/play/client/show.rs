@@ -12,7 +12,6 @@ use sim::scenario::shipped;
 
 use super::Client;
 use crate::exit::Failure;
-use crate::output;
 use crate::play::folders::{self, NewFile};
 use crate::play::screens::{Line, Stands};
 
@@ -58,7 +57,7 @@ impl Client {
             values: self.seen.values.as_ref(),
             timeline: timeline.as_ref(),
             subtitle: self.subtitle.as_deref().filter(|_| self.instruments || self.bar.is_none()),
-            toast: self.toasts.front().map(|(sentence, _)| sentence.as_str()).or(self.busy.as_deref()),
+            toast: self.toasts.front().map(|toast| toast.sentence.as_str()).or(self.busy.as_deref()),
             menu: self.screens.page().map(|_| &menu),
             ..Front::default()
         };
@@ -83,8 +82,7 @@ impl Client {
 
 /// Writes a picture; gives what is to be said of it.
 fn written(picture: &Picture, file: &NewFile) -> Result<String, Failure> {
-    std::fs::create_dir_all(&file.folder).map_err(|e| Failure::unwritable(&file.folder, output::plain(&e)))?;
-    let path = file.path();
+    let path = file.reserve()?;
     picture.save(&path).map_err(|e| Failure::unwritable(&path, e))?;
     Ok(format!("Saved {}", path.file_name().unwrap_or_default().to_string_lossy()))
 }
@@ -115,7 +113,9 @@ pub(super) fn scenarios() -> Vec<(String, String)> {
 /// The recordings in a folder, newest first by name, which begins alike and goes on with the date.
 pub(super) fn recordings(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    // What is empty is only reserved.
+    let written = entries.filter_map(Result::ok).filter(|entry| entry.metadata().is_ok_and(|file| file.len() > 0));
+    let paths = written.map(|entry| entry.path());
     let mut found: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|ending| ending == "strec")).collect();
     let date = |path: &PathBuf| {

@@ -68,30 +68,43 @@ impl Client {
             let file = NewFile { folder: self.folders.recordings.clone(), name, ending: "strec" };
             self.settings.record.then_some(file)
         };
-        self.traffic.waiting = None;
-        let (game, what) = match wish {
-            Wish::Fly(name) => (Game::new(engine::start(name, recording("flight"))?, Kind::Flight), name.clone()),
-            Wish::Guided => {
-                (Game::guided(engine::start(tutorial::SCENARIO, recording("flight"))?), "the guided flight".to_owned())
-            }
+        let what = match wish {
+            Wish::Fly(name) => name.clone(),
+            Wish::Guided => "the guided flight".to_owned(),
+            Wish::Join(_) => "the way to the session".to_owned(),
+            Wish::Replay(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            Wish::Resume | Wish::Leave | Wish::Quit | Wish::Paste | Wish::Changed => return Ok(()),
+        };
+        // A second click on the same line.
+        if self.traffic.opening.as_ref().is_some_and(|(.., other)| *other == what) {
+            return Ok(());
+        }
+        let game = match wish {
+            Wish::Fly(name) => Game::new(engine::start(name, recording("flight"))?, Kind::Flight),
+            Wish::Guided => Game::guided(engine::start(tutorial::SCENARIO, recording("flight"))?),
             Wish::Join(invite) => {
                 let world = join_world::start(invite, recording("session"), self.identity.as_deref())?;
-                (Game::new(world, Kind::Session), "the way to the session".to_owned())
+                Game::new(world, Kind::Session)
             }
             Wish::Replay(path) if self.is_ending(path) => {
+                self.call_off();
                 self.traffic.waiting = Some(path.clone());
                 return Ok(());
             }
-            Wish::Replay(path) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                (Game::new(replay_world::start(path)?, Kind::Replay), name)
-            }
-            Wish::Resume | Wish::Leave | Wish::Quit | Wish::Changed => return Ok(()),
+            Wish::Replay(path) => Game::new(replay_world::start(path)?, Kind::Replay),
+            Wish::Resume | Wish::Leave | Wish::Quit | Wish::Paste | Wish::Changed => return Ok(()),
         };
-        if let Some((other, ..)) = self.traffic.opening.replace((game, Instant::now(), what)) {
-            self.traffic.leaving.push(other.leave());
-        }
+        self.call_off();
+        self.traffic.opening = Some((game, Instant::now(), what));
         Ok(())
+    }
+
+    /// What is on its way is wanted no more.
+    pub(super) fn call_off(&mut self) {
+        self.traffic.waiting = None;
+        if let Some((game, ..)) = self.traffic.opening.take() {
+            self.traffic.leaving.push(game.leave());
+        }
     }
 
     /// Waits until what is on its way is there: for the time before there is a window.
@@ -175,13 +188,13 @@ impl Client {
     pub fn close(&mut self) -> Vec<String> {
         let deadline = Instant::now() + CLOSE_MAX;
         self.end_game();
-        if let Some((game, ..)) = self.traffic.opening.take() {
-            self.traffic.leaving.push(game.leave());
-        }
+        self.call_off();
         let leaving = std::mem::take(&mut self.traffic.leaving);
         let mut said: Vec<String> =
             leaving.into_iter().flat_map(|leaving| last_words(leaving.world.end_by(deadline))).collect();
         said.extend(self.chores.end_by(deadline));
+        // What nobody has seen yet.
+        said.extend(self.toasts.drain(..).filter(|toast| toast.until.is_none()).map(|toast| toast.sentence));
         said
     }
 }
