@@ -37,8 +37,8 @@ fn lens_glow(in: Varyings) -> vec3<f32> {
     return textureSampleLevel(bloom, linear, in.uv, in.view, 0.0).rgb;
 }
 
-// Darkened for comfort, and dithered: half a step of the screen's 8 bits, in the screen's own scale, hides bands in dark
-// gradients.
+// Darkened for comfort, and dithered: about half a step of the screen's 8 bits, in the screen's own scale, hides bands in
+// dark gradients.
 fn finished(in: Varyings, colour: vec3<f32>) -> vec4<f32> {
     let mapped = colour * light_left(in.view, in.uv);
     let noise = hash(vec2<u32>(in.position.xy)) - 0.5;

@@ -79,8 +79,9 @@ fn a_pilot_at_a_window_joins_flies_and_leaves() {
 
 /// Whether the session's log has full throttle of this player.
 fn has_full_throttle(recording: &Path, player: u32) -> bool {
-    let recording = Recording::open(recording).expect("a recording");
-    let mut steps = recording.reader.frames_from(recording.reader.ticks().start);
+    let mut recording = Recording::open(recording).expect("a recording");
+    let first = recording.reader.ticks().start;
+    let mut steps = recording.reader.frames_from(first);
     steps.any(|step| {
         let commands = step.expect("a tick").frame.commands;
         commands.iter().filter(|sent| sent.player == PlayerId(player)).any(|sent| {

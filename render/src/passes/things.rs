@@ -222,12 +222,12 @@ impl Things {
         shared: &Shared,
         lists: &Lists,
     ) -> Result<(), GpuError> {
-        let set = self.jets.bind(gpu, lists.bindings(shared, self, &[0, 2, 3, 4, 6, 9], Some(&self.jet_list)))?;
+        let set = self.jets.bind(gpu, lists.bindings(shared, self, &[0, 2, 3, 4, 6], Some(&self.jet_list)))?;
         to.draw_counted(&self.jets, set, lists.part(JETS_AT..TOTALS_AT).reinterpret())?;
         let set = self.spot.bind(gpu, lists.bindings(shared, self, &[0, 1, 2, 3, 4, 5, 9], None))?;
         to.draw_counted(&self.spot, set, lists.kind(1))?;
         for (pass, kind) in [(&self.streak, 2), (&self.burst, 3)] {
-            let set = pass.bind(gpu, lists.bindings(shared, self, &[0, 2, 4, 9], None))?;
+            let set = pass.bind(gpu, lists.bindings(shared, self, &[0, 2, 4], None))?;
             to.draw_counted(pass, set, lists.kind(kind))?;
         }
         Ok(())
