@@ -257,8 +257,8 @@ fn leave(p: Seen, colour: vec3<f32>, alpha: f32) -> Fragment {
 }
 
 // One entry point for each look, in the order of `Look`: a device that does not branch, as one of software, would run
-// the code of all surfaces for each pixel of any. What a surface needs is computed under a condition not only for speed:
-// lavapipe 22.3 compiles the loops of its patterns for minutes where none stands around them.
+// the code of all surfaces for each pixel of any. Lavapipe 22.3 compiles a shader with two dozen loops of patterns for
+// minutes: whoever adds one looks at the first frame with MESA_SHADER_CACHE_DISABLE=true.
 
 @fragment
 fn fragment_sun(in: Varyings, @builtin(view_index) view: u32) -> Fragment {

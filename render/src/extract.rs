@@ -95,7 +95,9 @@ impl Late {
     /// Where something that moves evenly was when the light left it that arrives now.
     fn seen(self, position: Position, velocity_m_s: DVec3) -> Position {
         let Some(light_m_s) = self.light_m_s else { return position };
-        self.camera.plus(relativity::retarded(position.minus(self.camera), velocity_m_s, light_m_s).place_m)
+        let delay_s = relativity::retarded(position.minus(self.camera), velocity_m_s, light_m_s).delay_s;
+        // From where it is, and not from the camera: it mostly stays in its cell.
+        position.plus(velocity_m_s * -delay_s)
     }
 }
 
