@@ -130,7 +130,7 @@ fn fragment_main(in: Varyings) -> @location(0) vec4<f32> {
         light += from_body * colour * mix(facing * facing, mirrored, metallic);
     }
     // Light of all stars, more than there is: a hull in the shadow is not to be a hole in the sky, and shows its shape.
-    light += colour * (0.006 + 0.014 * max(dot(n, v), 0.0));
+    light += colour * (0.015 + 0.045 * max(dot(n, v), 0.0));
     light = (light * in.veil.w + in.veil.rgb) * shifted_sunlight(-v) + glow * in.veil.w;
     return vec4<f32>(min(light, vec3<f32>(60000.0)), 1.0);
 }
