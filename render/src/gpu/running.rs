@@ -1,5 +1,6 @@
 //! What was handed to the device and may not be finished. vulkano's futures panic where they are dropped after the device
-//! was lost; these are forgotten then, with what they hold, since the device is never used again. Must never panic.
+//! was lost, or where it refuses work; these are forgotten then, with what they hold, since the device is not used again.
+//! Must never panic.
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ pub(crate) fn flushed<F: GpuFuture>(work: F, doing: &str) -> Result<F, GpuError>
     }
 }
 
-/// Waits for the queue and drops what ran on it; forgets it where the device was lost.
+/// Waits for the queue and drops what ran on it; forgets it where that fails, as when the device was lost.
 ///
 /// # Errors
 /// A failure of the driver.
