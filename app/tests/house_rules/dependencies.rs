@@ -15,15 +15,18 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     // Its own tests ask for its feature `testnet`.
     ("netcode", &["netcode"]),
     ("mesh", &["sim"]),
-    ("persistence", &["sim"]),
+    // For its tests.
+    ("persistence", &["sim", "persistence-testkit"]),
+    ("persistence-testkit", &["persistence"]),
+    ("backup", &["sim", "persistence", "persistence-testkit"]),
     ("render", &["sim"]),
     // What its users test device loss with.
     ("vulkan-faults", &[]),
     ("xr", &["render"]),
     ("api", &[]),
-    ("app", &["sim", "netcode", "mesh", "persistence", "render", "vulkan-faults", "xr", "api", "readiness"]),
-    ("benches", &["sim", "netcode", "mesh", "persistence", "render", "xr", "api"]),
-    ("sim-fuzz", &["sim", "netcode"]),
+    ("app", &["sim", "netcode", "mesh", "persistence", "persistence-testkit", "render", "vulkan-faults", "xr", "api", "readiness"]),
+    ("benches", &["sim", "netcode", "mesh", "persistence", "persistence-testkit", "render", "xr", "api"]),
+    ("sim-fuzz", &["sim", "netcode", "persistence"]),
 ];
 
 /// Crates of others that a package of ours must not use, and why.
@@ -35,7 +38,7 @@ const MUST_NOT_USE: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Packages of ours that are for tests, and must be in no program.
-const FOR_TESTS: &[&str] = &["sim-testkit", "vulkan-faults"];
+const FOR_TESTS: &[&str] = &["sim-testkit", "persistence-testkit", "vulkan-faults"];
 
 /// Crates whose arithmetic or layout decides bits of the state: pinned exactly in `sim`.
 const PINNED: &[&str] = &["hecs", "glam", "libm", "pulp", "postcard", "bytemuck"];

@@ -25,7 +25,7 @@ pub(super) enum Version {
 }
 
 impl Version {
-    fn from_number(number: u16) -> Option<Self> {
+    pub(super) fn from_number(number: u16) -> Option<Self> {
         match number {
             1 => Some(Self::V1),
             _ => None,

@@ -15,6 +15,7 @@ mod header;
 mod index;
 mod layout;
 mod payload;
+mod piece;
 mod reader;
 mod scan;
 mod status;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use error::{Fault, FrameError, OpenError, ReadError, WriteError};
 pub use header::{Fork, Header, SIGNATURE};
+pub use piece::{pack_keyframe, pack_segment, unpack_keyframe, unpack_segment};
 pub use reader::{Frames, KeyframeEntry, Reader, Segment, SegmentEntry, Step};
 pub use status::{Damage, DamagedPart, Status, Truncation};
 pub use writer::{Writer, Written};

@@ -1,0 +1,149 @@
+//! The database under the embedded store: opened, closed, and opened again after a failed write, which redb asks for.
+//! Must never leave redb's errors to others, nor a panic of it on a damaged file.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use redb::backends::FileBackend;
+use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _, StorageError};
+
+use super::{ABOUT, Opener, PEOPLE, SCHEMA, table};
+use crate::error::StoreError;
+use crate::record::Kind;
+
+/// Bytes of the file that are kept in memory.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// Opens a file, or makes it.
+pub(super) fn open(path: &Path) -> Result<Database, DatabaseError> {
+    let is_new = !path.exists();
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(StorageError::Io)?;
+    let database = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(FileBackend::new(file)?)?;
+    if is_new {
+        // The name of the file has to survive, too.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(StorageError::Io)?;
+    }
+    Ok(database)
+}
+
+/// Has the database.
+pub(super) struct Keeper {
+    opener: Opener,
+    database: RwLock<Option<Arc<Database>>>,
+}
+
+impl Keeper {
+    pub(super) fn new(opener: Opener) -> Result<Self, StoreError> {
+        let keeper = Self { opener, database: RwLock::default() };
+        keeper.reopen()?;
+        Ok(keeper)
+    }
+
+    /// Closes the database, if it is open, and opens it again.
+    pub(super) fn reopen(&self) -> Result<Arc<Database>, StoreError> {
+        let mut place = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // Readers have their own hold on it and end soon; until then the file is locked.
+        *place = None;
+        let database = Arc::new(guarded(|| {
+            let database = (self.opener)().map_err(of_opening)?;
+            prepare(&database)?;
+            Ok(database)
+        })?);
+        *place = Some(Arc::clone(&database));
+        Ok(database)
+    }
+
+    pub(super) fn close(&self) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn database(&self) -> Option<Arc<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn reading<T>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = self.database().ok_or(StoreError::Closed)?;
+        guarded(|| read(&database.begin_read().map_err(storage)?))
+    }
+}
+
+/// Makes the tables, where they are not there, and checks whose they are.
+fn prepare(database: &Database) -> Result<(), StoreError> {
+    let wanted = format!("{} {}", SCHEMA.0, SCHEMA.1);
+    let reading = database.begin_read().map_err(storage)?;
+    let found = match reading.open_table(ABOUT) {
+        Ok(about) => about.get(SCHEMA.0).map_err(storage)?.map(|version| version.value()),
+        Err(redb::TableError::TableDoesNotExist(_)) => None,
+        Err(error) => return Err(storage(error)),
+    };
+    match found {
+        Some(version) if version == SCHEMA.1 => return Ok(()),
+        Some(version) => {
+            let advice = "use the program that wrote the file, or restore a backup of the right age".to_owned();
+            return Err(StoreError::Schema { found: version.to_string(), needed: wanted, advice });
+        }
+        None if reading.list_tables().map_err(storage)?.next().is_some() => {
+            let advice = "this is another program's file".to_owned();
+            return Err(StoreError::Schema { found: "unknown".to_owned(), needed: wanted, advice });
+        }
+        None => {}
+    }
+    let writing = database.begin_write().map_err(storage)?;
+    for kind in Kind::ALL {
+        writing.open_table(table(kind)).map_err(storage)?;
+    }
+    writing.open_table(PEOPLE).map_err(storage)?;
+    writing.open_table(ABOUT).map_err(storage)?.insert(SCHEMA.0, SCHEMA.1).map_err(storage)?;
+    writing.commit().map_err(storage)
+}
+
+/// redb asserts what a file that it wrote always has. A damaged one is an error, and not the end of the process.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    std::panic::catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StoreError::Corrupt("its file is not as redb writes it".to_owned())))
+}
+
+fn of_opening(error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => {
+            StoreError::Locked("stop it, or ask it through its control socket".to_owned())
+        }
+        DatabaseError::UpgradeRequired(version) => StoreError::Schema {
+            found: format!("redb file format {version}"),
+            needed: "one that this program's redb reads".to_owned(),
+            advice: "use the program that wrote the file".to_owned(),
+        },
+        other => storage(other),
+    }
+}
+
+/// What an error of redb means.
+pub(super) fn storage(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::Io(io) => match io.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                StoreError::DiskFull(io.to_string())
+            }
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly(io.to_string()),
+            ErrorKind::InvalidData => StoreError::Corrupt("this is no file of redb".to_owned()),
+            _ => StoreError::Unavailable(io.to_string()),
+        },
+        redb::Error::Corrupted(why) => StoreError::Corrupt(why),
+        redb::Error::PreviousIo => StoreError::Unavailable("a write failed before".to_owned()),
+        redb::Error::DatabaseClosed => StoreError::Closed,
+        redb::Error::TableDoesNotExist(name) => StoreError::Corrupt(format!("the table {name} is missing")),
+        redb::Error::TableTypeMismatch { table, .. } => {
+            StoreError::Corrupt(format!("the table {table} is another one"))
+        }
+        other => StoreError::Other(other.to_string()),
+    }
+}

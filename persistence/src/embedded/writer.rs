@@ -1,0 +1,192 @@
+//! The one thread that writes to the embedded store. Must never answer before the disk has what it answers for.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use redb::{Database, ReadableDatabase as _, WriteTransaction};
+use tokio::sync::oneshot;
+
+use super::file::{Keeper, guarded, storage};
+use super::{PEOPLE, read, rows, table};
+use crate::batch::{Batch, Change, Verdict, decide};
+use crate::error::StoreError;
+use crate::record::{Key, Kind, Record};
+
+/// Most batches that share one synchronisation of the disk.
+const GROUP_MAX: usize = 1024;
+/// Bytes of records after which no further batch joins a group.
+const GROUP_WEIGHT_MAX: usize = 64 << 20;
+
+type Answer = Result<(), StoreError>;
+
+/// A batch, and who waits for it.
+struct Order {
+    batch: Batch,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Sends batches to the thread.
+pub(super) struct Writer {
+    orders: Mutex<Option<Sender<Order>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(keeper: Arc<Keeper>) -> Result<Self, StoreError> {
+        let (sender, orders) = channel();
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || work(&keeper, &orders));
+        let thread = thread.map_err(|e| StoreError::Other(format!("there is no thread for the store: {e}")))?;
+        Ok(Self { orders: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) async fn commit(&self, batch: Batch) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let sender = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        sender.ok_or(StoreError::Closed)?.send(Order { batch, answer }).map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Unknown("the store was closed meanwhile".to_owned()))?
+    }
+
+    /// Writes what waits, and ends.
+    pub(super) fn stop(&self) {
+        *self.orders.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It catches its own panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread does until nobody is left to ask.
+fn work(keeper: &Keeper, orders: &Receiver<Order>) {
+    let mut is_sound = true;
+    while let Ok(first) = orders.recv() {
+        let mut weight = weight(&first.batch);
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX && weight < GROUP_WEIGHT_MAX {
+            let Ok(next) = orders.try_recv() else { break };
+            weight += self::weight(&next.batch);
+            group.push(next);
+        }
+        let answers = write(keeper, &group, &mut is_sound);
+        for (order, answer) in group.into_iter().zip(answers) {
+            // Who does not wait any more need not know.
+            let _ = order.answer.send(answer);
+        }
+    }
+}
+
+fn weight(batch: &Batch) -> usize {
+    batch.changes.iter().map(|change| if let Change::Put(record) = change { record.weight() } else { 64 }).sum()
+}
+
+/// Writes a group. After a failure redb wants the file opened anew; what is in it then tells what became of the group.
+fn write(keeper: &Keeper, group: &[Order], is_sound: &mut bool) -> Vec<Answer> {
+    let all = |error: StoreError| group.iter().map(|_| Err(error.clone())).collect();
+    let database = if *is_sound { keeper.database().ok_or(StoreError::Closed) } else { keeper.reopen() };
+    let database = match database {
+        Ok(database) => database,
+        Err(error) => return all(error),
+    };
+    *is_sound = true;
+    let failed = match guarded(|| attempt(&database, group)) {
+        Ok(answers) => return answers,
+        Err(error) => error,
+    };
+    *is_sound = false;
+    drop(database);
+    let Ok(database) = keeper.reopen() else { return all(StoreError::Unknown(failed.to_string())) };
+    *is_sound = true;
+    let became = |order: &Order| match guarded(|| is_written(&database, &order.batch)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failed.clone()),
+        Err(_) => Err(StoreError::Unknown(failed.to_string())),
+    };
+    group.iter().map(became).collect()
+}
+
+/// One transaction for all batches of the group; each of them whole or not at all.
+fn attempt(database: &Database, group: &[Order]) -> Result<Vec<Answer>, StoreError> {
+    let transaction = database.begin_write().map_err(storage)?;
+    let mut answers = Vec::with_capacity(group.len());
+    for order in group {
+        answers.push(match judge(&transaction, &order.batch)? {
+            Ok(changes) => {
+                changes.into_iter().try_for_each(|(change, stored)| apply(&transaction, change, stored.as_ref()))?;
+                Ok(())
+            }
+            Err(refused) => Err(refused),
+        });
+    }
+    transaction.commit().map_err(storage)?;
+    Ok(answers)
+}
+
+/// A change that is to be made, and the record that was there.
+type Due<'a> = Vec<(&'a Change, Option<Record>)>;
+
+/// What of the batch is to be written; or why nothing is.
+fn judge<'a>(transaction: &WriteTransaction, batch: &'a Batch) -> Result<Result<Due<'a>, StoreError>, StoreError> {
+    let mut due = Vec::new();
+    // Changes of one kind are mostly neighbours, and a table is opened once for them.
+    for changes in batch.changes.chunk_by(|a, b| a.key().kind() == b.key().kind()) {
+        let Some(kind) = changes.first().map(|change| change.key().kind()) else { continue };
+        let rows = transaction.open_table(table(kind)).map_err(storage)?;
+        for change in changes {
+            let stored = read::stored(&rows, kind, &change.key().bytes())?;
+            match decide(stored.as_ref(), change) {
+                Verdict::Write => due.push((change, stored)),
+                Verdict::Already => {}
+                Verdict::Refused(conflict) => return Ok(Err(conflict.into())),
+            }
+        }
+    }
+    let Some(fence) = &batch.fence else { return Ok(Ok(due)) };
+    let rows = transaction.open_table(table(Kind::World)).map_err(storage)?;
+    let world = read::stored(&rows, Kind::World, &Key::World(fence.world.clone()).bytes())?;
+    let found = world.and_then(|world| if let Record::World(world) = world { Some(world.epoch) } else { None });
+    if found == Some(fence.epoch) {
+        return Ok(Ok(due));
+    }
+    Ok(Err(StoreError::Fenced { world: fence.world.clone(), found, ours: fence.epoch }))
+}
+
+fn apply(transaction: &WriteTransaction, change: &Change, stored: Option<&Record>) -> Result<(), StoreError> {
+    let key = change.key();
+    let (kind, bytes) = (key.kind(), key.bytes());
+    let mut rows = transaction.open_table(table(kind)).map_err(storage)?;
+    let now = match change {
+        Change::Put(record) => {
+            rows.insert(bytes.as_slice(), rows::encode(&bytes, record)?.as_slice()).map_err(storage)?;
+            record.people()
+        }
+        Change::Remove(..) => {
+            rows.remove(bytes.as_slice()).map_err(storage)?;
+            [None; 2]
+        }
+    };
+    let before = stored.map_or([None; 2], Record::people);
+    if Key::begins_with_person(kind) || now == before {
+        return Ok(());
+    }
+    let mut people = transaction.open_table(PEOPLE).map_err(storage)?;
+    for person in before.into_iter().flatten() {
+        people.remove(read::entry(person, kind, &bytes).as_slice()).map_err(storage)?;
+    }
+    for person in now.into_iter().flatten() {
+        people.insert(read::entry(person, kind, &bytes).as_slice(), ()).map_err(storage)?;
+    }
+    Ok(())
+}
+
+/// Whether all of a batch is there.
+fn is_written(database: &Database, batch: &Batch) -> Result<bool, StoreError> {
+    let transaction = database.begin_read().map_err(storage)?;
+    for change in &batch.changes {
+        let stored = read::get(&transaction, &change.key())?;
+        if decide(stored.as_ref(), change) != Verdict::Already {
+            return Ok(false);
+        }
+    }
+    Ok(!batch.changes.is_empty())
+}

@@ -1,0 +1,27 @@
+//! Durable state: worlds with their saves and logs, players and what belongs to them, sign-ins, settings, an audit chain.
+//!
+//! One port, [`Store`], with two implementations that pass one test suite: [`Embedded`], a file of redb and the default,
+//! and PostgreSQL for a fleet. What goes in and comes out is a [`Record`]; writing is a [`Batch`], which is applied whole
+//! or not at all, is durable when it is acknowledged, and may be sent again after any error.
+//!
+//! In this order: nothing acknowledged is lost; nothing is half applied; nobody who must not wait waits.
+//!
+//! It must never know what a world does: snapshots and logs are bytes with a tick, a digest and a hash here.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod embedded;
+mod error;
+mod record;
+mod store;
+
+pub use batch::{Batch, Change, Fence, Verdict, decide};
+pub use embedded::Embedded;
+pub use error::{Conflict, Health, StoreError};
+pub use record::{
+    Audit, Consent, Credential, Digest, Discovery, Epoch, Erasure, Hash, Inventory, Item, Key, Kind, Millis, Name,
+    NameError, PersonId, PersonKey, Place, Player, Record, Rev, Scope, Seal, Seat, Segment, Setting, SignIn, Snapshot,
+    Text, Tick, Token, Trade, World,
+};
+pub use store::{COPY_WAITING_MAX, Copy, Order, PAGE_WEIGHT_MAX, Page, Query, Store};

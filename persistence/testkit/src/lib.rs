@@ -1,0 +1,5 @@
+//! What the tests of stores share. Part of no program.
+
+#![forbid(unsafe_code)]
+
+pub mod records;
