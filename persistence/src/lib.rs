@@ -16,7 +16,7 @@ mod error;
 mod record;
 mod store;
 
-pub use batch::{Batch, Change, Fence, Verdict, decide};
+pub use batch::{Batch, Change, Fence, Stored, Verdict, decide};
 pub use embedded::Embedded;
 pub use error::{Conflict, Health, StoreError};
 pub use record::{
