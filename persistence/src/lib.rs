@@ -13,12 +13,14 @@
 mod batch;
 mod embedded;
 mod error;
+mod postgres;
 mod record;
 mod store;
 
 pub use batch::{Batch, Change, Fence, Stored, Verdict, decide};
 pub use embedded::Embedded;
 pub use error::{Conflict, Health, StoreError};
+pub use postgres::{Postgres, PostgresConfig, ROLES_SQL};
 pub use record::{
     Audit, Consent, Credential, Digest, Discovery, Epoch, Erasure, Hash, Inventory, Item, Key, Kind, Millis, Name,
     NameError, PersonId, PersonKey, Place, Player, Record, Rev, Scope, Seal, Seat, Segment, Setting, SignIn, Snapshot,
