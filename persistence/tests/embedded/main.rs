@@ -1,5 +1,7 @@
 //! The embedded store: the suite of all stores, and what is its own.
 
+mod remote;
+
 use std::sync::Arc;
 
 use persistence::{Embedded, Store};
