@@ -1,5 +1,7 @@
 //! The embedded store: the suite of all stores, and what is its own.
 
+mod disk;
+mod power;
 mod remote;
 
 use std::sync::Arc;
