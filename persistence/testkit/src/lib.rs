@@ -6,3 +6,4 @@ pub mod cluster;
 pub mod model;
 pub mod records;
 pub mod suite;
+pub mod switched;
