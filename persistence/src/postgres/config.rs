@@ -50,9 +50,9 @@ impl Default for PostgresConfig {
             connections_min: 2,
             connections_max: 10,
             connect_timeout: Duration::from_secs(2),
-            wait_timeout: Duration::from_secs(2),
-            read_timeout: Duration::from_secs(5),
-            write_timeout: Duration::from_secs(10),
+            wait_timeout: Duration::from_secs(1),
+            read_timeout: Duration::from_secs(2),
+            write_timeout: Duration::from_secs(4),
             seen_file: None,
         }
     }

@@ -169,7 +169,7 @@ fn check_size(batch: &Batch) -> Result<(), StoreError> {
     match batch.changes.iter().filter_map(crate::batch::Change::record).find(is_too_large) {
         None => Ok(()),
         Some(record) => {
-            Err(StoreError::Invalid { key: record.key(), why: "PostgreSQL takes payloads of at most 512 MiB" })
+            Err(StoreError::Invalid { key: record.key(), why: "PostgreSQL takes payloads of at most 512 MiB".into() })
         }
     }
 }
