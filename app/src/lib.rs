@@ -3,6 +3,7 @@
 
 pub mod bodies_cmd;
 pub mod cli;
+pub mod config_cmd;
 pub mod demo;
 pub mod entity;
 pub mod exit;
@@ -15,6 +16,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod scenario_cmd;
+pub mod serve;
 pub mod session;
 pub mod session_cmd;
 pub mod view;

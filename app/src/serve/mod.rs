@@ -1,0 +1,3 @@
+//! The service: a world that outlives its process.
+
+pub mod config;
