@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Conflict, StoreError};
 use crate::record::{Epoch, Key, Name, Record, Rev, Token};
 
@@ -10,7 +12,7 @@ use crate::record::{Epoch, Key, Name, Record, Rev, Token};
 pub const CHANGES_MAX: usize = 20_000;
 
 /// Changes that are applied whole or not at all.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// Names it. Kept with each record that has revisions, so that a batch that is sent again is known by what it wrote,
     /// and another one that happens to write the same is not taken for it.
@@ -22,7 +24,7 @@ pub struct Batch {
 }
 
 /// Holds off whoever does not own a world any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
     /// The world.
     pub world: Name,
@@ -31,7 +33,7 @@ pub struct Fence {
 }
 
 /// One change.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     /// Writes a record. With a revision: the first of its key, or exactly the next one. Without: the only one.
     Put(Record),
@@ -93,20 +95,20 @@ impl Batch {
     /// [`StoreError::Invalid`] and [`StoreError::InvalidBatch`].
     pub fn check(&self) -> Result<(), StoreError> {
         if self.changes.len() > CHANGES_MAX {
-            return Err(StoreError::InvalidBatch("it has more than 20,000 changes"));
+            return Err(StoreError::InvalidBatch("it has more than 20,000 changes".into()));
         }
         let mut keys = BTreeSet::new();
         for change in &self.changes {
             let key = change.key();
             let owner = self.fence.as_ref().map(|fence| &fence.world);
             if key.world().is_some() && key.world() != owner {
-                return Err(StoreError::InvalidBatch("it changes a world without that world's fence"));
+                return Err(StoreError::InvalidBatch("it changes a world without that world's fence".into()));
             }
             if let Some(record) = change.record() {
-                record.check().map_err(|why| StoreError::Invalid { key: key.clone(), why })?;
+                record.check().map_err(|why| StoreError::Invalid { key: key.clone(), why: why.into() })?;
             }
             if !keys.insert(key) {
-                return Err(StoreError::InvalidBatch("it changes one record twice"));
+                return Err(StoreError::InvalidBatch("it changes one record twice".into()));
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ mod error;
 mod guard;
 mod journal;
 mod record;
+pub mod remote;
 mod store;
 
 pub use batch::{Batch, Change, Fence, Stored, Verdict, decide};

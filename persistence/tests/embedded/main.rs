@@ -1,5 +1,10 @@
 //! The embedded store: the suite of all stores, and what is its own.
 
+mod behind;
+mod disk;
+mod power;
+mod remote;
+
 use std::sync::Arc;
 
 use persistence::{Embedded, Store};
