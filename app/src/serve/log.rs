@@ -11,8 +11,8 @@ use netcode::protocol::KnownPeer;
 use persistence::{
     Batch, Change, Digest, Epoch, Hash, Journal, Mark, Millis, Name, Record, Rejected, Segment, Snapshot, Tick,
 };
-use sim::InputFrame;
 use sim::recording::{FORMAT_VERSION, pack_keyframe, pack_segment};
+use sim::{InputFrame, Simulation};
 
 use super::position::Position;
 use super::seats::Seats;
@@ -159,13 +159,26 @@ struct Packer {
     /// Tick of the newest save.
     saved: Option<u64>,
     saved_at: Instant,
+    /// Who is who, where that is not stored yet.
+    known: Option<Vec<KnownPeer>>,
 }
 
 impl Packer {
     fn new(keeping: Keeping, seats: Seats, journal: Arc<Journal>, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
-        let (frames, digests) = (Vec::new(), Vec::new());
-        Self { keeping, seats, journal, shared, frames, digests, since: now, next: None, saved: None, saved_at: now }
+        Self {
+            keeping,
+            seats,
+            journal,
+            shared,
+            frames: Vec::new(),
+            digests: Vec::new(),
+            since: now,
+            next: None,
+            saved: None,
+            saved_at: now,
+            known: None,
+        }
     }
 
     fn run(mut self, items: &Receiver<Item>) {
@@ -178,9 +191,11 @@ impl Packer {
             if self.since.elapsed() >= self.keeping.group {
                 self.flush();
             }
+            self.offer_known();
             self.ask_for_state();
         }
         self.flush();
+        self.offer_known();
     }
 
     fn take(&mut self, item: Item) {
@@ -191,17 +206,34 @@ impl Packer {
                     (self.next, self.saved_at) = (Some(tick), Instant::now());
                 } else {
                     self.next = None;
-                    self.save(tick, digest, &snapshot, None);
+                    self.save(tick, digest, &snapshot);
                 }
             }
             Item::Ticks { first, entries } => self.add(first, entries),
             Item::State { tick, digest, snapshot } => self.save_asked(tick, digest, &snapshot),
-            Item::Known(peers) => {
-                let changes = self.seats.changes(&peers);
-                if !changes.is_empty() && self.offer(changes, None).is_err() {
-                    self.seats.forget();
+            Item::Known(peers) => self.known = Some(peers),
+        }
+    }
+
+    /// Offers what has changed about who is who, as often as it takes.
+    fn offer_known(&mut self) {
+        let Some(peers) = self.known.take() else { return };
+        let taken = match self.seats.changes(&peers) {
+            Ok(changes) if changes.is_empty() => true,
+            Ok(changes) => {
+                let taken = self.offer(changes.clone(), None).is_ok();
+                if taken {
+                    self.seats.took(&changes, &peers);
                 }
+                taken
             }
+            Err(failure) => {
+                tracing::warn!("who is who is not stored yet: {failure}");
+                false
+            }
+        };
+        if !taken {
+            self.known = Some(peers);
         }
     }
 
@@ -256,43 +288,34 @@ impl Packer {
         if self.saved.is_some_and(|saved| saved >= tick) {
             return;
         }
-        let label = {
-            let mut state = self.shared.state();
-            if state.asked.is_empty() { None } else { state.asked.remove(0) }
-        };
-        self.save(tick, digest, snapshot, label);
+        self.save(tick, digest, snapshot);
     }
 
     /// Offers a save. After a gap the log goes on from it.
-    fn save(&mut self, tick: u64, digest: u64, snapshot: &[u8], label: Option<Name>) {
+    fn save(&mut self, tick: u64, digest: u64, snapshot: &[u8]) {
         self.flush();
         if self.next.is_some_and(|next| next != tick) {
             return;
         }
-        let payload = match pack_keyframe(snapshot) {
-            Ok(payload) => payload,
-            Err(error) => return self.begin_gap(tick, &error.to_string()),
-        };
-        let save = Snapshot {
-            world: self.keeping.world.clone(),
-            tick: Tick(tick),
-            digest: Digest(digest),
-            taken: now(),
-            label,
-            format: u32::from(FORMAT_VERSION),
-            payload,
-            hash: Hash([0; 32]),
+        let ask = self.shared.take_ask();
+        let label = ask.as_ref().and_then(|ask| ask.label.clone());
+        let save = match pack(&self.keeping.world, mark(tick, digest), snapshot, label) {
+            Ok(save) => save,
+            Err(error) => return self.begin_gap(tick, &error),
         };
         self.saved_at = Instant::now();
-        match self.offer(vec![Change::Put(Record::Snapshot(save.hashed()))], Some(mark(tick, digest))) {
+        match self.offer(vec![Change::Put(Record::Snapshot(save))], Some(mark(tick, digest))) {
             Ok(()) => {
                 (self.saved, self.next) = (Some(tick), Some(tick));
-                self.shared.note_save(mark(tick, digest));
+                self.shared.note_save(mark(tick, digest), ask);
                 if let Some((since, _)) = self.shared.state().gap.take() {
                     tracing::warn!("the log goes on at tick {tick}; ticks from {since} to there are not in it");
                 }
             }
-            Err(rejected) => self.begin_gap(tick, &rejected.to_string()),
+            Err(rejected) => {
+                ask.into_iter().for_each(|ask| self.shared.put_back(ask));
+                self.begin_gap(tick, &rejected.to_string());
+            }
         }
     }
 
@@ -320,12 +343,34 @@ impl Packer {
             let (backlog, limits) = (self.journal.backlog(), self.keeping.limits);
             gap && backlog.over.is_none() && backlog.bytes <= limits.bytes / 2 && backlog.batches <= limits.batches / 2
         } else {
-            self.saved_at.elapsed() >= self.keeping.save_every || !self.shared.state().asked.is_empty()
+            self.saved_at.elapsed() >= self.keeping.save_every || self.shared.is_asked()
         };
         if is_due {
             self.shared.want_state(true);
         }
     }
+}
+
+/// A save of a world as it is.
+///
+/// # Errors
+/// A sentence for a state that is too large.
+pub fn save_of(world: &Name, simulation: &Simulation, label: Option<Name>) -> Result<Snapshot, String> {
+    pack(world, mark(simulation.tick().0, simulation.digest().total), &simulation.snapshot(), label)
+}
+
+fn pack(world: &Name, at: Mark, snapshot: &[u8], label: Option<Name>) -> Result<Snapshot, String> {
+    let save = Snapshot {
+        world: world.clone(),
+        tick: at.tick,
+        digest: at.digest,
+        taken: now(),
+        label,
+        format: u32::from(FORMAT_VERSION),
+        payload: pack_keyframe(snapshot).map_err(|e| e.to_string())?,
+        hash: Hash([0; 32]),
+    };
+    Ok(save.hashed())
 }
 
 fn now() -> Millis {
