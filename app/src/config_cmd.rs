@@ -18,7 +18,8 @@ pub fn command(args: &ConfigArgs) -> Result<Outcome, Failure> {
         ConfigCommand::Check { file } => check(file.as_deref())?,
         ConfigCommand::Show { config, running, json } => {
             let config = Config::load(config.as_deref())?;
-            let shown = if *running { crate::serve::ask::json(&config.socket, "config")? } else { config.values.json() };
+            let shown =
+                if *running { crate::serve::ask::json(&config.socket, "config")? } else { config.values.json() };
             if *json { output::print_json(&shown)? } else { output::print(&lines(&shown))? }
         }
         ConfigCommand::Keys => output::print(&table::documented())?,

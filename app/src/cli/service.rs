@@ -6,8 +6,10 @@ use clap::{Args, Subcommand};
 
 /// `spacetime serve`.
 #[derive(Debug, Args)]
-#[command(after_help = "Without any configuration it keeps one world in a file of your data folder, runs it at 90 ticks \
-                        a second and listens on this machine only. `spacetime config keys` lists what can be set.")]
+#[command(
+    after_help = "Without any configuration it keeps one world in a file of your data folder, runs it at 90 ticks \
+                        a second and listens on this machine only. `spacetime config keys` lists what can be set."
+)]
 pub struct ServeArgs {
     /// The configuration; `spacetime/service.toml` in your configuration folder, if it is there, unless given.
     #[arg(long, value_name = "FILE")]

@@ -118,9 +118,12 @@ impl Monitor {
         }
         match (backlog.trouble, backlog.age) {
             (Some(trouble), _) => ("log", Condition::Degraded, trouble.reason(), format!("not stored yet: {trouble}")),
-            (None, Some(age)) if age > AGE_MAX => {
-                ("log", Condition::Degraded, "backlog", format!("what waits to be stored waits for {} ms", age.as_millis()))
-            }
+            (None, Some(age)) if age > AGE_MAX => (
+                "log",
+                Condition::Degraded,
+                "backlog",
+                format!("what waits to be stored waits for {} ms", age.as_millis()),
+            ),
             _ => ("log", Condition::Well, "", String::new()),
         }
     }
@@ -152,8 +155,12 @@ impl Monitor {
 
     fn of_disk(&self) -> Part {
         match free_bytes(&self.folder) {
-            None => ("disk", Condition::Degraded, "unknown", "the system does not tell how full the disk is".to_owned()),
-            Some(free) if free < FREE.1 => ("disk", Condition::Ill, "full", format!("the disk has {} MiB left", free >> 20)),
+            None => {
+                ("disk", Condition::Degraded, "unknown", "the system does not tell how full the disk is".to_owned())
+            }
+            Some(free) if free < FREE.1 => {
+                ("disk", Condition::Ill, "full", format!("the disk has {} MiB left", free >> 20))
+            }
             Some(free) if free < FREE.0 => {
                 ("disk", Condition::Degraded, "filling", format!("the disk has {} MiB left", free >> 20))
             }

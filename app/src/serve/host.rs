@@ -20,7 +20,7 @@ use crate::session_cmd::{Founded, Founding, Start};
 ///
 /// # Errors
 /// [`Failure`] where there is no such socket.
-pub fn found(config: &Config, identity: &Identity, world: &Resumed, seats: &Seats) -> Result<Founded, Failure> {
+pub(crate) fn found(config: &Config, identity: &Identity, world: &Resumed, seats: &Seats) -> Result<Founded, Failure> {
     let start = Start {
         text: world.scenario.text.clone(),
         rate_hz: world.scenario.tick_rate_hz,
@@ -60,8 +60,7 @@ impl Seat for Steering {
     fn happened(&mut self, _tick: u64, _event: &Event) {}
 
     fn attend(&mut self, status: &Status) -> bool {
-        let turns =
-            Turns { all: status.next_turn.0, late: status.stalled_turns, late_us_max: status.stall_us_max };
+        let turns = Turns { all: status.next_turn.0, late: status.stalled_turns, late_us_max: status.stall_us_max };
         self.shared.state().turns = turns;
         self.shared.is_stopping()
     }

@@ -279,7 +279,9 @@ impl Packer {
             payload,
             hash: Hash([0; 32]),
         };
-        if let Err(rejected) = self.offer(vec![Change::Put(Record::Segment(segment.hashed()))], Some(mark(next, digest))) {
+        if let Err(rejected) =
+            self.offer(vec![Change::Put(Record::Segment(segment.hashed()))], Some(mark(next, digest)))
+        {
             self.begin_gap(first, &rejected.to_string());
         }
     }
@@ -320,7 +322,7 @@ impl Packer {
     }
 
     fn offer(&self, changes: Vec<Change>, mark: Option<Mark>) -> Result<(), Rejected> {
-        let batch = Batch { changes, ..Batch::default() };
+        let batch = Batch::new(changes).map_err(Rejected::Over)?;
         self.journal.offer(batch.fenced(self.keeping.world.clone(), self.keeping.epoch), mark)
     }
 

@@ -40,7 +40,7 @@ impl Pruning {
             match store.get(key).await? {
                 Some(Record::Snapshot(save)) if save.label.is_some() => drop(self.labelled.insert(key.clone())),
                 Some(_) => {
-                    let batch = Batch { changes: vec![Change::Remove(key.clone(), None)], ..Batch::default() };
+                    let batch = Batch::new(vec![Change::Remove(key.clone(), None)])?;
                     store.commit(&batch.fenced(self.world.clone(), self.epoch)).await?;
                     removed += 1;
                 }

@@ -10,6 +10,9 @@ use sim::{InputFrame, Scenario, Simulation};
 
 /// Records of one page.
 const PAGE: usize = 256;
+/// How often a commit is tried, and the time between.
+const TRIES_MAX: u32 = 20;
+const TRY: std::time::Duration = std::time::Duration::from_millis(500);
 /// Records that are removed at once.
 const REMOVED_MAX: usize = 500;
 
@@ -104,17 +107,35 @@ pub async fn open(
         }
         let scenario = fresh().map_err(wrong)?;
         let world = new_world(name, &scenario);
-        store.commit(&Batch::put([Record::World(world.clone())])).await?;
+        persist(store, &Batch::put([Record::World(world.clone())])?).await?;
         let simulation = Simulation::new(&scenario);
         return Ok(Resumed { world, scenario, simulation, seats: Vec::new(), is_new: true, durable: None });
     };
     let scenario = scenario_of(&found)?;
     let rebuilt = rebuild(store, name, &scenario, at).await?;
     let claimed = World { rev: found.rev.next(), epoch: Epoch(found.epoch.0.saturating_add(1)), ..found };
-    store.commit(&Batch::put([Record::World(claimed.clone())])).await?;
+    persist(store, &Batch::put([Record::World(claimed.clone())])?).await?;
     let simulation = rebuilt.simulation;
     let durable = (rebuilt.save.is_some() && at.is_none()).then_some(simulation.tick().0);
     Ok(Resumed { world: claimed, scenario, simulation, seats: seats(store, name).await?, is_new: false, durable })
+}
+
+/// Commits, again where the store could not for the moment or did not say: the batch is the same, so it counts once.
+///
+/// # Errors
+/// [`StoreError`], the last one.
+pub async fn persist(store: &dyn Store, batch: &Batch) -> Result<(), StoreError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match store.commit(batch).await {
+            Err(error) if error.is_transient() && tries < TRIES_MAX => {
+                tracing::warn!("tried again: {error}");
+                tokio::time::sleep(TRY).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 fn new_world(name: &Name, scenario: &Scenario) -> World {
@@ -166,7 +187,9 @@ pub async fn rebuild(
     }
     let tick = simulation.tick().0;
     if let Some(at) = at.filter(|at| *at != tick) {
-        return Err(wrong(format!("the log of the world {name} has no tick {at}; behind the save before it, it goes to {tick}")));
+        return Err(wrong(format!(
+            "the log of the world {name} has no tick {at}; behind the save before it, it goes to {tick}"
+        )));
     }
     Ok(Rebuilt { simulation, save, replayed: tick - from })
 }
@@ -245,7 +268,9 @@ async fn seats(store: &dyn Store, name: &Name) -> Result<Vec<Seat>, ResumeError>
     loop {
         let page = store.list(&query).await?;
         query.beyond = page.records.last().map(Record::key);
-        seats.extend(page.records.into_iter().filter_map(|r| if let Record::Seat(seat) = r { Some(seat) } else { None }));
+        seats.extend(
+            page.records.into_iter().filter_map(|r| if let Record::Seat(seat) = r { Some(seat) } else { None }),
+        );
         if !page.more {
             return Ok(seats);
         }
@@ -273,8 +298,8 @@ pub async fn end_of(store: &dyn Store, name: &Name) -> Result<u64, ResumeError> 
 pub async fn discard_after(store: &dyn Store, world: &World, save: Snapshot) -> Result<(), ResumeError> {
     let (name, tick) = (&world.id, save.tick.0);
     if store.get(&Key::Snapshot(name.clone(), Tick(tick))).await?.is_none() {
-        let batch = Batch::put([Record::Snapshot(save)]).fenced(name.clone(), world.epoch);
-        store.commit(&batch).await?;
+        let batch = Batch::put([Record::Snapshot(save)])?.fenced(name.clone(), world.epoch);
+        persist(store, &batch).await?;
     }
     for kind in [Kind::Segment, Kind::Snapshot] {
         loop {
@@ -285,13 +310,18 @@ pub async fn discard_after(store: &dyn Store, world: &World, save: Snapshot) -> 
                 Record::Snapshot(save) => save.tick.0 > tick,
                 _ => false,
             };
-            let removed: Vec<Change> =
-                page.records.iter().filter(is_behind).take(REMOVED_MAX).map(|r| Change::Remove(r.key(), None)).collect();
+            let removed: Vec<Change> = page
+                .records
+                .iter()
+                .filter(is_behind)
+                .take(REMOVED_MAX)
+                .map(|r| Change::Remove(r.key(), None))
+                .collect();
             if removed.is_empty() {
                 break;
             }
-            let batch = Batch { changes: removed, ..Batch::default() }.fenced(name.clone(), world.epoch);
-            store.commit(&batch).await?;
+            let batch = Batch::new(removed)?.fenced(name.clone(), world.epoch);
+            persist(store, &batch).await?;
         }
     }
     Ok(())

@@ -64,7 +64,8 @@ pub fn command(args: &ServeArgs, progress: Progress) -> Result<Outcome, Failure>
     startup.begin("store")?;
     let Some(opened) = wait_for_store(&config, &runtime, &startup, &mut stop)? else { return Ok(Outcome::Fine) };
     startup.ready("store")?;
-    let result = Service { config, report, runtime: &runtime, opened: opened.clone(), identity }.run(args, startup, stop);
+    let result =
+        Service { config, report, runtime: &runtime, opened: opened.clone(), identity }.run(args, startup, stop);
     opened.close();
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -149,7 +150,11 @@ impl Service<'_> {
         drop(world);
         let tasks = self.tend(about, epoch, &journal, &shared, inviter.clone())?;
         startup.ready("control")?;
-        self.report.say("serving", "serving", json!({ "socket": self.config.socket, "listen": self.config.session.listen }))?;
+        self.report.say(
+            "serving",
+            "serving",
+            json!({ "socket": self.config.socket, "listen": self.config.session.listen }),
+        )?;
         let (core, link, report) = (founded.core, founded.link, self.report.clone());
         let steering = Box::new(Steering { shared });
         let ended = pool.install(|| {

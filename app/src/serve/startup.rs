@@ -46,7 +46,9 @@ impl Startup {
             return Err(Failure::Machine(format!("the order of the start knows no {part}")));
         };
         if let Some(missing) = needs.iter().find(|need| !self.ready.contains(need)) {
-            return Err(Failure::Machine(format!("the start is in the wrong order: {part} needs {missing}, which is not ready")));
+            return Err(Failure::Machine(format!(
+                "the start is in the wrong order: {part} needs {missing}, which is not ready"
+            )));
         }
         self.trace(part, "starting")
     }
@@ -65,7 +67,11 @@ impl Startup {
     /// # Errors
     /// [`Failure::Unwritable`].
     pub fn waits(&self, part: &str, why: &str) -> Result<(), Failure> {
-        self.report.say(&format!("waiting for the {part}: {why}"), "start", json!({ "part": part, "state": "waiting", "why": why }))
+        self.report.say(
+            &format!("waiting for the {part}: {why}"),
+            "start",
+            json!({ "part": part, "state": "waiting", "why": why }),
+        )
     }
 
     fn trace(&self, part: &str, state: &str) -> Result<(), Failure> {

@@ -42,9 +42,7 @@ pub async fn open(config: &Config) -> Result<Opened, StoreError> {
             let (store, guard) = guarded(Arc::clone(&embedded) as Arc<dyn Store>, config);
             Ok(Opened { store, guard, embedded: Some(embedded) })
         }
-        Place::Postgres => {
-            Err(StoreError::Other("this build has no store on PostgreSQL".to_owned()))
-        }
+        Place::Postgres => Err(StoreError::Other("this build has no store on PostgreSQL".to_owned())),
     }
 }
 

@@ -14,10 +14,10 @@ use sim::Simulation;
 
 use super::desync::{self, Circumstances, Tail};
 use super::driver::{Ending, Link, Options, Progress};
-use super::input::SessionInput;
-use super::near::Near;
 use super::file_ledger::FileLedger;
+use super::input::SessionInput;
 use super::ledger::Ledger;
+use super::near::Near;
 use super::world::SimWorld;
 use crate::exit::Failure;
 

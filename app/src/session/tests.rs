@@ -349,7 +349,10 @@ fn a_recording_that_cannot_be_written_is_told() {
     let mut peer = Peer::new(recording_to(Path::new("/no/such/folder/a.strec"), 900), 1);
     peer.apply(install("demo", 1, None, Vec::new()));
     peer.run(10);
-    assert!(peer.side.file.failure().is_some_and(|why| why.contains("/no/such/folder")), "at once, not at the end only");
+    assert!(
+        peer.side.file.failure().is_some_and(|why| why.contains("/no/such/folder")),
+        "at once, not at the end only"
+    );
     let (_, ending) = peer.side.finish();
     assert_eq!(ending.failures.len(), 1);
     assert!(ending.failures[0].contains("cannot write /no/such/folder/a.strec"), "{:?}", ending.failures);

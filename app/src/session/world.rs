@@ -227,7 +227,7 @@ impl SimWorld {
 
     /// What a host without a ship commands, in the steward's name.
     fn command(&self, input: &SessionInput, frames: &mut [InputFrame]) {
-        if *input == SessionInput::neutral() || !self.founders.contains(&(HOST.0, number_of(Role::Operator))) {
+        if input.is_empty() || !self.founders.contains(&(HOST.0, number_of(Role::Operator))) {
             return;
         }
         if let Some(first) = frames.first_mut() {

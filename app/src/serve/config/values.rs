@@ -53,10 +53,7 @@ impl Values {
     ///
     /// # Errors
     /// [`Failure::Misused`] with a sentence for each mistake; [`Failure::Unreadable`].
-    pub fn read(
-        file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Failure> {
+    pub fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Failure> {
         let text = file.map(text_of).transpose()?;
         let (values, mistakes) = Self::of(file, text.as_deref().unwrap_or_default(), environment);
         if mistakes.is_empty() { Ok(values) } else { Err(Failure::Misused(mistakes.join("\n"))) }
@@ -98,7 +95,8 @@ impl Values {
     fn take_table(&mut self, text: &str, section: &str, table: &DeTable<'_>, mistakes: &mut Vec<(usize, String)>) {
         for (name, value) in table.iter() {
             let line = line_of(text, name.span().start);
-            let key = if section.is_empty() { name.get_ref().to_string() } else { format!("{section}.{}", name.get_ref()) };
+            let key =
+                if section.is_empty() { name.get_ref().to_string() } else { format!("{section}.{}", name.get_ref()) };
             let is_section = ENTRIES.iter().any(|e| e.section == key || e.section.starts_with(&format!("{key}.")));
             match (value.get_ref(), table::find(&key)) {
                 (DeValue::Table(inner), None) if is_section => self.take_table(text, &key, inner, mistakes),
