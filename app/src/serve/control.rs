@@ -53,6 +53,8 @@ pub struct About {
     pub rate_hz: u32,
     /// The tick that it began at.
     pub first_tick: u64,
+    /// What was durable then.
+    pub durable: Option<Mark>,
     /// When.
     pub began: Instant,
 }
@@ -64,8 +66,9 @@ impl Controller {
         let state = self.shared.state().clone();
         let backlog = self.journal.backlog();
         let guarding = self.guard.guarding();
+        let durable = backlog.durable.or(self.about.durable);
         // In the synchronous mode nothing is told that could still be lost.
-        let published = if self.config.log.is_synchronous { backlog.durable } else { state.executed };
+        let published = if self.config.log.is_synchronous { durable } else { state.executed };
         let transitions = guarding.transitions.iter();
         json!({
             "world": self.config.world.as_str(),
@@ -79,7 +82,7 @@ impl Controller {
             "durability": self.config.values.text("log.durability"),
             "tick": published.map(|mark| mark.tick.0),
             "digest": published.map(|mark| output::hex(mark.digest.0)),
-            "durable": backlog.durable.map(shown),
+            "durable": durable.map(shown),
             "saved": state.saved.map(shown),
             "gap": state.gap.as_ref().map(|(since, why)| json!({ "since": since, "why": why })),
             "backlog": {

@@ -139,7 +139,9 @@ impl Drop for StoreLedger {
     }
 }
 
-fn mark(tick: u64, digest: u64) -> Mark {
+/// A tick with the digest of its state.
+#[must_use]
+pub fn mark(tick: u64, digest: u64) -> Mark {
     Mark { tick: Tick(tick), digest: Digest(digest) }
 }
 
@@ -265,23 +267,11 @@ impl Packer {
         let (frames, digests) = (std::mem::take(&mut self.frames), std::mem::take(&mut self.digests));
         let (Some(next), Some(digest)) = (self.next, digests.last().copied()) else { return };
         let first = next.saturating_sub(frames.len() as u64);
-        let payload = match pack_segment(&frames, &digests) {
-            Ok(payload) => payload,
-            Err(error) => return self.begin_gap(first, &error.to_string()),
+        let segment = match segment_of(&self.keeping.world, first, &frames, &digests) {
+            Ok(segment) => segment,
+            Err(error) => return self.begin_gap(first, &error),
         };
-        let segment = Segment {
-            world: self.keeping.world.clone(),
-            first_tick: Tick(first),
-            ticks: u32::try_from(frames.len()).unwrap_or(u32::MAX),
-            digest: Digest(digest),
-            written: now(),
-            format: u32::from(FORMAT_VERSION),
-            payload,
-            hash: Hash([0; 32]),
-        };
-        if let Err(rejected) =
-            self.offer(vec![Change::Put(Record::Segment(segment.hashed()))], Some(mark(next, digest)))
-        {
+        if let Err(rejected) = self.offer(vec![Change::Put(Record::Segment(segment))], Some(mark(next, digest))) {
             self.begin_gap(first, &rejected.to_string());
         }
     }
@@ -351,6 +341,24 @@ impl Packer {
             self.shared.want_state(true);
         }
     }
+}
+
+/// The log of a world from this tick on.
+///
+/// # Errors
+/// A sentence for frames that are no segment.
+pub fn segment_of(world: &Name, first: u64, frames: &[InputFrame], digests: &[u64]) -> Result<Segment, String> {
+    let segment = Segment {
+        world: world.clone(),
+        first_tick: Tick(first),
+        ticks: u32::try_from(frames.len()).unwrap_or(u32::MAX),
+        digest: Digest(digests.last().copied().unwrap_or_default()),
+        written: now(),
+        format: u32::from(FORMAT_VERSION),
+        payload: pack_segment(frames, digests).map_err(|e| e.to_string())?,
+        hash: Hash([0; 32]),
+    };
+    Ok(segment.hashed())
 }
 
 /// A save of a world as it is.

@@ -138,7 +138,9 @@ pub async fn persist(store: &dyn Store, batch: &Batch) -> Result<(), StoreError>
     }
 }
 
-fn new_world(name: &Name, scenario: &Scenario) -> World {
+/// The record of a world that is made of a scenario.
+#[must_use]
+pub fn new_world(name: &Name, scenario: &Scenario) -> World {
     World {
         id: name.clone(),
         rev: Rev::FIRST,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use netcode::transport::Identity;
-use persistence::{Epoch, Journal, Limits, Name, Store, StoreError};
+use persistence::{Epoch, Journal, Limits, Store, StoreError};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -143,6 +143,7 @@ impl Service<'_> {
             epoch: world.world.epoch.0,
             rate_hz: world.scenario.tick_rate_hz,
             first_tick: world.simulation.tick().0,
+            durable: world.durable.map(|tick| log::mark(tick, world.simulation.digest().total)),
             began: Instant::now(),
         };
         let epoch = world.world.epoch;
@@ -312,12 +313,4 @@ async fn prune(mut pruning: Pruning, store: Arc<dyn Store>, shared: Arc<Shared>)
             Err(error) => tracing::warn!("old saves are not removed yet: {error}"),
         }
     }
-}
-
-/// A world's name, as a command line has it.
-///
-/// # Errors
-/// [`Failure::Misused`].
-pub fn name(text: &str) -> Result<Name, Failure> {
-    Name::new(text).map_err(|e| Failure::Misused(e.to_string()))
 }

@@ -156,6 +156,12 @@ fn contradictions(values: &Values) -> Vec<String> {
     if values.text("store.kind") == "postgres" && values.text("store.postgres.url").is_empty() {
         mistakes.push("store.kind is postgres, and store.postgres.url does not say where that is".to_owned());
     }
+    let url = values.text("store.postgres.url");
+    let user = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map_or("", |(user, _)| user);
+    if user.contains(':') || url.contains("password") {
+        mistakes
+            .push("store.postgres.url has a password in it: name a file with store.postgres.password_file".to_owned());
+    }
     mistakes
 }
 
@@ -205,6 +211,8 @@ mod tests {
             ("[store.postgres]\npool_min = 9\npool_max = 3", "store.postgres.pool_min is 9, more than"),
             ("[breaker]\nopen_ms = 500\nopen_ms_max = 400", "breaker.open_ms is 500, more than"),
             ("[store]\nkind = \"postgres\"", "store.postgres.url does not say"),
+            ("[store.postgres]\nurl = \"postgres://a:b@c/d\"", "store.postgres.url has a password"),
+            ("[store.postgres]\nurl = \"host=c password=b\"", "store.postgres.url has a password"),
         ] {
             assert!(config(text).is_err_and(|e| e.to_string().contains(told)), "{text}");
         }
