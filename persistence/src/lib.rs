@@ -13,6 +13,7 @@
 mod batch;
 mod embedded;
 mod error;
+pub mod people;
 mod record;
 mod store;
 
