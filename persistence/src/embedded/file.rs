@@ -2,7 +2,7 @@
 //! Must never leave redb's errors to others, nor a panic of it on a damaged file.
 
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, Error, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -20,16 +20,32 @@ const CACHE_BYTES: usize = 32 << 20;
 
 /// Opens a file, or makes it.
 pub(super) fn open(path: &Path) -> Result<Database, DatabaseError> {
-    let is_new = !path.exists();
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(StorageError::Io)?;
-    let database = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(FileBackend::new(file)?)?;
-    if is_new {
-        // The name of the file has to survive, too.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(StorageError::Io)?;
+    if !path.exists() {
+        make(path).map_err(StorageError::Io)?;
     }
-    Ok(database)
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(StorageError::Io)?;
+    Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(FileBackend::new(file)?)
+}
+
+/// Makes a file for its owner only. It gets its name once it is whole: one that the power was cut in would open never
+/// more.
+fn make(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let early = path.with_file_name(format!("{name}.{}.new", std::process::id()));
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).clone();
+    let file = options.open(&early)?;
+    let database = FileBackend::new(file).and_then(|backend| Builder::new().create_with_backend(backend));
+    let plain = |error| if let DatabaseError::Storage(StorageError::Io(io)) = error { io } else { Error::other(error) };
+    let made = database.map_err(plain).and_then(|database| {
+        drop(database);
+        // Never over a file that somebody else has made meanwhile.
+        std::fs::hard_link(&early, path).or_else(|e| if e.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })
+    });
+    let _ = std::fs::remove_file(&early);
+    made?;
+    // The name has to survive, too.
+    File::open(folder)?.sync_all()
 }
 
 /// Has the database.

@@ -2,4 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod model;
 pub mod records;
+pub mod suite;
+pub mod switched;
