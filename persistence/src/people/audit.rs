@@ -15,7 +15,7 @@ use super::vault::DEPLOYMENT;
 use crate::batch::{Batch, Change};
 use crate::error::StoreError;
 use crate::record::{Audit, Hash, Key, Kind, Millis, Name, PersonId, Record, Rev, Seal, Setting, Text};
-use crate::store::{Query, Store as _};
+use crate::store::Query;
 
 /// Most bytes of what an entry is about.
 const SUBJECT_BYTES_MAX: usize = 1024;
@@ -103,7 +103,7 @@ impl People {
             let end = end.unwrap_or(Head::NONE);
             let entry = self.entry(act, &end).await?;
             let head = Head::of(&entry);
-            let batch = Batch::put([Record::Audit(entry.clone()), Record::Setting(self.noted(END, rev, &head)?)]);
+            let batch = Batch::put([Record::Audit(entry.clone()), Record::Setting(self.noted(END, rev, &head)?)])?;
             match commit(&*self.store, &batch).await {
                 Ok(()) => return Ok(head),
                 Err(StoreError::Conflict(_)) => {}
@@ -247,7 +247,7 @@ impl People {
             let (_, rev) = self.note(START).await?;
             let mut changes: Vec<Change> = due.iter().map(|e| Change::Remove(Key::Audit(e.seq), None)).collect();
             changes.push(Change::Put(Record::Setting(self.noted(START, rev, &Head::of(last))?)));
-            commit(&*self.store, &Batch { fence: None, changes }).await?;
+            commit(&*self.store, &Batch::new(changes)?).await?;
             removed += due.len() as u64;
         }
     }

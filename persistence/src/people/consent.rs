@@ -73,7 +73,7 @@ impl People {
             at = last.map_or(at, |last| at.max(Millis(last.0.saturating_add(1))));
             let Question { purpose, version, wording } = asked.clone();
             let consent = Record::Consent(Consent { person, purpose, at, given, version, wording });
-            match commit(&*self.store, &Batch::put([consent])).await {
+            match commit(&*self.store, &Batch::put([consent])?).await {
                 Err(StoreError::Conflict(_)) => pause(round).await,
                 other => return Ok(other?),
             }

@@ -8,7 +8,7 @@ use super::page::Pages;
 use crate::batch::{Batch, Change};
 use crate::error::StoreError;
 use crate::record::{Hash, Key, Kind, Millis, PersonId, Record, Scope, Seal, Seat};
-use crate::store::{Query, Store as _};
+use crate::store::Query;
 
 /// Kinds whose records go. What stays under the pseudonym: seats (their number is in logs), trades (the other one's
 /// too), audit entries (the chain).
@@ -80,7 +80,7 @@ impl People {
                 }
                 erased.removed += keys.len() as u64;
                 let changes = keys.into_iter().map(|key| Change::Remove(key, None)).collect();
-                commit(&*self.store, &Batch { fence: None, changes }).await?;
+                commit(&*self.store, &Batch::new(changes)?).await?;
             }
         }
         let mut pages = Pages::new(&*self.store, Query::of(Kind::Seat).within(Scope::Person(person)));
@@ -106,7 +106,7 @@ impl People {
             };
             let blank = Seat { rev: seat.rev.next(), tag: NO_TAG, private: Seal::default(), ..seat };
             // Whoever owns the world now: nothing of its log is touched.
-            let batch = Batch::put([Record::Seat(blank)]).fenced(world.id, world.epoch);
+            let batch = Batch::put([Record::Seat(blank)])?.fenced(world.id, world.epoch);
             match commit(&*self.store, &batch).await {
                 Ok(()) => return Ok(true),
                 Err(StoreError::Conflict(_) | StoreError::Fenced { .. }) => pause(round).await,

@@ -154,6 +154,7 @@ fn trade(trade: &Trade, person: PersonId) -> TradeForm {
 }
 
 fn items(items: &[Item]) -> Vec<ItemForm> {
-    let form = |item: &Item| ItemForm { kind: item.kind.as_str().to_owned(), count: item.count, data: item.data.clone() };
+    let form =
+        |item: &Item| ItemForm { kind: item.kind.as_str().to_owned(), count: item.count, data: item.data.clone() };
     items.iter().map(form).collect()
 }

@@ -69,7 +69,7 @@ impl People {
         if records.len() > CHANGES_MAX {
             return Err(ImportError::Invalid("it has more than 20,000 entries"));
         }
-        let batch = Batch::put(records);
+        let batch = Batch::put(records)?;
         batch.check().map_err(|_| ImportError::Invalid("an entry breaks a rule, or is there twice"))?;
         let carried = carried(export)?;
         // The player comes last: what failed before belongs to nobody.

@@ -196,7 +196,9 @@ mod tests {
         }
         let one_short = &digits[1..];
         let not_canonical = base64.replace("8=", "9=");
-        for bad in ["", "00", one_short, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", &not_canonical, &"ä".repeat(32)] {
+        for bad in
+            ["", "00", one_short, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", &not_canonical, &"ä".repeat(32)]
+        {
             assert!(matches!(MasterKey::from_text(bad), Err(MasterKeyError::Form)), "{bad:?}");
         }
     }

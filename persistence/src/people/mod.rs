@@ -13,7 +13,7 @@ mod consent;
 mod erase;
 mod error;
 mod export;
-mod form;
+pub mod form;
 mod import;
 mod master;
 mod page;

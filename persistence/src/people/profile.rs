@@ -109,7 +109,7 @@ impl People {
         let person = self.new_number().await?;
         let private = self.vault.seal(person, &Key::Player(person), &plain).await?;
         let player = Player { person, rev: Rev::FIRST, created: now, seen: now, place: None, private };
-        match commit(&*self.store, &Batch::put([Record::Player(player)])).await {
+        match commit(&*self.store, &Batch::put([Record::Player(player)])?).await {
             // With 2^63 numbers nobody else drew this one: it was changed since it was written.
             Err(StoreError::Conflict(_)) => Ok(person),
             other => other.map(|()| person).map_err(PeopleError::from),
@@ -146,7 +146,7 @@ impl People {
             let plain = zeroize::Zeroizing::new(profile.encode()?);
             (player.person, player.rev, player.created) = (person, rev, created);
             player.private = self.vault.seal(person, &Key::Player(person), &plain).await?;
-            match commit(&*self.store, &Batch::put([Record::Player(player.clone())])).await {
+            match commit(&*self.store, &Batch::put([Record::Player(player.clone())])?).await {
                 Ok(()) => return Ok(player),
                 Err(StoreError::Conflict(_)) => pause(round).await,
                 Err(error) => return Err(error.into()),
@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn names_of_any_script_are_kept() {
-        for name in ["Ada", "Jürgen Groß", "Ольга", "山田 太郎", "مريم", "नेहा", "🚀", &"x".repeat(256)] {
+        for name in ["Ada", "Jürgen Groß", "Ольга", "山田 太郎", "مريم", "नेहा", "🚀", &"x".repeat(256)]
+        {
             assert_eq!(named(name).check(), Ok(()), "{name}");
         }
     }

@@ -10,7 +10,7 @@ use super::page::Pages;
 use crate::batch::{Batch, Change};
 use crate::error::StoreError;
 use crate::record::{Consent, Epoch, Key, Kind, Millis, Name, Record, Scope};
-use crate::store::{Query, Store as _};
+use crate::store::Query;
 
 /// How long a kind is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +206,7 @@ impl People {
     async fn drop_keys(&self, keys: Vec<Key>, fence: Option<&(Name, Epoch)>) -> Result<u64, PeopleError> {
         for part in keys.chunks(BATCH) {
             let changes = part.iter().map(|key| Change::Remove(key.clone(), None)).collect();
-            let mut batch = Batch { fence: None, changes };
+            let mut batch = Batch::new(changes)?;
             if let Some((world, epoch)) = fence {
                 batch = batch.fenced(world.clone(), *epoch);
             }

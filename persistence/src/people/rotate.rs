@@ -54,7 +54,7 @@ impl Vault {
 
     async fn rewrap(&self, masters: &Masters, due: &[PersonKey]) -> Result<(), VaultError> {
         let batch = due.iter().map(|key| anew(masters, key)).collect::<Result<Vec<_>, _>>()?;
-        match commit(self.keys(), &Batch::put(batch)).await {
+        match commit(self.keys(), &Batch::put(batch)?).await {
             // Somebody was erased meanwhile, or another process does the same.
             Err(StoreError::Conflict(_)) => {}
             other => return Ok(other?),
@@ -71,7 +71,7 @@ impl Vault {
             if key.master == masters.current.id() {
                 return Ok(());
             }
-            match commit(self.keys(), &Batch::put([anew(masters, &key)?])).await {
+            match commit(self.keys(), &Batch::put([anew(masters, &key)?])?).await {
                 Err(StoreError::Conflict(_)) => pause(round).await,
                 other => return Ok(other?),
             }

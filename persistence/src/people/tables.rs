@@ -39,7 +39,8 @@ impl PersonExport {
 fn table(rows: &[Value]) -> String {
     let mut out = String::new();
     let fields: Vec<&Value> = rows.iter().filter(|row| row.is_object()).collect();
-    let names: Vec<&String> = fields.first().and_then(|row| row.as_object()).into_iter().flat_map(|r| r.keys()).collect();
+    let names: Vec<&String> =
+        fields.first().and_then(|row| row.as_object()).into_iter().flat_map(|r| r.keys()).collect();
     line(&mut out, names.iter().map(|name| (*name).clone()));
     for row in fields {
         line(&mut out, names.iter().map(|name| row.get(name.as_str()).map(cell).unwrap_or_default()));

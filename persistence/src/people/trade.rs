@@ -7,7 +7,6 @@ use super::error::TradeError;
 use crate::batch::Batch;
 use crate::error::StoreError;
 use crate::record::{Inventory, Item, Key, Millis, PersonId, Record, Rev, Token, Trade};
-use crate::store::Store as _;
 
 /// Most kinds of things that an inventory holds.
 const KINDS_MAX: usize = 1024;
@@ -78,7 +77,7 @@ impl People {
         trade.takes.iter().try_for_each(|item| give(&mut to.items, item))?;
         trade.gives.iter().try_for_each(|item| take(&mut to.items, item))?;
         trade.takes.iter().try_for_each(|item| take(&mut from.items, item))?;
-        Ok(Batch::put([Record::Inventory(from), Record::Inventory(to), Record::Trade(trade.clone())]))
+        Ok(Batch::put([Record::Inventory(from), Record::Inventory(to), Record::Trade(trade.clone())])?)
     }
 
     /// What a player has, with the revision that is to be written.

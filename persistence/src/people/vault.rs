@@ -162,7 +162,7 @@ impl Vault {
             let changes = vec![Change::Remove(Key::PersonKey(person), None), Change::Put(erasure)];
             // Before, should the answer get lost; and behind, for who read the key in between.
             self.cache.forget(person);
-            let done = commit(&*self.keys, &Batch { fence: None, changes }).await;
+            let done = commit(&*self.keys, &Batch::new(changes)?).await;
             self.cache.forget(person);
             match done {
                 Ok(()) => return Ok(erased.unwrap_or(now)),
@@ -199,7 +199,7 @@ impl Vault {
         let secret = own_key(&*self.keys, &*self.masters.read().await, person).await?;
         // Erased in between: then the key came too late, and nothing was sealed with it yet.
         if self.erasure(person).await?.is_some() {
-            let remove = Batch { fence: None, changes: vec![Change::Remove(Key::PersonKey(person), None)] };
+            let remove = Batch::new(vec![Change::Remove(Key::PersonKey(person), None)])?;
             commit(&*self.keys, &remove).await?;
             return Err(VaultError::Erased);
         }
@@ -231,7 +231,7 @@ async fn own_key(keys: &dyn Store, masters: &Masters, person: PersonId) -> Resul
         getrandom::fill(secret.as_mut_slice()).map_err(|_| VaultError::Random)?;
         let secret = Arc::new(secret);
         let key = masters.wrap(person, Rev::FIRST, &secret)?;
-        match commit(keys, &Batch::put([Record::PersonKey(key)])).await {
+        match commit(keys, &Batch::put([Record::PersonKey(key)])?).await {
             Ok(()) => return Ok(secret),
             // Somebody else made one meanwhile, or this one was written at the second sending.
             Err(StoreError::Conflict(_)) => pause(round).await,

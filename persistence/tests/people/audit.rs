@@ -1,0 +1,1 @@
+//! placeholder for audit, nothing yet

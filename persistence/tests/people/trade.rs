@@ -1,0 +1,1 @@
+//! placeholder for trade, nothing yet
