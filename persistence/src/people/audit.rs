@@ -8,7 +8,7 @@
 use std::ops::{Bound, RangeBounds};
 
 use super::People;
-use super::commit::{ROUNDS_MAX, commit, pause};
+use super::commit::{ROUNDS_MAX, commit, look, pause};
 use super::error::{PeopleError, VaultError, VerifyError};
 use super::page::Pages;
 use super::vault::DEPLOYMENT;
@@ -110,7 +110,7 @@ impl People {
                 Err(error) => return Err(error.into()),
             }
             // Another process was quicker; or this was written, its answer lost, and another entry came behind it.
-            if self.store.get(&Key::Audit(head.seq)).await? == Some(Record::Audit(entry)) {
+            if look(&*self.store, &Key::Audit(head.seq)).await? == Some(Record::Audit(entry)) {
                 return Ok(head);
             }
             pause(round).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::error::StoreError;
+use crate::record::{Key, Record};
 use crate::store::Store;
 
 /// How often a batch of unknown fate is sent.
@@ -26,6 +27,20 @@ pub(super) async fn commit(store: &dyn Store, batch: &Batch) -> Result<(), Store
         pause(sending).await;
     }
     Err(StoreError::Unknown(unknown.unwrap_or_default()))
+}
+
+/// Looks for what a batch of unknown fate was to write. Where the store does not even say that, the fate stays unknown.
+pub(super) async fn look(store: &dyn Store, key: &Key) -> Result<Option<Record>, StoreError> {
+    let mut why = String::new();
+    for sending in 0..SENDINGS_MAX {
+        match store.get(key).await {
+            Err(error) if error.is_transient() => why = error.to_string(),
+            Err(error) => return Err(StoreError::Unknown(error.to_string())),
+            found => return found,
+        }
+        pause(sending).await;
+    }
+    Err(StoreError::Unknown(why))
 }
 
 /// Waits for a random time that grows with the round, at most 128 ms: those who got into each other's way part.

@@ -2,7 +2,7 @@
 //! nor apply a trade twice.
 
 use super::People;
-use super::commit::{ROUNDS_MAX, commit, pause};
+use super::commit::{ROUNDS_MAX, commit, look, pause};
 use super::error::TradeError;
 use crate::batch::Batch;
 use crate::error::StoreError;
@@ -47,14 +47,14 @@ impl People {
         let trade = of(deal, now)?;
         let mut is_sent = false;
         for round in 0..ROUNDS_MAX {
-            match self.store.get(&Key::Trade(deal.id)).await {
-                Ok(None) => {}
-                Ok(Some(Record::Trade(found))) if found == (Trade { at: found.at, ..trade.clone() }) => {
+            let key = Key::Trade(deal.id);
+            let found = if is_sent { look(&*self.store, &key).await? } else { self.store.get(&key).await? };
+            match found {
+                None => {}
+                Some(Record::Trade(found)) if found == (Trade { at: found.at, ..trade.clone() }) => {
                     return Ok(if is_sent { Outcome::Done } else { Outcome::Already });
                 }
-                Ok(Some(_)) => return Err(TradeError::OtherTrade),
-                Err(error) if is_sent => return Err(StoreError::Unknown(error.to_string()).into()),
-                Err(error) => return Err(error.into()),
+                Some(_) => return Err(TradeError::OtherTrade),
             }
             let batch = self.exchange(&trade).await?;
             match commit(&*self.store, &batch).await {
