@@ -1,0 +1,1 @@
+//! placeholder for erase, nothing yet

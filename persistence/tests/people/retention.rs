@@ -1,0 +1,1 @@
+//! placeholder for retention, nothing yet
