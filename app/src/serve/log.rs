@@ -358,3 +358,7 @@ fn pack(world: &Name, at: Mark, snapshot: &[u8], label: Option<Name>) -> Result<
 fn now() -> Millis {
     Millis::of(std::time::SystemTime::now())
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;
