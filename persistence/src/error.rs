@@ -1,12 +1,15 @@
 //! Why a store did not do what it was asked, each reason apart, as each wants something else done. Must never hold a
 //! value that is secret or personal: errors are logged.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::record::{Epoch, Key, Name, Rev};
 
 /// Why a store did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum StoreError {
     /// A record breaks a rule. Nothing was written.
     #[error("{} is not valid: {why}", kind_of(.key))]
@@ -14,11 +17,11 @@ pub enum StoreError {
         /// Which.
         key: Key,
         /// A clause.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// The batch breaks a rule. Nothing was written.
     #[error("the batch is not valid: {0}")]
-    InvalidBatch(&'static str),
+    InvalidBatch(Cow<'static, str>),
     /// Somebody else was quicker. Nothing was written; read again.
     #[error(transparent)]
     Conflict(#[from] Conflict),
@@ -87,7 +90,7 @@ pub enum StoreError {
 }
 
 /// A record is not what the writer took it for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{} was written by somebody else meanwhile: it has revision {found:?}, {wanted:?} was to follow", kind_of(.key))]
 pub struct Conflict {
     /// Which.
@@ -161,7 +164,7 @@ impl StoreError {
 }
 
 /// How a store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Health {
     /// It answered, and takes writes.
     Well {

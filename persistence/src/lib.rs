@@ -11,14 +11,21 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod breaker;
 mod embedded;
 mod error;
+mod guard;
+mod journal;
 mod record;
+pub mod remote;
 mod store;
 
-pub use batch::{Batch, Change, Fence, Verdict, decide};
+pub use batch::{Batch, Change, Fence, Stored, Verdict, decide};
+pub use breaker::{Breaker, BreakerConfig, Phase, Transition};
 pub use embedded::Embedded;
 pub use error::{Conflict, Health, StoreError};
+pub use guard::{Guarded, Guarding, Patience};
+pub use journal::{Backlog, Journal, Limits, Mark, Rejected};
 pub use record::{
     Audit, Consent, Credential, Digest, Discovery, Epoch, Erasure, Hash, Inventory, Item, Key, Kind, Millis, Name,
     NameError, PersonId, PersonKey, Place, Player, Record, Rev, Scope, Seal, Seat, Segment, Setting, SignIn, Snapshot,

@@ -1,13 +1,14 @@
 //! The port: what every store does. Must never grow a method for one kind of record; those are built on top of it.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
 use crate::error::{Health, StoreError};
 use crate::record::{Key, Kind, Record, Scope};
 
 /// Which records are listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
     /// Of this kind.
     pub kind: Kind,
@@ -22,7 +23,7 @@ pub struct Query {
 }
 
 /// An order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// Ascending.
     #[default]
@@ -64,7 +65,7 @@ impl Query {
 }
 
 /// A part of a list.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     /// In order.
     pub records: Vec<Record>,

@@ -18,7 +18,7 @@ use redb::{Database, DatabaseError, TableDefinition};
 
 use crate::batch::Batch;
 use crate::error::{Health, StoreError};
-use crate::record::{Key, Kind, Record};
+use crate::record::{Key, Kind, Record, Token};
 use crate::store::{COPY_WAITING_MAX, Copy, Page, Query, Store};
 use file::Keeper;
 use writer::Writer;
@@ -96,7 +96,7 @@ impl Store for Embedded {
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
         let key = key.clone();
-        self.reading(move |transaction| read::get(transaction, &key)).await
+        self.reading(move |transaction| Ok(read::get(transaction, &key)?.map(|stored| stored.record))).await
     }
 
     async fn list(&self, query: &Query) -> Result<Page, StoreError> {
@@ -125,7 +125,7 @@ impl Store for Embedded {
     async fn health(&self) -> Health {
         let began = Instant::now();
         // An empty batch is committed like any other: the disk has to take it.
-        match self.writer.commit(Batch::default()).await {
+        match self.writer.commit(Batch { id: Token::default(), fence: None, changes: Vec::new() }).await {
             Ok(()) => Health::Well { round_trip: began.elapsed() },
             Err(error) => Health::Ill(error),
         }

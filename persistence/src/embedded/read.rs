@@ -7,11 +7,12 @@ use tokio::sync::mpsc::Sender;
 
 use super::file::storage;
 use super::{PEOPLE, rows, table};
+use crate::batch::Stored;
 use crate::error::StoreError;
 use crate::record::{Key, Kind, PersonId, Record, Scope};
 use crate::store::{Order, PAGE_WEIGHT_MAX, Page, Query};
 
-pub(super) fn get(transaction: &ReadTransaction, key: &Key) -> Result<Option<Record>, StoreError> {
+pub(super) fn get(transaction: &ReadTransaction, key: &Key) -> Result<Option<Stored>, StoreError> {
     let rows = transaction.open_table(table(key.kind())).map_err(storage)?;
     let bytes = key.bytes();
     let row = rows.get(bytes.as_slice()).map_err(storage)?;
@@ -19,7 +20,7 @@ pub(super) fn get(transaction: &ReadTransaction, key: &Key) -> Result<Option<Rec
 }
 
 /// What a writing transaction sees.
-pub(super) fn stored(rows: &Table<'_, &[u8], &[u8]>, kind: Kind, key: &[u8]) -> Result<Option<Record>, StoreError> {
+pub(super) fn stored(rows: &Table<'_, &[u8], &[u8]>, kind: Kind, key: &[u8]) -> Result<Option<Stored>, StoreError> {
     let row = rows.get(key).map_err(storage)?;
     row.map(|row| rows::decode(kind, key, row.value())).transpose()
 }
@@ -32,7 +33,7 @@ pub(super) fn list(transaction: &ReadTransaction, query: &Query) -> Result<Page,
             page.more = true;
             return Ok(false);
         }
-        let record = rows::decode(query.kind, key, row)?;
+        let record = rows::decode(query.kind, key, row)?.record;
         weight += record.weight();
         page.records.push(record);
         Ok(true)
@@ -46,7 +47,7 @@ pub(super) fn keys(transaction: &ReadTransaction, query: &Query) -> Result<Vec<K
         if keys.len() == query.limit {
             return Ok(false);
         }
-        keys.push(rows::decode(query.kind, key, row)?.key());
+        keys.push(rows::decode(query.kind, key, row)?.record.key());
         Ok(true)
     })?;
     Ok(keys)
@@ -62,7 +63,7 @@ pub(super) fn copy(
         let table_rows = transaction.open_table(table(*kind)).map_err(storage)?;
         for entry in table_rows.iter().map_err(storage)? {
             let (key, row) = entry.map_err(storage)?;
-            let record = rows::decode(*kind, key.value(), row.value())?;
+            let record = rows::decode(*kind, key.value(), row.value())?.record;
             if to.blocking_send(Ok(record)).is_err() {
                 return Ok(());
             }

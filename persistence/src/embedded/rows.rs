@@ -1,10 +1,11 @@
-//! Rows of the embedded store: a version, the record in postcard, and a checksum over key and row. Rows of earlier
+//! Rows of the embedded store: a version, the batch that wrote it, the record in postcard, and a checksum over key and row. Rows of earlier
 //! versions are turned into records of today here, and nowhere else. Must never give out a row that was damaged.
 
 use serde::Deserialize;
 
+use crate::batch::Stored;
 use crate::error::StoreError;
-use crate::record::{Kind, Millis, PersonId, Place, Player, Record, Rev, Seal};
+use crate::record::{Kind, Millis, PersonId, Place, Player, Record, Rev, Seal, Token};
 
 /// The version that is written. Raise it when a record changes, and keep the old form below.
 const VERSION: u8 = 2;
@@ -12,14 +13,15 @@ const VERSION: u8 = 2;
 const CHECKSUM_BYTES: usize = 8;
 
 /// The row of a record.
-pub(super) fn encode(key: &[u8], record: &Record) -> Result<Vec<u8>, StoreError> {
-    let row = postcard::to_extend(record, vec![VERSION])
-        .map_err(|e| StoreError::Other(format!("a record cannot be encoded: {e}")))?;
+pub(super) fn encode(key: &[u8], record: &Record, batch: Token) -> Result<Vec<u8>, StoreError> {
+    let head = [&[VERSION][..], &batch.0].concat();
+    let row =
+        postcard::to_extend(record, head).map_err(|e| StoreError::Other(format!("a record cannot be encoded: {e}")))?;
     Ok(sealed(key, row))
 }
 
 /// The record of a row.
-pub(super) fn decode(kind: Kind, key: &[u8], row: &[u8]) -> Result<Record, StoreError> {
+pub(super) fn decode(kind: Kind, key: &[u8], row: &[u8]) -> Result<Stored, StoreError> {
     let damaged = |why: &str| StoreError::Corrupt(format!("a row of {} {why}", kind.name()));
     let end = row.len().checked_sub(CHECKSUM_BYTES).ok_or_else(|| damaged("is cut off"))?;
     let (contents, sum) = row.split_at(end);
@@ -27,6 +29,10 @@ pub(super) fn decode(kind: Kind, key: &[u8], row: &[u8]) -> Result<Record, Store
         return Err(damaged("has another checksum than what was written"));
     }
     let (version, contents) = contents.split_first().ok_or_else(|| damaged("is empty"))?;
+    let (batch, contents) = match version {
+        1 => (Token([0; 16]), contents),
+        _ => contents.split_first_chunk().map(|(id, rest)| (Token(*id), rest)).ok_or_else(|| damaged("is cut off"))?,
+    };
     let record = match (version, kind) {
         (1, Kind::Player) => postcard::from_bytes::<v1::Player>(contents).map(|player| Record::Player(player.into())),
         (1 | 2, _) => postcard::from_bytes(contents),
@@ -37,7 +43,7 @@ pub(super) fn decode(kind: Kind, key: &[u8], row: &[u8]) -> Result<Record, Store
     if record.kind() != kind || record.key().bytes() != key {
         return Err(damaged("is in another one's place"));
     }
-    Ok(record)
+    Ok(Stored { record, batch })
 }
 
 fn sealed(key: &[u8], mut row: Vec<u8>) -> Vec<u8> {
@@ -58,7 +64,7 @@ fn checksum(key: &[u8], contents: &[u8]) -> [u8; CHECKSUM_BYTES] {
 mod v1 {
     use super::*;
 
-    /// Behind the number of its kind. It did not say when a player was seen.
+    /// Behind the number of its kind. It did not say when a player was seen, nor which batch wrote it.
     #[derive(Deserialize)]
     #[cfg_attr(test, derive(serde::Serialize))]
     pub struct Player {
@@ -100,7 +106,7 @@ mod tests {
         let golden = "01000703050006736563726574";
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         assert_eq!(hex(&bytes[..bytes.len() - CHECKSUM_BYTES]), golden);
-        let Record::Player(player) = decode(Kind::Player, &key, &bytes).unwrap() else { panic!("a player") };
+        let Record::Player(player) = decode(Kind::Player, &key, &bytes).unwrap().record else { panic!("a player") };
         assert_eq!((player.rev, player.seen, player.private.0), (Rev(3), Millis(5), b"secret".to_vec()));
     }
 
@@ -108,8 +114,9 @@ mod tests {
     fn any_flipped_bit_is_refused() {
         let record = Record::Erasure(crate::Erasure { person: PersonId(9), at: Millis(1) });
         let key = record.key().bytes();
-        let row = encode(&key, &record).unwrap();
-        assert_eq!(decode(Kind::Erasure, &key, &row), Ok(record));
+        let batch = Token([5; 16]);
+        let row = encode(&key, &record, batch).unwrap();
+        assert_eq!(decode(Kind::Erasure, &key, &row), Ok(Stored { record, batch }));
         for bit in 0..row.len() * 8 {
             let mut row = row.clone();
             row[bit / 8] ^= 1 << (bit % 8);

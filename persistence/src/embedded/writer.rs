@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 
 use super::file::{Keeper, guarded, storage};
 use super::{PEOPLE, read, rows, table};
-use crate::batch::{Batch, Change, Verdict, decide};
+use crate::batch::{Batch, Change, Stored, Verdict, decide};
 use crate::error::StoreError;
-use crate::record::{Key, Kind, Record};
+use crate::record::{Key, Kind, Record, Token};
 
 /// Most batches that share one synchronisation of the disk.
 const GROUP_MAX: usize = 1024;
@@ -77,7 +77,7 @@ fn work(keeper: &Keeper, orders: &Receiver<Order>) {
 }
 
 fn weight(batch: &Batch) -> usize {
-    batch.changes.iter().map(|change| if let Change::Put(record) = change { record.weight() } else { 64 }).sum()
+    batch.changes.iter().map(|change| change.record().map_or(64, Record::weight)).sum()
 }
 
 /// Writes a group. After a failure redb wants the file opened anew; what is in it then tells what became of the group.
@@ -112,7 +112,9 @@ fn attempt(database: &Database, group: &[Order]) -> Result<Vec<Answer>, StoreErr
     for order in group {
         answers.push(match judge(&transaction, &order.batch)? {
             Ok(changes) => {
-                changes.into_iter().try_for_each(|(change, stored)| apply(&transaction, change, stored.as_ref()))?;
+                changes
+                    .into_iter()
+                    .try_for_each(|(change, stored)| apply(&transaction, order.batch.id, change, stored.as_ref()))?;
                 Ok(())
             }
             Err(refused) => Err(refused),
@@ -123,7 +125,7 @@ fn attempt(database: &Database, group: &[Order]) -> Result<Vec<Answer>, StoreErr
 }
 
 /// A change that is to be made, and the record that was there.
-type Due<'a> = Vec<(&'a Change, Option<Record>)>;
+type Due<'a> = Vec<(&'a Change, Option<Stored>)>;
 
 /// What of the batch is to be written; or why nothing is.
 fn judge<'a>(transaction: &WriteTransaction, batch: &'a Batch) -> Result<Result<Due<'a>, StoreError>, StoreError> {
@@ -134,7 +136,7 @@ fn judge<'a>(transaction: &WriteTransaction, batch: &'a Batch) -> Result<Result<
         let rows = transaction.open_table(table(kind)).map_err(storage)?;
         for change in changes {
             let stored = read::stored(&rows, kind, &change.key().bytes())?;
-            match decide(stored.as_ref(), change) {
+            match decide(stored.as_ref(), batch.id, change) {
                 Verdict::Write => due.push((change, stored)),
                 Verdict::Already => {}
                 Verdict::Refused(conflict) => return Ok(Err(conflict.into())),
@@ -144,28 +146,36 @@ fn judge<'a>(transaction: &WriteTransaction, batch: &'a Batch) -> Result<Result<
     let Some(fence) = &batch.fence else { return Ok(Ok(due)) };
     let rows = transaction.open_table(table(Kind::World)).map_err(storage)?;
     let world = read::stored(&rows, Kind::World, &Key::World(fence.world.clone()).bytes())?;
-    let found = world.and_then(|world| if let Record::World(world) = world { Some(world.epoch) } else { None });
+    let found = world.and_then(|world| if let Record::World(world) = world.record { Some(world.epoch) } else { None });
     if found == Some(fence.epoch) {
         return Ok(Ok(due));
     }
     Ok(Err(StoreError::Fenced { world: fence.world.clone(), found, ours: fence.epoch }))
 }
 
-fn apply(transaction: &WriteTransaction, change: &Change, stored: Option<&Record>) -> Result<(), StoreError> {
+fn apply(
+    transaction: &WriteTransaction,
+    batch: Token,
+    change: &Change,
+    stored: Option<&Stored>,
+) -> Result<(), StoreError> {
     let key = change.key();
     let (kind, bytes) = (key.kind(), key.bytes());
     let mut rows = transaction.open_table(table(kind)).map_err(storage)?;
-    let now = match change {
-        Change::Put(record) => {
-            rows.insert(bytes.as_slice(), rows::encode(&bytes, record)?.as_slice()).map_err(storage)?;
-            record.people()
-        }
-        Change::Remove(..) => {
-            rows.remove(bytes.as_slice()).map_err(storage)?;
-            [None; 2]
-        }
+    let by = match change {
+        Change::Put(record) if record.rev().is_some() => batch,
+        _ => Token::default(),
     };
-    let before = stored.map_or([None; 2], Record::people);
+    match change.record() {
+        Some(record) => {
+            rows.insert(bytes.as_slice(), rows::encode(&bytes, record, by)?.as_slice()).map_err(storage)?;
+        }
+        None => {
+            rows.remove(bytes.as_slice()).map_err(storage)?;
+        }
+    }
+    let now = change.record().map_or([None; 2], Record::people);
+    let before = stored.map_or([None; 2], |stored| stored.record.people());
     if Key::begins_with_person(kind) || now == before {
         return Ok(());
     }
@@ -184,7 +194,7 @@ fn is_written(database: &Database, batch: &Batch) -> Result<bool, StoreError> {
     let transaction = database.begin_read().map_err(storage)?;
     for change in &batch.changes {
         let stored = read::get(&transaction, &change.key())?;
-        if decide(stored.as_ref(), change) != Verdict::Already {
+        if decide(stored.as_ref(), batch.id, change) != Verdict::Already {
             return Ok(false);
         }
     }

@@ -76,7 +76,7 @@ impl Millis {
 macro_rules! bytes_type {
     ($(#[$doc:meta])* $name:ident, $size:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(pub [u8; $size]);
 
         impl fmt::Display for $name {
@@ -99,7 +99,7 @@ bytes_type!(
     32
 );
 bytes_type!(
-    /// A random number that names a sign-in or a trade.
+    /// A random number that names a batch, a sign-in or a trade.
     Token,
     16
 );

@@ -93,7 +93,7 @@ impl Kind {
 }
 
 /// Of whose records a list is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// Everybody's.
     #[default]

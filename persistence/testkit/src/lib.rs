@@ -2,4 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod model;
 pub mod records;
+pub mod suite;

@@ -1,0 +1,248 @@
+//! A circuit breaker as a value: what has failed, and when it may be tried again. Must never read a clock or do the calls.
+//!
+//! Closed: all calls go through, until so many in a row have failed. Open: none goes through for a while. Half-open: one at
+//! a time, until so many in a row went well, which closes it; one that fails opens it again, for twice as long.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerConfig {
+    /// Failures in a row that open it; at least 1.
+    pub failures: u32,
+    /// How long it stays open the first time.
+    pub open: Duration,
+    /// How long it stays open at most.
+    pub open_max: Duration,
+    /// Successes in a row that close it again; at least 1.
+    pub trials: u32,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failures: 5, open: Duration::from_millis(500), open_max: Duration::from_secs(8), trials: 2 }
+    }
+}
+
+/// Where a breaker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Calls go through.
+    Closed,
+    /// No call goes through.
+    Open,
+    /// One call at a time goes through.
+    HalfOpen,
+}
+
+impl Phase {
+    /// One word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// A change of phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// When.
+    pub at: Instant,
+    /// To what.
+    pub to: Phase,
+}
+
+/// Transitions that are remembered.
+const TRANSITIONS_MAX: usize = 64;
+
+/// The breaker.
+#[derive(Clone, Debug)]
+pub struct Breaker {
+    config: BreakerConfig,
+    phase: Phase,
+    /// Failures in a row while closed, successes in a row while half-open.
+    in_a_row: u32,
+    /// When it opened last.
+    opened: Option<Instant>,
+    /// How long it stays open this time.
+    open: Duration,
+    /// A trial is under way, since then.
+    trial: Option<Instant>,
+    transitions: VecDeque<Transition>,
+    /// How often it changed its phase.
+    changes: u64,
+}
+
+impl Breaker {
+    /// A closed one.
+    #[must_use]
+    pub fn new(config: BreakerConfig) -> Self {
+        Self {
+            config,
+            phase: Phase::Closed,
+            in_a_row: 0,
+            opened: None,
+            open: config.open,
+            trial: None,
+            transitions: VecDeque::new(),
+            changes: 0,
+        }
+    }
+
+    /// Asks for a call. Each that is let through must be told of by [`Breaker::done`].
+    ///
+    /// # Errors
+    /// How long none will be.
+    pub fn admit(&mut self, now: Instant) -> Result<(), Duration> {
+        match self.phase {
+            Phase::Closed => Ok(()),
+            Phase::Open => {
+                let since = self.opened.map_or(self.open, |at| now.saturating_duration_since(at));
+                if since < self.open {
+                    return Err(self.open - since);
+                }
+                self.go(now, Phase::HalfOpen);
+                self.trial = Some(now);
+                Ok(())
+            }
+            // A trial of which nothing was heard for that long was given up by its caller.
+            Phase::HalfOpen
+                if self.trial.is_some_and(|at| now.saturating_duration_since(at) < self.config.open_max) =>
+            {
+                Err(self.config.open)
+            }
+            Phase::HalfOpen => {
+                self.trial = Some(now);
+                Ok(())
+            }
+        }
+    }
+
+    /// A call that was let through is over.
+    pub fn done(&mut self, now: Instant, went_well: bool) {
+        match (self.phase, went_well) {
+            (Phase::Closed, true) => self.in_a_row = 0,
+            (Phase::Closed, false) => {
+                self.in_a_row += 1;
+                if self.in_a_row >= self.config.failures.max(1) {
+                    self.open = self.config.open;
+                    self.go(now, Phase::Open);
+                }
+            }
+            (Phase::HalfOpen, true) => {
+                self.trial = None;
+                self.in_a_row += 1;
+                if self.in_a_row >= self.config.trials.max(1) {
+                    self.go(now, Phase::Closed);
+                }
+            }
+            (Phase::HalfOpen, false) => {
+                self.open = self.open.saturating_mul(2).min(self.config.open_max);
+                self.go(now, Phase::Open);
+            }
+            // A call from before it opened.
+            (Phase::Open, _) => {}
+        }
+    }
+
+    fn go(&mut self, now: Instant, to: Phase) {
+        (self.phase, self.in_a_row, self.trial) = (to, 0, None);
+        if to == Phase::Open {
+            self.opened = Some(now);
+        }
+        if self.transitions.len() == TRANSITIONS_MAX {
+            self.transitions.pop_front();
+        }
+        self.transitions.push_back(Transition { at: now, to });
+        self.changes += 1;
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The last changes of phase, in order.
+    pub fn transitions(&self) -> impl Iterator<Item = Transition> + '_ {
+        self.transitions.iter().copied()
+    }
+
+    /// How often it changed its phase in all.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: BreakerConfig = BreakerConfig {
+        failures: 3,
+        open: Duration::from_millis(100),
+        open_max: Duration::from_millis(300),
+        trials: 2,
+    };
+
+    fn at(start: Instant, ms: u64) -> Instant {
+        start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn one_failure_fewer_leaves_it_closed() {
+        let (mut breaker, start) = (Breaker::new(CONFIG), Instant::now());
+        for _ in 0..5 {
+            breaker.done(start, false);
+            breaker.done(start, false);
+            breaker.done(start, true);
+        }
+        assert_eq!((breaker.phase(), breaker.changes()), (Phase::Closed, 0));
+        breaker.done(start, false);
+        breaker.done(start, false);
+        assert_eq!(breaker.admit(start), Ok(()));
+        breaker.done(start, false);
+        assert_eq!(breaker.admit(start), Err(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn it_opens_tries_and_closes_as_configured() {
+        let (mut breaker, start) = (Breaker::new(CONFIG), Instant::now());
+        (0..3).for_each(|_| breaker.done(start, false));
+        assert_eq!(breaker.admit(at(start, 99)), Err(Duration::from_millis(1)));
+        assert_eq!(breaker.admit(at(start, 100)), Ok(()), "the first trial");
+        assert!(breaker.admit(at(start, 100)).is_err(), "one at a time");
+        breaker.done(at(start, 110), false);
+        assert_eq!(breaker.admit(at(start, 110)), Err(Duration::from_millis(200)), "twice as long");
+        breaker.done(at(start, 120), true);
+        assert_eq!(breaker.phase(), Phase::Open, "a late answer changes nothing");
+        assert_eq!(breaker.admit(at(start, 310)), Ok(()));
+        breaker.done(at(start, 310), false);
+        assert_eq!(breaker.admit(at(start, 310)), Err(Duration::from_millis(300)), "not longer than the most");
+        for ms in [610, 620] {
+            assert_eq!(breaker.admit(at(start, ms)), Ok(()));
+            assert_eq!(breaker.phase(), Phase::HalfOpen);
+            breaker.done(at(start, ms), true);
+        }
+        let phases: Vec<Phase> = breaker.transitions().map(|transition| transition.to).collect();
+        let tried = [Phase::Open, Phase::HalfOpen];
+        assert_eq!(phases, [&tried[..], &tried, &tried, &[Phase::Closed]].concat());
+        (0..3).for_each(|_| breaker.done(at(start, 700), false));
+        assert_eq!(breaker.admit(at(start, 700)), Err(Duration::from_millis(100)), "and from the beginning");
+    }
+
+    #[test]
+    fn a_trial_that_never_ends_does_not_hold_it_open() {
+        let (mut breaker, start) = (Breaker::new(CONFIG), Instant::now());
+        (0..3).for_each(|_| breaker.done(start, false));
+        assert_eq!(breaker.admit(at(start, 100)), Ok(()));
+        assert!(breaker.admit(at(start, 399)).is_err());
+        assert_eq!(breaker.admit(at(start, 400)), Ok(()));
+    }
+}

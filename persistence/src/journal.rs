@@ -1,0 +1,265 @@
+//! Writing behind: batches are taken at once and written in order, by a task that tries until it succeeds. Must never make
+//! who offers a batch wait, drop a batch that it took, or tell that one is durable before the store has said so.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::batch::{Batch, Change};
+use crate::error::StoreError;
+use crate::record::{Digest, Record, Tick};
+use crate::store::Store;
+
+/// Changes of one commit; those of a single batch may be more.
+const GROUP_CHANGES_MAX: usize = 4096;
+/// Bytes of one commit; a single batch may have more.
+const GROUP_WEIGHT_MAX: usize = 32 << 20;
+/// Time between a failure and the next try, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes, by [`Record::weight`].
+    pub bytes: usize,
+    /// Batches.
+    pub batches: usize,
+}
+
+/// What is durable once a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The world's tick.
+    pub tick: Tick,
+    /// Its digest there.
+    pub digest: Digest,
+}
+
+/// Why a batch was not taken. Nothing of it will be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// There is no room. There will be, once the store has caught up.
+    #[error("too much waits to be stored")]
+    Full,
+    /// Nothing is written any more.
+    #[error("nothing is stored any more: {0}")]
+    Over(StoreError),
+}
+
+/// How a journal is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Batches that wait, those under way among them.
+    pub batches: usize,
+    /// Their bytes.
+    pub bytes: usize,
+    /// How long the first of them waits.
+    pub age: Option<Duration>,
+    /// The last mark that is durable.
+    pub durable: Option<Mark>,
+    /// Why the last try failed, until one succeeds.
+    pub trouble: Option<StoreError>,
+    /// Why nothing is written any more.
+    pub over: Option<StoreError>,
+    /// Commits that succeeded.
+    pub commits: u64,
+}
+
+/// Takes batches. Dropped, it leaves what waits to the task, which ends when the runtime does: [`Journal::drain`] first.
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    limits: Limits,
+    state: Mutex<State>,
+    /// There is something to write, or the journal is gone.
+    work: Notify,
+    /// Something was written, or nothing will be any more.
+    progress: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Entry>,
+    bytes: usize,
+    durable: Option<Mark>,
+    trouble: Option<StoreError>,
+    over: Option<StoreError>,
+    commits: u64,
+    is_closed: bool,
+}
+
+struct Entry {
+    batch: Batch,
+    weight: usize,
+    mark: Option<Mark>,
+    since: Instant,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal {
+    /// Writes to this store, by a task of this runtime.
+    #[must_use]
+    pub fn start(store: Arc<dyn Store>, limits: Limits, runtime: &Handle) -> Self {
+        let shared = Arc::new(Shared { limits, state: Mutex::default(), work: Notify::new(), progress: Notify::new() });
+        runtime.spawn(write(store, Arc::clone(&shared)));
+        Self { shared }
+    }
+
+    /// Takes a batch, without waiting for anything.
+    ///
+    /// # Errors
+    /// [`Rejected`].
+    pub fn offer(&self, batch: Batch, mark: Option<Mark>) -> Result<(), Rejected> {
+        let weight = batch.changes.iter().filter_map(Change::record).map(Record::weight).sum::<usize>() + 256;
+        let mut state = self.shared.state();
+        if let Some(error) = &state.over {
+            return Err(Rejected::Over(error.clone()));
+        }
+        let Limits { bytes, batches } = self.shared.limits;
+        // One alone is taken whatever it weighs: else it never could be.
+        if state.queue.len() >= batches || (!state.queue.is_empty() && state.bytes.saturating_add(weight) > bytes) {
+            return Err(Rejected::Full);
+        }
+        state.bytes += weight;
+        state.queue.push_back(Entry { batch, weight, mark, since: Instant::now() });
+        drop(state);
+        self.shared.work.notify_one();
+        Ok(())
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        let state = self.shared.state();
+        Backlog {
+            batches: state.queue.len(),
+            bytes: state.bytes,
+            age: state.queue.front().map(|entry| entry.since.elapsed()),
+            durable: state.durable,
+            trouble: state.trouble.clone(),
+            over: state.over.clone(),
+            commits: state.commits,
+        }
+    }
+
+    /// Waits until everything is written that was taken so far, or nothing will be any more, at most so long.
+    pub async fn drain(&self, patience: Duration) -> Backlog {
+        let drained = async {
+            loop {
+                let progress = self.shared.progress.notified();
+                let backlog = self.backlog();
+                if backlog.batches == 0 || backlog.over.is_some() {
+                    return;
+                }
+                progress.await;
+            }
+        };
+        // Whether it was in time, the backlog tells.
+        let _ = tokio::time::timeout(patience, drained).await;
+        self.backlog()
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.shared.state().is_closed = true;
+        self.shared.work.notify_one();
+    }
+}
+
+/// What the task does.
+async fn write(store: Arc<dyn Store>, shared: Arc<Shared>) {
+    loop {
+        let (next, is_closed) = {
+            let state = shared.state();
+            (next_group(&state), state.is_closed)
+        };
+        let Some((count, group)) = next else {
+            if is_closed {
+                return;
+            }
+            shared.work.notified().await;
+            continue;
+        };
+        let written = persist(&*store, &shared, &group).await;
+        let is_over = settle(&mut shared.state(), count, written);
+        shared.progress.notify_waiters();
+        if is_over {
+            return;
+        }
+    }
+}
+
+/// So many of the first batches were written, or nothing will be any more.
+fn settle(state: &mut State, count: usize, written: Result<(), StoreError>) -> bool {
+    match written {
+        Ok(()) => {
+            for entry in state.queue.drain(..count) {
+                state.bytes = state.bytes.saturating_sub(entry.weight);
+                state.durable = entry.mark.or(state.durable);
+            }
+            state.commits += 1;
+            state.trouble = None;
+        }
+        Err(error) => {
+            tracing::error!("nothing is stored any more: {error}");
+            state.over = Some(error);
+        }
+    }
+    state.over.is_some()
+}
+
+/// The first batches that may be written at once: of one fence, and no record twice. With how many they are.
+fn next_group(state: &State) -> Option<(usize, Batch)> {
+    let first = state.queue.front()?;
+    let mut group = first.batch.clone();
+    let mut keys: BTreeSet<_> = group.changes.iter().map(Change::key).collect();
+    let (mut count, mut weight) = (1, first.weight);
+    for entry in state.queue.iter().skip(1) {
+        let changes = &entry.batch.changes;
+        weight += entry.weight;
+        let fits = weight <= GROUP_WEIGHT_MAX && group.changes.len() + changes.len() <= GROUP_CHANGES_MAX;
+        if !fits || entry.batch.fence != group.fence || changes.iter().any(|change| keys.contains(&change.key())) {
+            break;
+        }
+        keys.extend(changes.iter().map(Change::key));
+        group.changes.extend(changes.iter().cloned());
+        count += 1;
+    }
+    Some((count, group))
+}
+
+/// Writes a batch, however often that takes. It is the same batch every time, so that one whose fate is unknown is known
+/// again.
+async fn persist(store: &dyn Store, shared: &Shared, batch: &Batch) -> Result<(), StoreError> {
+    let mut pause = RETRY.0;
+    loop {
+        let error = match store.commit(batch).await {
+            Ok(()) => return Ok(()),
+            Err(error) if !error.is_transient() => return Err(error),
+            Err(error) => error,
+        };
+        let wait = if let StoreError::BreakerOpen(wait) = error { wait.max(RETRY.0) } else { pause };
+        pause = pause.saturating_mul(2).min(RETRY.1);
+        note(&mut shared.state(), error);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// That the breaker is open says less than why it opened.
+fn note(state: &mut State, error: StoreError) {
+    if state.trouble.is_none() || !matches!(error, StoreError::BreakerOpen(_)) {
+        tracing::debug!("not stored yet: {error}");
+        state.trouble = Some(error);
+    }
+}

@@ -1,0 +1,101 @@
+//! The side of the socket that has the store. Must never let one connection hold up another, nor take more of them than it
+//! can serve.
+
+use std::io::{Error, ErrorKind, Result};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use super::wire::{self, Answer, Request};
+use crate::record::Kind;
+use crate::store::Store;
+
+/// Connections that are served at once; more have to wait.
+const CONNECTIONS_MAX: usize = 32;
+/// How long a request may take to come in.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is asked of the service itself.
+#[async_trait]
+pub trait Control: Send + Sync + 'static {
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// A sentence for who asked.
+    async fn ask(&self, question: &str) -> std::result::Result<String, String>;
+}
+
+/// A socket at this path, for its owner only from the first moment on. One that nobody listens at any more is replaced.
+///
+/// # Errors
+/// [`ErrorKind::AddrInUse`] where somebody listens there; others of the file system.
+pub async fn bind(path: &Path) -> Result<UnixListener> {
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(Error::new(ErrorKind::AddrInUse, "another service listens there"));
+    }
+    // It gets its name only when its mode is right.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let early = path.with_file_name(format!("{name}.{}", std::process::id()));
+    let _ = std::fs::remove_file(&early);
+    let listener = UnixListener::bind(&early)?;
+    std::fs::set_permissions(&early, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&early, path)?;
+    Ok(listener)
+}
+
+/// Serves the store, until the future is dropped.
+pub async fn serve(listener: UnixListener, store: Arc<dyn Store>, control: Arc<dyn Control>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let mut stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!("the control socket takes nobody: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (store, control) = (Arc::clone(&store), Arc::clone(&control));
+        tokio::spawn(async move {
+            if let Err(error) = answer(&mut stream, &*store, &*control).await {
+                tracing::debug!("a request on the control socket was not answered: {error}");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn answer(stream: &mut UnixStream, store: &dyn Store, control: &dyn Control) -> Result<()> {
+    let request = tokio::time::timeout(REQUEST_TIMEOUT, wire::receive(stream)).await;
+    let answer = match request.map_err(|_| Error::from(ErrorKind::TimedOut))?? {
+        Request::Commit(batch) => Answer::Committed(store.commit(&batch).await),
+        Request::Get(key) => Answer::Got(store.get(&key).await.map(|record| record.map(Box::new))),
+        Request::List(query) => Answer::Listed(store.list(&query).await),
+        Request::Keys(query) => Answer::Keys(store.keys(&query).await),
+        Request::Copy(kinds) => return copy(stream, store, &kinds).await,
+        Request::Health => Answer::Healthy(store.health().await),
+        Request::Ask(question) => Answer::Said(control.ask(&question).await),
+    };
+    wire::send(stream, &answer).await
+}
+
+async fn copy(stream: &mut UnixStream, store: &dyn Store, kinds: &[Kind]) -> Result<()> {
+    let mut copy = match store.copy(kinds).await {
+        Ok(copy) => copy,
+        Err(error) => return wire::send(stream, &Answer::Failed(error)).await,
+    };
+    while let Some(record) = copy.recv().await {
+        let answer = match record {
+            Ok(record) => Answer::Copied(Some(Box::new(record))),
+            Err(error) => return wire::send(stream, &Answer::Failed(error)).await,
+        };
+        wire::send(stream, &answer).await?;
+    }
+    wire::send(stream, &Answer::Copied(None)).await
+}
