@@ -9,7 +9,15 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod cli;
+mod commands;
+pub mod cut;
+pub mod deep;
 pub mod key;
 pub mod moment;
+pub mod pgbackrest;
+mod postgres_cmd;
 pub mod repository;
+pub mod restore;
+mod settings;
 pub mod take;

@@ -13,6 +13,7 @@ pub use error::ArchiveError;
 pub use header::{FORMAT_VERSION, HEADER_BYTES_MAX, Header};
 pub use reader::Reader;
 pub use seal::{FRAME_BYTES, Opener, Sealer};
+pub(crate) use tally::Tally;
 pub use tally::{End, Footer};
 pub use writer::Writer;
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use persistence::{Digest, Epoch, Hash, Kind, Name, Record, Tick};
 use serde::{Deserialize, Serialize};
 
+use super::{ArchiveError, RECORD_BYTES_MAX, number_of};
+
 /// What stands at the end of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Footer {
@@ -40,7 +42,7 @@ impl Footer {
 
 /// Counts.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     counts: BTreeMap<Kind, u64>,
     bytes: u64,
     hasher: blake3::Hasher,
@@ -48,6 +50,18 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Counts a record: what stands before it in a file, and its bytes there.
+    pub(crate) fn add(&mut self, record: &Record) -> Result<([u8; 5], Vec<u8>), ArchiveError> {
+        let bytes = postcard::to_stdvec(record).map_err(|_| ArchiveError::Unfit("it cannot be encoded"))?;
+        let length = u32::try_from(bytes.len()).ok().filter(|length| u64::from(*length) <= RECORD_BYTES_MAX);
+        let [a, b, c, d] = length.ok_or(ArchiveError::Unfit("it is too large"))?.to_le_bytes();
+        let head = [number_of(record.kind()), a, b, c, d];
+        self.bytes(&head);
+        self.bytes(&bytes);
+        self.record(record);
+        Ok((head, bytes))
+    }
+
     pub(super) fn record(&mut self, record: &Record) {
         *self.counts.entry(record.kind()).or_default() += 1;
         match record {
@@ -74,7 +88,7 @@ impl Tally {
         self.hasher.update(bytes);
     }
 
-    pub(super) fn footer(&self) -> Footer {
+    pub(crate) fn footer(&self) -> Footer {
         Footer {
             counts: self.counts.iter().map(|(kind, count)| (*kind, *count)).collect(),
             bytes: self.bytes,

@@ -6,7 +6,7 @@ use persistence::{Key, Record};
 use zstd::stream::write::Encoder;
 
 use super::tally::Tally;
-use super::{ArchiveError, FOOTER, Footer, Header, RECORD_BYTES_MAX, Sealer, number_of};
+use super::{ArchiveError, FOOTER, Footer, Header, Sealer};
 use crate::key::BackupKey;
 
 /// How hard zstd tries. Payloads are compressed already; the rest is small.
@@ -45,15 +45,8 @@ impl<W: Write> Writer<W> {
         if self.before.as_ref().is_some_and(|before| *before >= key) {
             return Err(ArchiveError::Unfit("it is out of order"));
         }
-        let bytes = postcard::to_stdvec(record).map_err(|_| ArchiveError::Unfit("it cannot be encoded"))?;
-        let length = u32::try_from(bytes.len()).ok().filter(|length| u64::from(*length) <= RECORD_BYTES_MAX);
-        let length = length.ok_or(ArchiveError::Unfit("it is too large"))?;
-        let [a, b, c, d] = length.to_le_bytes();
-        for part in [&[number_of(key.kind()), a, b, c, d][..], &bytes] {
-            self.tally.bytes(part);
-            self.to.write_all(part).map_err(ArchiveError::Io)?;
-        }
-        self.tally.record(record);
+        let (head, bytes) = self.tally.add(record)?;
+        self.to.write_all(&head).and_then(|()| self.to.write_all(&bytes)).map_err(ArchiveError::Io)?;
         self.before = Some(key);
         Ok(())
     }
