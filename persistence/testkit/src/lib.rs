@@ -5,3 +5,4 @@
 pub mod model;
 pub mod records;
 pub mod suite;
+pub mod switched;

@@ -1,5 +1,8 @@
 //! The embedded store: the suite of all stores, and what is its own.
 
+mod behind;
+mod disk;
+mod power;
 mod remote;
 
 use std::sync::Arc;
