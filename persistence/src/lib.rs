@@ -17,6 +17,7 @@ mod error;
 mod guard;
 mod journal;
 pub mod people;
+mod postgres;
 mod record;
 pub mod remote;
 mod store;
@@ -27,6 +28,7 @@ pub use embedded::Embedded;
 pub use error::{Conflict, Health, StoreError};
 pub use guard::{Guarded, Guarding, Patience};
 pub use journal::{Backlog, Journal, Limits, Mark, Rejected};
+pub use postgres::{Postgres, PostgresConfig, ROLES_SQL};
 pub use record::{
     Audit, Consent, Credential, Digest, Discovery, Epoch, Erasure, Hash, Inventory, Item, Key, Kind, Millis, Name,
     NameError, PersonId, PersonKey, Place, Player, Record, Rev, Scope, Seal, Seat, Segment, Setting, SignIn, Snapshot,

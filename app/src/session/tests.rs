@@ -327,7 +327,7 @@ fn a_disk_that_is_too_slow_ends_the_recording_early_and_whole() {
     let path = folder.path().join("log.strec");
     let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default(), ORIGIN).unwrap();
     recorder.limit_queue(1 << 20, 1000);
-    played.iter().cloned().for_each(|played| recorder.push(played));
+    played.iter().for_each(|played| recorder.push(played));
     assert_eq!(recorder.status().keyframes_left_out, 4);
     recorder.finish().unwrap();
     assert_eq!(verified(&path), 40);
@@ -335,9 +335,9 @@ fn a_disk_that_is_too_slow_ends_the_recording_early_and_whole() {
     // No room for a turn: it ends there, and says so.
     let path = folder.path().join("early.strec");
     let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default(), ORIGIN).unwrap();
-    played[..20].iter().cloned().for_each(|played| recorder.push(played));
+    played[..20].iter().for_each(|played| recorder.push(played));
     recorder.limit_queue(0, 0);
-    played[20..].iter().cloned().for_each(|played| recorder.push(played));
+    played[20..].iter().for_each(|played| recorder.push(played));
     assert!(recorder.status().stopped.is_some());
     let sentence = recorder.finish().unwrap_err().to_string();
     assert!(sentence.contains("ends early"), "{sentence}");
@@ -349,7 +349,10 @@ fn a_recording_that_cannot_be_written_is_told() {
     let mut peer = Peer::new(recording_to(Path::new("/no/such/folder/a.strec"), 900), 1);
     peer.apply(install("demo", 1, None, Vec::new()));
     peer.run(10);
-    assert!(peer.side.failure().is_some_and(|why| why.contains("/no/such/folder")), "at once, not at the end only");
+    assert!(
+        peer.side.file.failure().is_some_and(|why| why.contains("/no/such/folder")),
+        "at once, not at the end only"
+    );
     let (_, ending) = peer.side.finish();
     assert_eq!(ending.failures.len(), 1);
     assert!(ending.failures[0].contains("cannot write /no/such/folder/a.strec"), "{:?}", ending.failures);

@@ -6,7 +6,8 @@ use std::io::{self, Error, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _, StorageError};
@@ -17,6 +18,9 @@ use crate::record::Kind;
 
 /// Bytes of the file that are kept in memory.
 const CACHE_BYTES: usize = 32 << 20;
+
+/// How long readers may take to let go of a database whose writes fail.
+const READERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens a file, or makes it.
 pub(super) fn open(path: &Path) -> Result<Database, DatabaseError> {
@@ -51,44 +55,69 @@ fn make(path: &Path) -> io::Result<()> {
 /// Has the database.
 pub(super) struct Keeper {
     opener: Opener,
-    database: RwLock<Option<Arc<Database>>>,
+    place: Mutex<Place>,
+    /// Nobody reads any more.
+    idle: Condvar,
+}
+
+#[derive(Default)]
+struct Place {
+    database: Option<Arc<Database>>,
+    /// How many read. Each has a hold on the database, and so on the lock of its file.
+    readers: usize,
 }
 
 impl Keeper {
     pub(super) fn new(opener: Opener) -> Result<Self, StoreError> {
-        let keeper = Self { opener, database: RwLock::default() };
+        let keeper = Self { opener, place: Mutex::default(), idle: Condvar::new() };
         keeper.reopen()?;
         Ok(keeper)
     }
 
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Closes the database, if it is open, and opens it again.
     pub(super) fn reopen(&self) -> Result<Arc<Database>, StoreError> {
-        let mut place = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // Readers have their own hold on it and end soon; until then the file is locked.
-        *place = None;
+        let waited = self.idle.wait_timeout_while(self.place(), READERS_PATIENCE, |place| place.readers > 0);
+        let (mut place, late) = waited.unwrap_or_else(PoisonError::into_inner);
+        if late.timed_out() {
+            return Err(StoreError::Unavailable("a write failed, and somebody is still reading".to_owned()));
+        }
+        place.database = None;
         let database = Arc::new(guarded(|| {
             let database = (self.opener)().map_err(of_opening)?;
             prepare(&database)?;
             Ok(database)
         })?);
-        *place = Some(Arc::clone(&database));
+        place.database = Some(Arc::clone(&database));
         Ok(database)
     }
 
     pub(super) fn close(&self) {
-        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.place().database = None;
     }
 
     pub(super) fn database(&self) -> Option<Arc<Database>> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.place().database.clone()
     }
 
     pub(super) fn reading<T>(
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let database = self.database().ok_or(StoreError::Closed)?;
-        guarded(|| read(&database.begin_read().map_err(storage)?))
+        let database = {
+            let mut place = self.place();
+            let database = place.database.clone().ok_or(StoreError::Closed)?;
+            place.readers += 1;
+            database
+        };
+        let result = guarded(|| read(&database.begin_read().map_err(storage)?));
+        drop(database);
+        self.place().readers -= 1;
+        self.idle.notify_all();
+        result
     }
 }
 

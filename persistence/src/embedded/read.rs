@@ -43,11 +43,12 @@ pub(super) fn list(transaction: &ReadTransaction, query: &Query) -> Result<Page,
 
 pub(super) fn keys(transaction: &ReadTransaction, query: &Query) -> Result<Vec<Key>, StoreError> {
     let mut keys = Vec::new();
-    walk(transaction, query, |key, row| {
+    walk(transaction, query, |key, _| {
         if keys.len() == query.limit {
             return Ok(false);
         }
-        keys.push(rows::decode(query.kind, key, row)?.record.key());
+        let key = Key::from_bytes(query.kind, key);
+        keys.push(key.ok_or_else(|| StoreError::Corrupt(format!("a key of {} is none", query.kind.name())))?);
         Ok(true)
     })?;
     Ok(keys)

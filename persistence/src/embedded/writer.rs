@@ -110,15 +110,16 @@ fn attempt(database: &Database, group: &[Order]) -> Result<Vec<Answer>, StoreErr
     let transaction = database.begin_write().map_err(storage)?;
     let mut answers = Vec::with_capacity(group.len());
     for order in group {
-        answers.push(match judge(&transaction, &order.batch)? {
-            Ok(changes) => {
-                changes
-                    .into_iter()
+        match judge(&transaction, &order.batch) {
+            Ok(due) => {
+                due.into_iter()
                     .try_for_each(|(change, stored)| apply(&transaction, order.batch.id, change, stored.as_ref()))?;
-                Ok(())
+                answers.push(Ok(()));
             }
-            Err(refused) => Err(refused),
-        });
+            Err(error) if error.is_transient() => return Err(error),
+            // Of this batch only: nothing was changed for it.
+            Err(refused) => answers.push(Err(refused)),
+        }
     }
     transaction.commit().map_err(storage)?;
     Ok(answers)
@@ -128,7 +129,7 @@ fn attempt(database: &Database, group: &[Order]) -> Result<Vec<Answer>, StoreErr
 type Due<'a> = Vec<(&'a Change, Option<Stored>)>;
 
 /// What of the batch is to be written; or why nothing is.
-fn judge<'a>(transaction: &WriteTransaction, batch: &'a Batch) -> Result<Result<Due<'a>, StoreError>, StoreError> {
+fn judge<'a>(transaction: &WriteTransaction, batch: &'a Batch) -> Result<Due<'a>, StoreError> {
     let mut due = Vec::new();
     // Changes of one kind are mostly neighbours, and a table is opened once for them.
     for changes in batch.changes.chunk_by(|a, b| a.key().kind() == b.key().kind()) {
@@ -139,18 +140,18 @@ fn judge<'a>(transaction: &WriteTransaction, batch: &'a Batch) -> Result<Result<
             match decide(stored.as_ref(), batch.id, change) {
                 Verdict::Write => due.push((change, stored)),
                 Verdict::Already => {}
-                Verdict::Refused(conflict) => return Ok(Err(conflict.into())),
+                Verdict::Refused(conflict) => return Err(conflict.into()),
             }
         }
     }
-    let Some(fence) = &batch.fence else { return Ok(Ok(due)) };
+    let Some(fence) = &batch.fence else { return Ok(due) };
     let rows = transaction.open_table(table(Kind::World)).map_err(storage)?;
     let world = read::stored(&rows, Kind::World, &Key::World(fence.world.clone()).bytes())?;
     let found = world.and_then(|world| if let Record::World(world) = world.record { Some(world.epoch) } else { None });
     if found == Some(fence.epoch) {
-        return Ok(Ok(due));
+        return Ok(due);
     }
-    Ok(Err(StoreError::Fenced { world: fence.world.clone(), found, ours: fence.epoch }))
+    Err(StoreError::Fenced { world: fence.world.clone(), found, ours: fence.epoch })
 }
 
 fn apply(

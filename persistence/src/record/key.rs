@@ -176,6 +176,29 @@ impl Key {
         out
     }
 
+    /// The key of these bytes; nothing for bytes that are none of this kind.
+    pub(crate) fn from_bytes(kind: Kind, bytes: &[u8]) -> Option<Self> {
+        let mut from = From(bytes);
+        let key = match kind {
+            Kind::Player => Self::Player(PersonId(from.number()?)),
+            Kind::Inventory => Self::Inventory(PersonId(from.number()?)),
+            Kind::Credential => Self::Credential(Hash(from.array()?)),
+            Kind::SignIn => Self::SignIn(Token(from.array()?)),
+            Kind::Consent => Self::Consent(PersonId(from.number()?), from.name()?, Millis(from.number()?)),
+            Kind::Discovery => Self::Discovery(PersonId(from.number()?), from.name()?),
+            Kind::World => Self::World(from.name()?),
+            Kind::Seat => Self::Seat(from.name()?, u32::from_be_bytes(from.array()?)),
+            Kind::Snapshot => Self::Snapshot(from.name()?, Tick(from.number()?)),
+            Kind::Segment => Self::Segment(from.name()?, Tick(from.number()?)),
+            Kind::Trade => Self::Trade(Token(from.array()?)),
+            Kind::Audit => Self::Audit(from.number()?),
+            Kind::Setting => Self::Setting(from.name()?),
+            Kind::PersonKey => Self::PersonKey(PersonId(from.number()?)),
+            Kind::Erasure => Self::Erasure(PersonId(from.number()?)),
+        };
+        from.0.is_empty().then_some(key)
+    }
+
     /// What all keys of a scope begin with, where they are neighbours.
     pub(crate) fn prefix(kind: Kind, scope: &Scope) -> Option<Vec<u8>> {
         match (kind, scope) {
@@ -197,6 +220,28 @@ fn put(out: &mut Vec<u8>, name: &Name) {
     out.push(0);
 }
 
+/// Takes a key apart, from the front.
+struct From<'a>(&'a [u8]);
+
+impl From<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn name(&mut self) -> Option<Name> {
+        let end = self.0.iter().position(|byte| *byte == 0)?;
+        let (name, rest) = self.0.split_at(end);
+        self.0 = rest.get(1..)?;
+        Name::new(String::from_utf8(name.to_vec()).ok()?).ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +259,11 @@ mod tests {
             }
         }
         for a in &keys {
+            assert_eq!(Key::from_bytes(a.kind(), &a.bytes()).as_ref(), Some(a));
+            let (mut longer, mut shorter) = (a.bytes(), a.bytes());
+            longer.push(0);
+            shorter.pop();
+            assert_eq!((Key::from_bytes(a.kind(), &longer), Key::from_bytes(a.kind(), &shorter)), (None, None));
             for b in keys.iter().filter(|b| b.kind() == a.kind()) {
                 assert_eq!(a.cmp(b), a.bytes().cmp(&b.bytes()), "{a:?} {b:?}");
             }
