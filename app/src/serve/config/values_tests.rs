@@ -55,6 +55,7 @@ fn mistakes_name_file_line_and_key() {
     }
     assert_eq!(mistakes("[log]\na = 1\nb = 2\n[saves]\nkeep = 0\n", &[]).len(), 3, "all are told");
     assert!(mistakes("", &[("SPACETIME_LOG", "x"), ("HOME", "y")]).is_empty());
+    assert!(mistakes("[backup]\nrepo = \"/r\"\n", &[]).is_empty(), "another program's");
 }
 
 #[test]
