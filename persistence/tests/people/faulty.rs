@@ -51,7 +51,7 @@ impl Faulty {
             Plan::From(first, count, fault) => (first..first.saturating_add(count)).contains(&call).then_some(fault),
             Plan::OneIn(one_in, seed) => {
                 let random = mix(seed ^ mix(call));
-                (random % one_in == 0).then(|| FAULTS[(random / one_in % 4) as usize])
+                random.is_multiple_of(one_in).then(|| FAULTS[(random / one_in % 4) as usize])
             }
         }
     }
