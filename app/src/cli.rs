@@ -1,11 +1,16 @@
 //! The command line: what can be asked for, with help for a newcomer. Must never do any of it.
 
+mod parsers;
+mod service;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::view::camera::{self, CameraSpec};
+use parsers::{drawn_scale, julian_date, picture_size, size, speed, threads};
+pub use service::{ConfigArgs, ConfigCommand, DbArgs, DbCommand, SaveArgs, ServeArgs, StatusArgs};
 
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
 ///
@@ -52,6 +57,16 @@ pub enum Command {
     Join(JoinArgs),
     /// Watch a session.
     Spectate(JoinArgs),
+    /// Run a world as a service: kept in a store, going on after every end, open to peers.
+    Serve(ServeArgs),
+    /// How the running service is.
+    Status(StatusArgs),
+    /// Have the running service save its world now.
+    Save(SaveArgs),
+    /// Check and show the service's configuration.
+    Config(ConfigArgs),
+    /// Look into the service's store, and move worlds in and out of it.
+    Db(DbArgs),
     /// Try the lockstep protocol in virtual time, on a network where things go wrong.
     Netsim(NetsimArgs),
 }
@@ -623,50 +638,6 @@ fn faults(text: &str) -> Result<FaultList, String> {
     netcode::netsim::Fault::list(text).map(FaultList)
 }
 
-/// Most threads that may be asked for.
-const THREADS_MAX: usize = 1024;
-
-fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    let n: NonZeroUsize = text.parse().map_err(|_| format!("a number from 1 to {THREADS_MAX} is needed"))?;
-    if n.get() > THREADS_MAX { Err(format!("at most {THREADS_MAX} threads can be used")) } else { Ok(n) }
-}
-
-fn drawn_scale(text: &str) -> Result<f64, String> {
-    let scale = text.parse::<f64>().ok().filter(|scale| (0.25..=4.0).contains(scale));
-    scale.ok_or_else(|| "a number from 0.25 to 4 is needed".to_owned())
-}
-
-fn julian_date(text: &str) -> Result<f64, String> {
-    match text.trim().parse::<f64>() {
-        Ok(jd) if jd.is_finite() => Ok(jd),
-        _ => Err("a Julian date is a finite number of days, such as 2451545.0".to_owned()),
-    }
-}
-
-fn size(text: &str) -> Result<(u32, u32), String> {
-    match pixels(text)? {
-        [w @ 480..=8192, h @ 320..=8192] => Ok((w, h)),
-        _ => Err("the size must be from 480x320 to 8192x8192".to_owned()),
-    }
-}
-
-fn picture_size(text: &str) -> Result<[u32; 2], String> {
-    match pixels(text)? {
-        size @ [16..=8192, 16..=8192] => Ok(size),
-        _ => Err("the size must be from 16x16 to 8192x8192".to_owned()),
-    }
-}
-
-fn speed(text: &str) -> Result<f64, String> {
-    let found = text.parse::<f64>().ok().filter(|speed| (0.001..=1e5).contains(speed));
-    found.ok_or_else(|| "expected a number from 0.001 to 100000".to_owned())
-}
-
-fn pixels(text: &str) -> Result<[u32; 2], String> {
-    let parsed = text.split_once(['x', 'X']).and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
-    parsed.ok_or_else(|| "a size is a width and a height in pixels, such as 1600x1000".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -675,20 +646,5 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_and_dates_are_checked() {
-        assert_eq!(size("800x600"), Ok((800, 600)));
-        for bad in ["", "x", "800", "800x", "0x0", "99999x9", "-1x5", "800x600x2"] {
-            assert!(size(bad).is_err() && picture_size(bad).is_err(), "{bad}");
-        }
-        assert_eq!(julian_date("-12.5"), Ok(-12.5));
-        for bad in ["", "NaN", "inf", "-inf", "1e999", "today"] {
-            assert!(julian_date(bad).is_err(), "{bad}");
-        }
-        for bad in ["0", "-1", "", "1e3", "99999999999999999999", "1025"] {
-            assert!(threads(bad).is_err(), "{bad}");
-        }
     }
 }

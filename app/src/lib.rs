@@ -3,6 +3,8 @@
 
 pub mod bodies_cmd;
 pub mod cli;
+pub mod config_cmd;
+pub mod db_cmd;
 pub mod demo;
 pub mod entity;
 pub mod exit;
@@ -15,6 +17,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod scenario_cmd;
+pub mod serve;
 pub mod session;
 pub mod session_cmd;
 pub mod view;
@@ -68,6 +71,11 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
         Command::Host(args) => session_cmd::host(&args, progress),
         Command::Join(args) => session_cmd::join(&args, false, progress),
         Command::Spectate(args) => session_cmd::join(&args, true, progress),
+        Command::Serve(args) => serve::run::command(&args, progress),
+        Command::Status(args) => serve::ask::status(&args),
+        Command::Save(args) => serve::ask::save(&args),
+        Command::Config(args) => config_cmd::command(&args),
+        Command::Db(args) => db_cmd::command(&args),
         Command::Netsim(args) => netsim_cmd::command(&args, progress),
         Command::Shot(args) => view::shot::command(&args),
     }

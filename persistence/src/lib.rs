@@ -16,6 +16,7 @@ mod embedded;
 mod error;
 mod guard;
 mod journal;
+pub mod people;
 mod postgres;
 mod record;
 pub mod remote;

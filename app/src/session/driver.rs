@@ -10,7 +10,8 @@ use netcode::replica::{Replica, ReplicaError};
 use sim::Simulation;
 
 use super::input::SessionInput;
-use super::recorder::{self, SessionRecorder};
+use super::ledger::Ledger;
+use super::recorder;
 use super::side::{Foreseen, Side};
 use super::world::SimWorld;
 use crate::record;
@@ -79,6 +80,19 @@ impl<L: Link> Driver<L> {
         Self { core, replica: Replica::new(SimWorld::empty()), side: Side::new(link, options) }
     }
 
+    /// The same, with the log going somewhere else too.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Box<dyn Ledger>) -> Self {
+        self.side.ledger = Some(ledger);
+        self
+    }
+
+    /// Tells where the log goes who is who.
+    pub fn tell_known(&mut self) {
+        let known = self.core.known_peers();
+        self.side.ledgers().for_each(|ledger| ledger.known(&known));
+    }
+
     /// The core, for what needs no driver: `handle`, `admit`, `leave`, `kick`, `fork`, `wake_at`.
     pub fn core(&mut self) -> &mut Core<SessionInput> {
         &mut self.core
@@ -115,6 +129,7 @@ impl<L: Link> Driver<L> {
             self.side.speculation = None;
         }
         self.side.write_bundles();
+        self.side.give_states(&self.replica);
         result
     }
 
@@ -141,7 +156,7 @@ impl<L: Link> Driver<L> {
         }
         self.side.speculation = None;
         let world = self.replica.world();
-        self.side.fork_recording(self.replica.executed(), world);
+        self.side.fork_log(self.replica.executed(), world);
         Ok(Some(world.simulation().tick().0))
     }
 
@@ -207,25 +222,25 @@ impl<L: Link> Driver<L> {
     /// Where the recording that is written now goes.
     #[must_use]
     pub fn recording_path(&self) -> Option<&Path> {
-        self.side.recorder.as_ref().and(self.side.recorded.last()).map(PathBuf::as_path)
+        self.side.file.path().map(PathBuf::as_path)
     }
 
     /// How the recording is doing, if there is one now.
     #[must_use]
     pub fn recording(&self) -> Option<recorder::Status> {
-        self.side.recorder.as_ref().map(SessionRecorder::status)
+        self.side.file.status()
     }
 
     /// Why there is no recording any more, or none of all, although there should be one.
     #[must_use]
     pub fn recording_failure(&self) -> Option<String> {
-        self.side.failure()
+        self.side.file.failure()
     }
 
     /// Ends everything in good order: the recording gets a last keyframe, bundles are waited for.
     #[must_use]
     pub fn finish(mut self) -> (L, Ending) {
-        self.side.end_recording(Some(&self.replica));
+        self.side.end_log(Some(&self.replica));
         self.side.finish()
     }
 }

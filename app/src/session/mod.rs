@@ -3,7 +3,9 @@
 
 pub mod desync;
 pub mod driver;
+mod file_ledger;
 pub mod input;
+pub mod ledger;
 pub mod near;
 pub mod recorder;
 pub mod ships;
@@ -13,6 +15,7 @@ pub mod world;
 
 pub use driver::{Driver, Link, Options};
 pub use input::{InputError, SessionInput};
+pub use ledger::Ledger;
 pub use near::Near;
 pub use side::Foreseen;
 pub use world::SimWorld;

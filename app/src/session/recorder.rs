@@ -129,11 +129,10 @@ impl SessionRecorder {
     }
 
     /// Adds a confirmed turn. Returns at once.
-    pub fn push(&mut self, played: Played) {
-        let ticks = played.ticks.into_iter().map(|tick| (tick.frame, tick.report.digest.total)).collect();
-        self.send(Item::Ticks(ticks));
-        if let Some(snapshot) = played.keyframe {
-            self.keyframe(snapshot);
+    pub fn push(&mut self, played: &Played) {
+        self.send(Item::Ticks(played.entries()));
+        if let Some(snapshot) = &played.keyframe {
+            self.keyframe(snapshot.clone());
         }
     }
 

@@ -39,10 +39,17 @@ pub fn provide(simulation: &Simulation, frame: &mut InputFrame) {
     if commands.is_empty() {
         return;
     }
-    if !simulation.members().any(|member| member == (STEWARD, Role::Operator)) {
-        frame.membership.push(Membership::Join { player: STEWARD, role: Role::Operator });
-    }
+    seat_steward(simulation, frame);
     commands.iter().for_each(|command| frame.push(STEWARD, command));
+}
+
+/// Sees to it that the steward may command from this frame on.
+pub fn seat_steward(simulation: &Simulation, frame: &mut InputFrame) {
+    let join = Membership::Join { player: STEWARD, role: Role::Operator };
+    let is_member = simulation.members().any(|member| member == (STEWARD, Role::Operator));
+    if !is_member && !frame.membership.contains(&join) {
+        frame.membership.push(join);
+    }
 }
 
 fn is_whole(simulation: &Simulation, ship: u64) -> bool {

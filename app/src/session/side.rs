@@ -11,18 +11,15 @@ use netcode::replica::{Comparison, Host, Replica};
 use netcode::speculation::Speculation;
 use netcode::world::World as _;
 use sim::Simulation;
-use sim::recording::Fork;
 
 use super::desync::{self, Circumstances, Tail};
 use super::driver::{Ending, Link, Options, Progress};
+use super::file_ledger::FileLedger;
 use super::input::SessionInput;
+use super::ledger::Ledger;
 use super::near::Near;
-use super::recorder::SessionRecorder;
-use super::signed::Origin;
 use super::world::SimWorld;
 use crate::exit::Failure;
-use crate::record;
-use crate::replay::Recording;
 
 /// Most turns that presentation runs ahead.
 const AHEAD_TURNS_MAX: u64 = 64;
@@ -47,11 +44,10 @@ pub(super) struct Side<L: Link> {
     pub(super) link: L,
     started: Instant,
     options: Options,
-    pub(super) recorder: Option<SessionRecorder>,
-    /// Recordings that ended because the world was replaced.
-    pub(super) recorded: Vec<PathBuf>,
-    recording_failure: Option<String>,
-    parts: u32,
+    /// The recording.
+    pub(super) file: FileLedger,
+    /// Where else the log goes.
+    pub(super) ledger: Option<Box<dyn Ledger>>,
     tail: Option<Tail>,
     circumstances: Circumstances,
     compared: Vec<(Comparison, Tail)>,
@@ -81,11 +77,9 @@ impl<L: Link> Side<L> {
         Self {
             link,
             started: Instant::now(),
+            file: FileLedger::new(options.record.clone(), options.recording.clone()),
             options,
-            recorder: None,
-            recorded: Vec::new(),
-            recording_failure: None,
-            parts: 0,
+            ledger: None,
             tail: None,
             circumstances: Circumstances::default(),
             compared: Vec::new(),
@@ -133,72 +127,36 @@ impl<L: Link> Side<L> {
         (self.speculation, self.has_world) = (None, false);
     }
 
-    /// Begins a recording with the state that was installed.
-    fn begin_recording(&mut self, turn: Option<Turn>, world: &SimWorld, snapshot: &[u8]) {
-        let Some(base) = &self.options.record else { return };
-        self.parts += 1;
-        let path = if self.parts == 1 {
-            base.clone()
-        } else {
-            let stem = base.file_stem().unwrap_or_default().to_string_lossy();
-            base.with_file_name(format!("{stem}-{}.strec", self.parts))
-        };
-        let simulation = world.simulation();
-        // Only the first part goes on from where the recording that was resumed ended.
-        let fork = self.options.recording.fork.clone().filter(|fork| fork.tick == simulation.tick().0);
-        let options = record::Options { fork, ..self.options.recording.clone() };
-        let (turn, tick) = (turn.map_or(0, |turn| turn.0 + 1), simulation.tick().0);
-        let origin = Origin { turn, tick, ticks_per_turn: world.ticks_per_turn() };
-        match SessionRecorder::begin(&path, simulation.scenario(), tick, snapshot, options, origin) {
-            Ok(recorder) => {
-                self.recorder = Some(recorder);
-                self.recorded.push(path);
-            }
-            Err(failure) => self.note_failure(&failure.to_string()),
-        }
+    /// All that take the log.
+    pub(super) fn ledgers(&mut self) -> impl Iterator<Item = &mut dyn Ledger> {
+        let other = self.ledger.iter_mut().map(|ledger| &mut **ledger as &mut dyn Ledger);
+        std::iter::once(&mut self.file as &mut dyn Ledger).chain(other)
     }
 
-    /// Ends the recording at the state that is confirmed, which the world is in, and begins one that goes on from it.
-    pub(super) fn fork_recording(&mut self, turn: Option<Turn>, world: &SimWorld) {
+    /// The log goes on from the state that is confirmed, which the world is in, as that of another session.
+    pub(super) fn fork_log(&mut self, turn: Option<Turn>, world: &SimWorld) {
         let snapshot = world.snapshot();
         let simulation = world.simulation();
-        let (tick, digest) = (simulation.tick().0, simulation.digest().total);
-        self.tail = Some(Tail::new(simulation.scenario(), tick, snapshot.clone()));
-        let Some(mut recorder) = self.recorder.take() else { return };
-        let path = recorder.status().path;
-        recorder.keyframe(snapshot.clone());
-        let finished = recorder.finish().map(drop);
-        let original = finished.and_then(|()| Recording::open(&path));
-        match original {
-            Ok(original) => {
-                let identity = original.reader.identity();
-                self.options.recording.fork = Some(Fork { identity, tick, digest });
-                self.begin_recording(turn, world, &snapshot);
-            }
-            Err(failure) => self.note_failure(&failure.to_string()),
-        }
+        self.tail = Some(Tail::new(simulation.scenario(), simulation.tick().0, snapshot.clone()));
+        self.ledgers().for_each(|ledger| ledger.forked(next(turn), world, &snapshot));
     }
 
-    pub(super) fn end_recording(&mut self, replica: Option<&Replica<SimWorld>>) {
-        let Some(mut recorder) = self.recorder.take() else { return };
-        if let Some(snapshot) = replica.and_then(|replica| replica.world().snapshot_at(replica.confirmed())) {
-            recorder.keyframe(snapshot);
-        }
-        if let Err(failure) = recorder.finish() {
-            self.note_failure(&failure.to_string());
-        }
+    /// The log ends here.
+    pub(super) fn end_log(&mut self, replica: Option<&Replica<SimWorld>>) {
+        let last = replica.and_then(|replica| replica.world().snapshot_at(replica.confirmed()));
+        self.ledgers().for_each(|ledger| ledger.ended(last.clone()));
     }
 
-    /// Why there is no recording any more, or none of all, although there should be one.
-    pub(super) fn failure(&self) -> Option<String> {
-        let stopped = || self.recorder.as_ref().and_then(|recorder| recorder.status().stopped);
-        self.recording_failure.clone().or_else(stopped)
-    }
-
-    fn note_failure(&mut self, sentence: &str) {
-        tracing::error!("{sentence}");
-        let earlier = self.recording_failure.take().map_or(String::new(), |earlier| format!("{earlier}; "));
-        self.recording_failure = Some(earlier + sentence);
+    /// Hands out the confirmed state to who wants it.
+    pub(super) fn give_states(&mut self, replica: &Replica<SimWorld>) {
+        let Some(Progress { tick, digest, .. }) = self.progress.filter(|_| self.has_world) else { return };
+        let mut snapshot = None;
+        for ledger in self.ledgers().filter_map(|ledger| ledger.wants_state().then_some(ledger)) {
+            snapshot = snapshot.or_else(|| replica.world().snapshot_at(replica.confirmed()));
+            // Not every turn's state is kept in a large world: one of the next ones is.
+            let Some(snapshot) = &snapshot else { return };
+            ledger.state(tick, digest, snapshot.clone());
+        }
     }
 
     pub(super) fn write_bundles(&mut self) {
@@ -218,10 +176,10 @@ impl<L: Link> Side<L> {
     }
 
     pub(super) fn finish(mut self) -> (L, Ending) {
-        self.end_recording(None);
+        self.end_log(None);
         self.write_bundles();
-        let mut ending = Ending { recordings: self.recorded, ..Ending::default() };
-        ending.failures.extend(self.recording_failure);
+        let (recordings, failure) = self.file.finish();
+        let mut ending = Ending { recordings, failures: failure.into_iter().collect(), ..Ending::default() };
         for thread in self.bundles {
             match thread.join() {
                 Ok(Ok(folder)) => ending.bundles.push(folder),
@@ -231,6 +189,11 @@ impl<L: Link> Side<L> {
         }
         (self.link, ending)
     }
+}
+
+/// The turn that comes behind this one.
+fn next(turn: Option<Turn>) -> u64 {
+    turn.map_or(0, |turn| turn.0 + 1)
 }
 
 impl<L: Link> Host<SimWorld> for Side<L> {
@@ -254,9 +217,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
 
     fn event(&mut self, event: Event) {
         if let Event::Signed(entries) = event {
-            if let Some(recorder) = &mut self.recorder {
-                recorder.signed(entries);
-            }
+            self.ledgers().for_each(|ledger| ledger.signed(&entries));
             return;
         }
         if let Event::Desync { turn, ours_is_wrong, digests } = &event {
@@ -269,7 +230,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
 
     fn installed(&mut self, turn: Option<Turn>, world: &mut SimWorld) {
         // What was recorded up to here is whole; what comes now does not follow from it.
-        self.end_recording(None);
+        self.end_log(None);
         let rate = u64::from(world.simulation().scenario().tick_rate_hz);
         let every = self.options.recording.keyframe_ticks.map_or(rate * KEYFRAME_S, u64::from);
         world.set_keyframes(Some(every));
@@ -279,7 +240,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         self.has_world = true;
         self.progress = Some(Progress { first_tick: tick, tick, digest });
         self.digest = Some(digest);
-        self.begin_recording(turn, world, &snapshot);
+        self.ledgers().for_each(|ledger| ledger.installed(next(turn), world, &snapshot));
         self.tail = Some(Tail::new(world.simulation().scenario(), world.simulation().tick().0, snapshot));
         self.speculation = None;
     }
@@ -316,9 +277,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
             if let Some(tail) = &mut self.tail {
                 tail.push(&played);
             }
-            if let Some(recorder) = &mut self.recorder {
-                recorder.push(played);
-            }
+            self.ledgers().for_each(|ledger| ledger.played(&played));
         }
     }
 

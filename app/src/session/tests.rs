@@ -20,7 +20,7 @@ use super::recorder::SessionRecorder;
 use super::ships::STEWARD;
 use super::side::Side;
 use super::signed::Origin;
-use super::world::{SessionScenario, SimWorld};
+use super::world::{HOST, SessionScenario, SimWorld};
 use crate::progress::Progress;
 use crate::record;
 use crate::replay::{Recording, verify};
@@ -247,6 +247,31 @@ fn nobody_can_speak_for_the_steward() {
 }
 
 #[test]
+fn a_host_without_a_ship_commands_as_the_steward_and_the_world_never_hears_of_it() {
+    let mut peer = Peer::new(Options::default(), 1);
+    let mut scenario = SessionScenario::new(text("demo"), 1);
+    scenario.founders.push((HOST.0, 2));
+    let scenario = Arc::new(scenario.encode());
+    peer.apply(Effect::Install { turn: None, scenario, snapshot: Arc::new(Vec::new()) });
+    let ships = peer.replica.world().simulation().entity_count();
+    let mut input = SessionInput::neutral();
+    input.push(0, &Command::SetTimeFactor { quarters: 0 }).unwrap();
+    let changes = vec![Change::Join { player: Player(1), role: 1 }];
+    let frame = Frame { turn: Turn(0), changes, inputs: vec![(HOST, input)], chain: Hash::default() };
+    peer.apply(Effect::Execute(Arc::new(frame)));
+    let leaves = vec![Change::Leave { player: HOST, why: Departure::Left }];
+    let frame = Frame { turn: Turn(1), changes: leaves, inputs: vec![], chain: Hash::default() };
+    peer.apply(Effect::Execute(Arc::new(frame)));
+    let simulation = peer.replica.world().simulation();
+    assert_eq!(simulation.time_factor().quarters(), 0, "the command counts");
+    let members: Vec<_> = simulation.members().collect();
+    assert_eq!(members, [(PlayerId(1), Role::Pilot), (STEWARD, Role::Operator)]);
+    assert_eq!(simulation.entity_count(), ships, "it was given no ship");
+    let frames: Vec<_> = peer.replica.world().played().flat_map(|played| &played.ticks).map(|t| &t.frame).collect();
+    assert!(frames.iter().all(|frame| frame.check().is_ok()), "the log takes it");
+}
+
+#[test]
 fn recordings_of_all_peers_are_one_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -327,7 +352,7 @@ fn a_disk_that_is_too_slow_ends_the_recording_early_and_whole() {
     let path = folder.path().join("log.strec");
     let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default(), ORIGIN).unwrap();
     recorder.limit_queue(1 << 20, 1000);
-    played.iter().cloned().for_each(|played| recorder.push(played));
+    played.iter().for_each(|played| recorder.push(played));
     assert_eq!(recorder.status().keyframes_left_out, 4);
     recorder.finish().unwrap();
     assert_eq!(verified(&path), 40);
@@ -335,9 +360,9 @@ fn a_disk_that_is_too_slow_ends_the_recording_early_and_whole() {
     // No room for a turn: it ends there, and says so.
     let path = folder.path().join("early.strec");
     let mut recorder = SessionRecorder::begin(&path, &scenario, 0, &start, record::Options::default(), ORIGIN).unwrap();
-    played[..20].iter().cloned().for_each(|played| recorder.push(played));
+    played[..20].iter().for_each(|played| recorder.push(played));
     recorder.limit_queue(0, 0);
-    played[20..].iter().cloned().for_each(|played| recorder.push(played));
+    played[20..].iter().for_each(|played| recorder.push(played));
     assert!(recorder.status().stopped.is_some());
     let sentence = recorder.finish().unwrap_err().to_string();
     assert!(sentence.contains("ends early"), "{sentence}");
@@ -349,7 +374,10 @@ fn a_recording_that_cannot_be_written_is_told() {
     let mut peer = Peer::new(recording_to(Path::new("/no/such/folder/a.strec"), 900), 1);
     peer.apply(install("demo", 1, None, Vec::new()));
     peer.run(10);
-    assert!(peer.side.failure().is_some_and(|why| why.contains("/no/such/folder")), "at once, not at the end only");
+    assert!(
+        peer.side.file.failure().is_some_and(|why| why.contains("/no/such/folder")),
+        "at once, not at the end only"
+    );
     let (_, ending) = peer.side.finish();
     assert_eq!(ending.failures.len(), 1);
     assert!(ending.failures[0].contains("cannot write /no/such/folder/a.strec"), "{:?}", ending.failures);

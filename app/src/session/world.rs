@@ -7,6 +7,7 @@ use netcode::Frame;
 use netcode::protocol::{Change, Player, Turn};
 use netcode::world::{Difference, World};
 use serde::{Deserialize, Serialize};
+use sim::input::SentCommand;
 use sim::{InputFrame, Membership, PlayerId, Role, RollbackRing, Scenario, Simulation, Tick, TickReport};
 
 use super::input::{SessionInput, TURN_TICKS_MAX};
@@ -20,6 +21,9 @@ const KEPT_S: f64 = 1.5;
 const KEPT_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a ship's components, the largest there are.
 const ENTITY_BYTES: usize = 224;
+/// The number of a founder that is no player: a service. The simulation never hears of it, so it has no ship; what it
+/// commands, it commands as the steward. Sessions give out numbers from 1 on.
+pub const HOST: Player = Player(0);
 /// Tells the bytes of a session's scenario from others.
 const MAGIC: [u8; 4] = *b"STS2";
 /// A world with nothing in it, until one is installed.
@@ -90,6 +94,14 @@ pub struct Played {
     pub ticks: Vec<PlayedTick>,
     /// The state behind the last one, if a keyframe is due there.
     pub keyframe: Option<Vec<u8>>,
+}
+
+impl Played {
+    /// What the log has of it: frames, each with the digest after it.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(InputFrame, u64)> {
+        self.ticks.iter().map(|tick| (tick.frame.clone(), tick.report.digest.total)).collect()
+    }
 }
 
 /// A simulation that is driven by a session.
@@ -197,11 +209,13 @@ impl SimWorld {
         let own = frame.inputs.iter().filter(|(player, _)| player.0 != STEWARD.0).map(|(p, input)| (*p, input));
         let mut frames = frames_of(own, self.ticks_per_turn);
         let begins = frame.turn == Turn(0) && !self.founders.is_empty();
+        let host = frame.inputs.iter().find(|(player, _)| *player == HOST).map(|(_, input)| input);
+        host.into_iter().for_each(|input| self.command(input, &mut frames));
         if let Some(first) = frames.first_mut().filter(|_| begins || !frame.changes.is_empty()) {
             if begins {
                 first.membership.extend(self.founding());
             }
-            first.membership.extend(frame.changes.iter().map(membership));
+            first.membership.extend(frame.changes.iter().filter(|change| player_of(change) != HOST).map(membership));
             ships::provide(&self.simulation, first);
         }
         for frame in &mut frames {
@@ -211,6 +225,22 @@ impl SimWorld {
         frames
     }
 
+    /// What a host without a ship commands, in the steward's name.
+    fn command(&self, input: &SessionInput, frames: &mut [InputFrame]) {
+        if input.is_empty() || !self.founders.contains(&(HOST.0, number_of(Role::Operator))) {
+            return;
+        }
+        if let Some(first) = frames.first_mut() {
+            ships::seat_steward(&self.simulation, first);
+        }
+        let last = frames.len().saturating_sub(1);
+        for (tick, bytes) in input.commands() {
+            if let Some(frame) = frames.get_mut((tick as usize).min(last)) {
+                frame.commands.push(SentCommand { player: STEWARD, bytes: bytes.to_vec() });
+            }
+        }
+    }
+
     /// The first membership of a session: whoever is left over from the session that the state is of goes, and the
     /// founders come.
     fn founding(&self) -> impl Iterator<Item = Membership> {
@@ -218,12 +248,20 @@ impl SimWorld {
             |player: PlayerId| player == STEWARD || self.founders.iter().any(|(founder, _)| *founder == player.0);
         let left = self.simulation.members().filter(move |(player, _)| !stays(*player));
         let join = |&(player, role): &(u32, u8)| Membership::Join { player: PlayerId(player), role: role_of(role) };
-        left.map(|(player, _)| Membership::Leave { player }).chain(self.founders.iter().map(join))
+        let founders = self.founders.iter().filter(|(player, _)| *player != HOST.0);
+        left.map(|(player, _)| Membership::Leave { player }).chain(founders.map(join))
     }
 
     fn keyframe_is_due(&self, from: Tick) -> bool {
         let to = self.simulation.tick();
         self.keyframe_ticks.is_some_and(|every| from.0 / every < to.0 / every)
+    }
+}
+
+/// Whom a change is about.
+fn player_of(change: &Change) -> Player {
+    match *change {
+        Change::Join { player, .. } | Change::Leave { player, .. } => player,
     }
 }
 

@@ -23,6 +23,8 @@ pub struct UdpLink {
     pub now: Time,
     /// What this peer came with; others may want to see it too.
     pub invite: Option<Invite>,
+    /// Who may not come in, whatever the log says.
+    pub banned: Vec<PeerKey>,
     /// Where each peer was last.
     addresses: BTreeMap<PeerKey, SocketAddr>,
     /// Keys that were allowed on the command line.
@@ -49,6 +51,7 @@ impl UdpLink {
             endpoint,
             now: Time(0),
             invite: None,
+            banned: Vec::new(),
             addresses: BTreeMap::new(),
             allowed,
             known: None,
@@ -109,7 +112,7 @@ impl UdpLink {
         // Who is voted out is a member for a moment yet, and the log waits for it.
         let is_out = |peer: &&KnownPeer| peer.banned && !peer.member;
         policy.members = known.iter().filter(|peer| !is_out(peer)).map(|peer| (peer.key, peer.role)).collect();
-        policy.banned = known.iter().filter(is_out).map(|peer| peer.key).collect();
+        policy.banned = known.iter().filter(is_out).map(|peer| peer.key).chain(self.banned.iter().copied()).collect();
         policy.allowed = allowed;
         policy.spent = core.spent_invites().iter().copied().collect();
     }

@@ -54,34 +54,67 @@ pub fn host(args: &HostArgs, progress: Progress) -> Result<Outcome, Failure> {
         }
         None => Start::fresh(&scenario_cmd::load(args.scenario.as_deref().unwrap_or(SCENARIO))?),
     };
-    let session = SessionId(random()?);
     let listen = args.peer.listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], PORT)));
-    let mut scenario = SessionScenario::new(&world.text, args.turn);
-    scenario.founders.push((world.player.0, number_of(Role::Operator)));
-    let scenario = scenario.encode();
-    let revision = sim::RESULTS_REVISION;
-    let hello = Hello { session, scenario: Hash(blake3::hash(&scenario).into()), revision };
-    let allowed = args.allow.iter().map(|key| (key.0, number_of(Role::Pilot))).collect();
-    let link = UdpLink::open(listen, identity.clone(), hello, allowed)?;
-    let place = place(&args.peer, link.local()?)?;
-    let rules = Rules { simulation_revision: revision, ..Rules::usual(session, world.rate_hz, args.turn) };
-    let address = link::write_address(place.address);
-    let founder = Founder {
-        player: world.player,
-        key: identity.key(),
-        role: number_of(Role::Operator),
-        address: address.clone(),
-    };
-    let start = world.snapshot.as_deref().map(|snapshot| Hash(blake3::hash(snapshot).into()));
-    let genesis = Genesis { rules, founders: vec![founder], known: world.known, scenario, start };
-    let config = Config { identity: identity.signing().clone(), address };
-    let core = Core::found(Time(0), config, Arc::new(genesis), world.snapshot.map(Arc::new));
-    let options = options(&args.peer, world.fork);
+    let allowed = args.allow.iter().map(|key| key.0).collect();
+    let options = options(&args.peer, world.fork.clone());
+    let founding = Founding { world, listen, turn: args.turn, advertise: args.peer.advertise.clone(), allowed };
+    let founded = founding.found(&identity)?;
     let plan = plan(&args.peer, None, false);
     let (stop, report) = voice(&args.peer, progress)?;
-    let inviter = Inviter::new(&args.peer, identity, place);
-    inviter.print(&report, args.peer.invites.unwrap_or(1), session)?;
-    go(&args.peer, || Peer::new(core, link, options, plan, stop, report, inviter))
+    let inviter = Inviter::new(&args.peer, identity, founded.place);
+    inviter.print(&report, args.peer.invites.unwrap_or(1), founded.session)?;
+    go(&args.peer, || Peer::new(founded.core, founded.link, options, plan, stop, report, inviter))
+}
+
+/// What a session is founded with.
+pub(crate) struct Founding {
+    /// The world, and who is who in it.
+    pub(crate) world: Start,
+    /// UDP address.
+    pub(crate) listen: SocketAddr,
+    /// Ticks per turn.
+    pub(crate) turn: u32,
+    /// Where others reach it, if elsewhere.
+    pub(crate) advertise: Option<String>,
+    /// Who needs no invite of their own.
+    pub(crate) allowed: Vec<PeerKey>,
+}
+
+/// A session that was founded.
+pub(crate) struct Founded {
+    pub(crate) core: Core<SessionInput>,
+    pub(crate) link: UdpLink,
+    pub(crate) session: SessionId,
+    pub(crate) place: Place,
+}
+
+impl Founding {
+    /// Opens the socket, and founds the session as an operator.
+    ///
+    /// # Errors
+    /// [`Failure`] where there is no such socket or place.
+    pub(crate) fn found(self, identity: &Identity) -> Result<Founded, Failure> {
+        let Self { world, listen, turn, advertise, allowed } = self;
+        let session = SessionId(random()?);
+        let mut scenario = SessionScenario::new(&world.text, turn);
+        scenario.founders.push((world.player.0, number_of(Role::Operator)));
+        let scenario = scenario.encode();
+        let revision = sim::RESULTS_REVISION;
+        let hello = Hello { session, scenario: Hash(blake3::hash(&scenario).into()), revision };
+        let allowed = allowed.into_iter().map(|key| (key, number_of(Role::Pilot))).collect();
+        let mut link = UdpLink::open(listen, identity.clone(), hello, allowed)?;
+        link.banned = world.banned;
+        let place = place(advertise.as_deref(), link.local()?)?;
+        let rules = Rules { simulation_revision: revision, ..Rules::usual(session, world.rate_hz, turn) };
+        let address = link::write_address(place.address);
+        let role = number_of(Role::Operator);
+        let founder = Founder { player: world.player, key: identity.key(), role, address: address.clone() };
+        let start = world.snapshot.as_deref().map(|snapshot| Hash(blake3::hash(snapshot).into()));
+        let genesis = Genesis { rules, founders: vec![founder], known: world.known, scenario, start };
+        let config = Config { identity: identity.signing().clone(), address };
+        let core = Core::found(Time(0), config, Arc::new(genesis), world.snapshot.map(Arc::new));
+        Ok(Founded { core, link, session, place })
+    }
 }
 
 /// Runs `spacetime join`, and `spacetime spectate`.
@@ -127,7 +160,7 @@ impl Newcomer {
         let mut link = UdpLink::open(args.peer.listen.unwrap_or(any), identity.clone(), hello, BTreeMap::new())?;
         link.invite = Some(invite.invite.clone());
         link.go_to(sponsor, address).map_err(Failure::Misused)?;
-        let advertised = advertised(&args.peer)?;
+        let advertised = advertised(args.peer.advertise.as_deref())?;
         let config = Config {
             identity: identity.signing().clone(),
             address: advertised.as_ref().map_or_else(Vec::new, |place| link::write_address(place.address)),
@@ -136,7 +169,7 @@ impl Newcomer {
         let core = Core::join(Time(0), config, Wish { sponsor, spectator, life, simulation_revision: revision });
         let options = options(&args.peer, None);
         let plan = plan(&args.peer, Some(sponsor), spectator);
-        let inviter = Inviter::new(&args.peer, identity, place(&args.peer, link.local()?)?);
+        let inviter = Inviter::new(&args.peer, identity, place(args.peer.advertise.as_deref(), link.local()?)?);
         Ok(Self { core, link, options, plan, inviter, session })
     }
 
@@ -162,19 +195,22 @@ fn go(args: &PeerArgs, peer: impl FnOnce() -> Peer + Send) -> Result<Outcome, Fa
 }
 
 /// What a founder begins with.
-struct Start {
-    text: String,
-    rate_hz: u32,
-    player: Player,
-    known: Vec<(PeerKey, Player)>,
-    snapshot: Option<Vec<u8>>,
-    fork: Option<Fork>,
+pub(crate) struct Start {
+    pub(crate) text: String,
+    pub(crate) rate_hz: u32,
+    /// Whose number the founder has; 0 for a service, which has no ship.
+    pub(crate) player: Player,
+    pub(crate) known: Vec<(PeerKey, Player)>,
+    /// Who may not come back.
+    pub(crate) banned: Vec<PeerKey>,
+    pub(crate) snapshot: Option<Vec<u8>>,
+    pub(crate) fork: Option<Fork>,
 }
 
 impl Start {
     fn fresh(scenario: &Scenario) -> Self {
         let (text, rate_hz) = (scenario.text.clone(), scenario.tick_rate_hz);
-        Self { text, rate_hz, player: Player(1), known: Vec::new(), snapshot: None, fork: None }
+        Self { text, rate_hz, player: Player(1), known: Vec::new(), banned: Vec::new(), snapshot: None, fork: None }
     }
 
     /// The last state of a recording, and who is who there.
@@ -196,6 +232,7 @@ impl Start {
             rate_hz: recording.scenario.tick_rate_hz,
             player: mine.unwrap_or(Player(highest + 1)),
             known,
+            banned: Vec::new(),
             snapshot: Some(simulation.snapshot()),
             fork: Some(fork),
         })
@@ -216,14 +253,15 @@ fn keep_apart(resumed: &Path, recorded: Option<&Path>) -> Result<(), Failure> {
 }
 
 /// A place that others come to.
-struct Place {
+#[derive(Clone)]
+pub(crate) struct Place {
     host: String,
     address: SocketAddr,
 }
 
 /// What is advertised, if anything.
-fn advertised(args: &PeerArgs) -> Result<Option<Place>, Failure> {
-    let Some(text) = &args.advertise else { return Ok(None) };
+fn advertised(advertise: Option<&str>) -> Result<Option<Place>, Failure> {
+    let Some(text) = advertise else { return Ok(None) };
     let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
     let (host, port) =
         parts.ok_or_else(|| Failure::Misused(format!("--advertise {text}: a host and a port, as host:4850")))?;
@@ -231,8 +269,8 @@ fn advertised(args: &PeerArgs) -> Result<Option<Place>, Failure> {
 }
 
 /// Where others reach this peer: as advertised, else at its socket.
-fn place(args: &PeerArgs, local: SocketAddr) -> Result<Place, Failure> {
-    if let Some(place) = advertised(args)? {
+fn place(advertise: Option<&str>, local: SocketAddr) -> Result<Place, Failure> {
+    if let Some(place) = advertised(advertise)? {
         return Ok(place);
     }
     let address = if local.ip().is_unspecified() { link::own_address(local.port()) } else { local };
@@ -254,6 +292,7 @@ fn voice(args: &PeerArgs, progress: Progress) -> Result<(Stop, Report), Failure>
 }
 
 /// Makes invites.
+#[derive(Clone)]
 pub struct Inviter {
     identity: Identity,
     place: Place,
@@ -266,24 +305,34 @@ impl Inviter {
         Self { identity, place, one_time: args.one_time, lasts_s: args.expires }
     }
 
+    /// Of invites that are good for anybody, for as long as the session.
+    pub(crate) fn lasting(identity: Identity, place: Place) -> Self {
+        Self { identity, place, one_time: false, lasts_s: None }
+    }
+
     /// Prints so many.
     ///
     /// # Errors
     /// [`Failure::Unwritable`], or [`Failure::Machine`] without random numbers.
     pub fn print(&self, report: &Report, count: u32, session: SessionId) -> Result<(), Failure> {
-        for _ in 0..count {
-            let terms = Terms {
-                session,
-                id: random()?,
-                role: number_of(Role::Pilot),
-                expires_unix_s: self.lasts_s.map_or(0, |seconds| link::unix_s() + u64::from(seconds)),
-                one_time: self.one_time,
-            };
-            let invite = Invite::issue(terms, self.identity.signing());
-            let link = InviteLink { host: self.place.host.clone(), port: self.place.address.port(), invite };
-            report.invite(&link.to_string())?;
-        }
-        Ok(())
+        (0..count).try_for_each(|_| report.invite(&self.issue(session)?))
+    }
+
+    /// One invite.
+    ///
+    /// # Errors
+    /// [`Failure::Machine`] without random numbers.
+    pub fn issue(&self, session: SessionId) -> Result<String, Failure> {
+        let terms = Terms {
+            session,
+            id: random()?,
+            role: number_of(Role::Pilot),
+            expires_unix_s: self.lasts_s.map_or(0, |seconds| link::unix_s() + u64::from(seconds)),
+            one_time: self.one_time,
+        };
+        let invite = Invite::issue(terms, self.identity.signing());
+        let link = InviteLink { host: self.place.host.clone(), port: self.place.address.port(), invite };
+        Ok(link.to_string())
     }
 }
 
@@ -297,7 +346,7 @@ fn plan(args: &PeerArgs, sponsor: Option<PeerKey>, spectator: bool) -> Plan {
 }
 
 /// Random bytes from the system.
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| Failure::Machine(format!("the system gives no random numbers: {e}")))?;
     Ok(bytes)

@@ -19,7 +19,7 @@ use super::seat::Seated;
 use super::stop::{Stop, Wanted};
 use crate::exit::Failure;
 use crate::pilot::Script;
-use crate::session::{Driver, Options, SessionInput};
+use crate::session::{Driver, Ledger, Options, SessionInput};
 
 /// How long a good-bye may take, microseconds. Longer than the core's own patience.
 const LEAVE_US: u64 = 10_000_000;
@@ -86,6 +86,8 @@ pub struct Peer {
     pub(super) player: Option<u32>,
     /// What was written of who is who, and where.
     written: Option<(AccessVersion, PathBuf)>,
+    /// What the ledgers know of who is who.
+    told_known: Option<AccessVersion>,
     /// It was told that there is no recording any more.
     pub(super) unrecorded: bool,
     /// Who flies, where no script does.
@@ -128,9 +130,17 @@ impl Peer {
             desyncs: 0,
             player: None,
             written: None,
+            told_known: None,
             unrecorded: false,
             seated: Seated::default(),
         }
+    }
+
+    /// The same, with the log going somewhere else too.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Box<dyn Ledger>) -> Self {
+        self.driver = self.driver.with_ledger(ledger);
+        self
     }
 
     /// Runs until it has left, is refused or stopped; gives the reason for the latter two.
@@ -342,6 +352,10 @@ impl Peer {
     /// Keeps who is who beside the recording, where it has changed.
     fn write_roll(&mut self) -> Result<(), Failure> {
         let version = self.driver.core().access_version();
+        if self.told_known != Some(version) {
+            self.told_known = Some(version);
+            self.driver.tell_known();
+        }
         let Some(recording) = self.driver.recording_path() else { return Ok(()) };
         if self.written.as_ref().is_some_and(|(at, to)| *at == version && to == recording) {
             return Ok(());

@@ -12,6 +12,12 @@ use crate::exit::Failure;
 /// How often the process was asked to end by a signal.
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
 
+/// How often the process was asked to end by a signal, so far.
+#[must_use]
+pub fn signals() -> u32 {
+    SIGNALS.load(Ordering::Relaxed)
+}
+
 /// Bytes of a line that are read; the rest of it is left out.
 const LINE_BYTES_MAX: usize = 200;
 /// Lines that wait.

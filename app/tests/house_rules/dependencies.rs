@@ -24,7 +24,21 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("vulkan-faults", &[]),
     ("xr", &["render"]),
     ("api", &[]),
-    ("app", &["sim", "netcode", "mesh", "persistence", "persistence-testkit", "render", "vulkan-faults", "xr", "api", "readiness"]),
+    (
+        "app",
+        &[
+            "sim",
+            "netcode",
+            "mesh",
+            "persistence",
+            "persistence-testkit",
+            "render",
+            "vulkan-faults",
+            "xr",
+            "api",
+            "readiness",
+        ],
+    ),
     ("benches", &["sim", "netcode", "mesh", "persistence", "persistence-testkit", "render", "xr", "api"]),
     ("sim-fuzz", &["sim", "netcode", "persistence"]),
 ];

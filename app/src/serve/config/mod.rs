@@ -1,0 +1,220 @@
+//! The configuration of the service: one documented TOML file, every key also by the environment, defaults that need
+//! neither. This file gives the values their types. Must never read a value that the table does not have.
+
+pub mod table;
+pub mod values;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use netcode::protocol::PeerKey;
+use netcode::transport::from_hex;
+use persistence::Name;
+
+use crate::exit::Failure;
+use values::Values;
+
+/// All of it.
+#[derive(Clone)]
+pub struct Config {
+    /// What was said, and where.
+    pub values: Values,
+    /// The world's name in the store.
+    pub world: Name,
+    /// Scenario of a new world.
+    pub scenario: String,
+    /// Threads of the simulation.
+    pub threads: NonZeroUsize,
+    /// The log.
+    pub log: Log,
+    /// The saves.
+    pub saves: Saves,
+    /// The store.
+    pub store: Store,
+    /// The session.
+    pub session: Session,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// Where the service keeps what is its own: identity, position, and whatever has no other place.
+    pub folder: PathBuf,
+}
+
+/// How the log is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Turn by turn, and only durable ticks are published.
+    pub is_synchronous: bool,
+    /// Ticks of so long share one commit otherwise.
+    pub group: Duration,
+    /// Most bytes that wait.
+    pub backlog_bytes: usize,
+    /// Most batches that wait.
+    pub backlog_batches: usize,
+}
+
+/// How often the state is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saves {
+    /// Time between two.
+    pub every: Duration,
+    /// How many without a label are kept.
+    pub keep: usize,
+}
+
+/// Where the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// A file.
+    Embedded(PathBuf),
+    /// A PostgreSQL server; its keys are below `store.postgres`.
+    Postgres,
+}
+
+/// How peers come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// UDP address.
+    pub listen: SocketAddr,
+    /// Where peers reach it, if elsewhere.
+    pub advertise: Option<String>,
+    /// Ticks per turn.
+    pub turn_ticks: u32,
+    /// Invites that are printed at the start.
+    pub invites: u32,
+    /// Who needs none.
+    pub allow: Vec<PeerKey>,
+}
+
+impl Config {
+    /// By this file, or the usual one if it is there, and the environment.
+    ///
+    /// # Errors
+    /// [`Failure::Misused`] with a sentence for each mistake; [`Failure::Unreadable`].
+    pub fn load(file: Option<&Path>) -> Result<Self, Failure> {
+        let usual = usual_file().filter(|path| path.exists());
+        let file = file.map(Path::to_owned).or(usual);
+        // What is no text cannot be a value; a variable of another program may be anything.
+        let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        Self::of(Values::read(file.as_deref(), environment)?, folder()?)
+    }
+
+    /// Of checked values.
+    ///
+    /// # Errors
+    /// [`Failure::Misused`] where keys contradict each other.
+    pub fn of(values: Values, folder: PathBuf) -> Result<Self, Failure> {
+        let mistakes = contradictions(&values);
+        if !mistakes.is_empty() {
+            return Err(Failure::Misused(mistakes.join("\n")));
+        }
+        let number = |key: &str| usize::try_from(values.whole(key)).unwrap_or(usize::MAX);
+        let small = |key: &str| u32::try_from(values.whole(key)).unwrap_or(u32::MAX);
+        let own = |key: &str, name: &str| values.path(key).unwrap_or_else(|| folder.join(name));
+        let invalid = |key: &str| Failure::Misused(format!("{key} is not what it should be"));
+        let allow = values.list("session.allow").iter().filter_map(|key| from_hex(key).map(PeerKey)).collect();
+        Ok(Self {
+            world: Name::new(values.text("world.name")).map_err(|e| Failure::Misused(e.to_string()))?,
+            scenario: values.text("world.scenario"),
+            threads: NonZeroUsize::new(number("world.threads")).unwrap_or(NonZeroUsize::MIN),
+            log: Log {
+                is_synchronous: values.text("log.durability") == "synchronous",
+                group: Duration::from_millis(values.whole("log.group_ms")),
+                backlog_bytes: number("log.backlog_mb").saturating_mul(1 << 20),
+                backlog_batches: number("log.backlog_batches"),
+            },
+            saves: Saves { every: Duration::from_secs(values.whole("saves.every_s")), keep: number("saves.keep") },
+            store: match values.text("store.kind").as_str() {
+                "postgres" => Store::Postgres,
+                _ => Store::Embedded(own("store.path", "world.redb")),
+            },
+            session: Session {
+                listen: values.text("session.listen").parse().map_err(|_| invalid("session.listen"))?,
+                advertise: Some(values.text("session.advertise")).filter(|text| !text.is_empty()),
+                turn_ticks: small("session.turn_ticks"),
+                invites: small("session.invites"),
+                allow,
+            },
+            socket: own("control.socket", "control.socket"),
+            folder,
+            values,
+        })
+    }
+}
+
+/// What no single key can be blamed for.
+fn contradictions(values: &Values) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    for (least, most) in
+        [("store.postgres.pool_min", "store.postgres.pool_max"), ("breaker.open_ms", "breaker.open_ms_max")]
+    {
+        if values.whole(least) > values.whole(most) {
+            mistakes.push(format!("{least} is {}, more than {most}: {}", values.whole(least), values.whole(most)));
+        }
+    }
+    if values.text("store.kind") == "postgres" && values.text("store.postgres.url").is_empty() {
+        mistakes.push("store.kind is postgres, and store.postgres.url does not say where that is".to_owned());
+    }
+    let url = values.text("store.postgres.url");
+    let user = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map_or("", |(user, _)| user);
+    if user.contains(':') || url.contains("password") {
+        mistakes
+            .push("store.postgres.url has a password in it: name a file with store.postgres.password_file".to_owned());
+    }
+    mistakes
+}
+
+fn absolute(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// The file that is read unless another is named, by the XDG base directories.
+#[must_use]
+pub fn usual_file() -> Option<PathBuf> {
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
+    Some(config.join("spacetime").join("service.toml"))
+}
+
+/// The service's own folder, by the XDG base directories.
+///
+/// # Errors
+/// [`Failure::Misused`] where no home is known.
+pub fn folder() -> Result<PathBuf, Failure> {
+    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    let data = data.ok_or_else(|| Failure::Misused("there is no home folder: set HOME or XDG_DATA_HOME".into()))?;
+    Ok(data.join("spacetime").join("service"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Result<Config, Failure> {
+        let (values, mistakes) = Values::of(None, text, []);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        Config::of(values, PathBuf::from("/s"))
+    }
+
+    #[test]
+    fn nothing_said_is_a_configuration() {
+        let config = config("").unwrap();
+        assert_eq!(config.store, Store::Embedded(PathBuf::from("/s/world.redb")));
+        assert_eq!(config.socket, PathBuf::from("/s/control.socket"));
+        assert!(config.session.listen.ip().is_loopback() && !config.log.is_synchronous);
+        assert_eq!((config.world.as_str(), config.scenario.as_str()), ("main", "demo"));
+    }
+
+    #[test]
+    fn keys_that_contradict_each_other_are_refused() {
+        for (text, told) in [
+            ("[store.postgres]\npool_min = 9\npool_max = 3", "store.postgres.pool_min is 9, more than"),
+            ("[breaker]\nopen_ms = 500\nopen_ms_max = 400", "breaker.open_ms is 500, more than"),
+            ("[store]\nkind = \"postgres\"", "store.postgres.url does not say"),
+            ("[store.postgres]\nurl = \"postgres://a:b@c/d\"", "store.postgres.url has a password"),
+            ("[store.postgres]\nurl = \"host=c password=b\"", "store.postgres.url has a password"),
+        ] {
+            assert!(config(text).is_err_and(|e| e.to_string().contains(told)), "{text}");
+        }
+    }
+}

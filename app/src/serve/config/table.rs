@@ -1,0 +1,190 @@
+//! Every key of the service's configuration, as data: the file, the environment, the documented list and the tests all go
+//! by this table. Must never hold a default that its own range refuses.
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A whole number within a range, ends included.
+    Whole(u64, u64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// The name of a world.
+    Name,
+    /// Any text on one line; empty where there is none.
+    Text,
+    /// A path; empty for the usual place. A relative one is below the folder that the service runs in.
+    Path,
+    /// An address and a port.
+    Address,
+    /// Public keys of peers; in the environment separated by commas.
+    Keys,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its table in the file.
+    pub section: &'static str,
+    /// Its name there.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: Type,
+    /// What holds where nothing is said; lists have their items separated by commas.
+    pub default: &'static str,
+    /// Unit of the value; empty where it has none.
+    pub unit: &'static str,
+    /// Never in the file and never shown: only by the environment, or in a file of its own that another key names.
+    pub secret: bool,
+    /// What it is, for the documented list.
+    pub doc: &'static str,
+}
+
+impl Entry {
+    /// As messages and commands name it, such as `log.group_ms`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        let section = self.section.replace('.', "__").to_uppercase();
+        format!("{PREFIX}{section}__{}", self.name.to_uppercase())
+    }
+}
+
+/// What the names of all variables begin with.
+pub const PREFIX: &str = "SPACETIME_SERVE__";
+
+const fn entry(
+    section: &'static str,
+    name: &'static str,
+    kind: Type,
+    default: &'static str,
+    unit: &'static str,
+    doc: &'static str,
+) -> Entry {
+    Entry { section, name, kind, default, unit, secret: false, doc }
+}
+
+const fn secret(section: &'static str, name: &'static str, doc: &'static str) -> Entry {
+    Entry { section, name, kind: Type::Text, default: "", unit: "", secret: true, doc }
+}
+
+use Type::{Address, Choice, Keys, Name, Path, Text, Whole};
+
+/// All keys, section by section.
+pub const ENTRIES: &[Entry] = &[
+    entry("world", "name", Name, "main", "", "Name of the world in the store; it is made if it is not there"),
+    entry("world", "scenario", Text, "demo", "", "Scenario of a new world: name of a shipped one, or path of a file"),
+    entry("world", "threads", Whole(1, 1024), "1", "", "Threads of the simulation; the result is the same"),
+    entry(
+        "log",
+        "durability",
+        Choice(&["group", "synchronous"]),
+        "group",
+        "",
+        "`group`: ticks are made durable in groups; `synchronous`: turn by turn, and only durable ticks are published",
+    ),
+    entry("log", "group_ms", Whole(10, 1000), "250", "ms", "Ticks of so long share one durable commit"),
+    entry("log", "backlog_mb", Whole(1, 65_536), "256", "MiB", "Most memory for what waits to be written"),
+    entry("log", "backlog_batches", Whole(16, 1_000_000), "4096", "", "Most batches that wait to be written"),
+    entry("saves", "every_s", Whole(1, 86_400), "60", "s", "Time between saves of the whole state"),
+    entry("saves", "keep", Whole(2, 1_000_000), "60", "", "Saves without a label that are kept, beside the first"),
+    entry(
+        "store",
+        "kind",
+        Choice(&["embedded", "postgres"]),
+        "embedded",
+        "",
+        "`embedded`: one file on this machine; `postgres`: a PostgreSQL server",
+    ),
+    entry(
+        "store",
+        "path",
+        Path,
+        "",
+        "",
+        "File of the embedded store; `world.redb` in the service's folder unless given",
+    ),
+    entry("store.postgres", "url", Text, "", "", "`postgres://user@host:port,host:port/database`, without a password"),
+    secret("store.postgres", "password", "Password of that user"),
+    entry("store.postgres", "password_file", Path, "", "", "File with the password, read again whenever it is needed"),
+    entry("store.postgres", "root_certificate", Path, "", "", "PEM file of whoever signed the server's certificate"),
+    entry("store.postgres", "pool_min", Whole(1, 512), "2", "", "Connections that are opened at once"),
+    entry("store.postgres", "pool_max", Whole(1, 512), "8", "", "Most connections"),
+    entry(
+        "store.postgres",
+        "connect_ms",
+        Whole(10, 600_000),
+        "2000",
+        "ms",
+        "How long one host may take to let a connection in",
+    ),
+    entry("store.postgres", "wait_ms", Whole(10, 600_000), "2000", "ms", "How long a call may wait for a connection"),
+    entry("store.postgres", "read_ms", Whole(10, 600_000), "5000", "ms", "How long a read may take"),
+    entry("store.postgres", "write_ms", Whole(10, 600_000), "10000", "ms", "How long a commit may take"),
+    entry("breaker", "failures", Whole(1, 1000), "5", "", "Failures in a row that open the breaker"),
+    entry("breaker", "open_ms", Whole(10, 600_000), "1000", "ms", "How long it stays open at first"),
+    entry("breaker", "open_ms_max", Whole(10, 3_600_000), "30000", "ms", "How long it stays open at most"),
+    entry("breaker", "trials", Whole(1, 100), "1", "", "Trials that must succeed before it closes"),
+    entry("session", "listen", Address, "127.0.0.1:4850", "", "UDP address for peers; port 0 takes any"),
+    entry(
+        "session",
+        "advertise",
+        Text,
+        "",
+        "",
+        "`host:port` by which peers reach the service, where it is another one",
+    ),
+    entry("session", "turn_ticks", Whole(1, 64), "3", "ticks", "Ticks that share one exchange of inputs"),
+    entry("session", "invites", Whole(0, 100), "1", "", "Invites that are printed at the start"),
+    entry("session", "allow", Keys, "", "", "Public keys of peers that need no invite of their own"),
+    entry(
+        "control",
+        "socket",
+        Path,
+        "",
+        "",
+        "Unix socket for commands; `control.socket` in the service's folder unless given",
+    ),
+    entry(
+        "keys",
+        "path",
+        Path,
+        "",
+        "",
+        "File of the store of people's keys; `keys.redb` in the service's folder unless given",
+    ),
+    secret("keys", "master_key", "Key that wraps people's keys, 64 hexadecimal digits"),
+    entry("keys", "master_key_file", Path, "", "", "File with the master key"),
+];
+
+/// The entry of a key.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.key() == key)
+}
+
+/// The documented list, as a table of Markdown.
+#[must_use]
+pub fn documented() -> String {
+    let mut text = "| key | value | default | what it is |\n|---|---|---|---|\n".to_owned();
+    for entry in ENTRIES {
+        let unit = if entry.unit.is_empty() { String::new() } else { format!(" {}", entry.unit) };
+        let value = match entry.kind {
+            Type::Whole(least, most) => format!("{least} to {most}{unit}"),
+            Type::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
+            Type::Name => "name".to_owned(),
+            Type::Text if entry.secret => "secret, by the environment only".to_owned(),
+            Type::Text => "text".to_owned(),
+            Type::Path => "path".to_owned(),
+            Type::Address => "address:port".to_owned(),
+            Type::Keys => "list of keys".to_owned(),
+        };
+        let default = if entry.default.is_empty() { String::new() } else { format!("`{}`", entry.default) };
+        text.push_str(&format!("| `{}` | {value} | {default} | {} |\n", entry.key(), entry.doc));
+    }
+    text
+}

@@ -1,0 +1,173 @@
+//! What the service answers at its socket: how it is, saves, invites, its configuration, the request to stop. Must never
+//! tell a secret, nor of a state that is not to be published yet.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use netcode::protocol::SessionId;
+use netcode::transport::to_hex;
+use persistence::remote::Control;
+use persistence::{Guarded, Journal, Key, Kind, Mark, Name, Query, Scope, Store, Tick};
+use serde_json::{Value, json};
+
+use super::config::Config;
+use super::health::Monitor;
+use super::shared::Shared;
+use crate::output;
+use crate::session_cmd::Inviter;
+
+/// Longest that a save may take until it is durable.
+const SAVE_MAX: Duration = Duration::from_secs(60);
+/// Time between two looks whether it is.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Answers.
+pub struct Controller {
+    /// What the service goes by.
+    pub config: Config,
+    /// How it began.
+    pub about: About,
+    /// What its threads know.
+    pub shared: Arc<Shared>,
+    /// What waits to be stored.
+    pub journal: Arc<Journal>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The guard around it.
+    pub guard: Arc<Guarded>,
+    /// Its health.
+    pub monitor: Arc<Monitor>,
+    /// Makes invites.
+    pub inviter: Inviter,
+}
+
+/// How a service began.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// Its session.
+    pub session: SessionId,
+    /// The epoch that it claimed.
+    pub epoch: u64,
+    /// Ticks per second.
+    pub rate_hz: u32,
+    /// The tick that it began at.
+    pub first_tick: u64,
+    /// What was durable then.
+    pub durable: Option<Mark>,
+    /// When.
+    pub began: Instant,
+}
+
+impl Controller {
+    /// What `status` answers.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let state = self.shared.state().clone();
+        let backlog = self.journal.backlog();
+        let guarding = self.guard.guarding();
+        let durable = backlog.durable.or(self.about.durable);
+        // In the synchronous mode nothing is told that could still be lost.
+        let published = if self.config.log.is_synchronous { durable } else { state.executed };
+        let transitions = guarding.transitions.iter();
+        json!({
+            "world": self.config.world.as_str(),
+            "epoch": self.about.epoch,
+            "session": to_hex(&self.about.session.0),
+            "build": crate::BUILD_ID,
+            "pid": std::process::id(),
+            "uptime_s": self.about.began.elapsed().as_secs_f64(),
+            "tick_rate_hz": self.about.rate_hz,
+            "first_tick": self.about.first_tick,
+            "durability": self.config.values.text("log.durability"),
+            "tick": published.map(|mark| mark.tick.0),
+            "digest": published.map(|mark| output::hex(mark.digest.0)),
+            "durable": durable.map(shown),
+            "saved": state.saved.map(shown),
+            "gap": state.gap.as_ref().map(|(since, why)| json!({ "since": since, "why": why })),
+            "backlog": {
+                "batches": backlog.batches,
+                "bytes": backlog.bytes,
+                "age_ms": backlog.age.map(|age| age.as_secs_f64() * 1e3),
+                "commits": backlog.commits,
+            },
+            "breaker": {
+                "phase": guarding.phase.name(),
+                "changes": guarding.changes,
+                "transitions": transitions
+                    .map(|(to, ago)| json!({ "to": to.name(), "ago_ms": ago.as_secs_f64() * 1e3 }))
+                    .collect::<Vec<_>>(),
+                "calls": guarding.calls,
+                "refused": guarding.refused,
+            },
+            "turns": {
+                "all": state.turns.all,
+                "late": state.turns.late,
+                "late_ms_max": state.turns.late_us_max as f64 / 1e3,
+            },
+            "players": state.members,
+            "memory_bytes": resident_bytes(),
+            "health": self.monitor.json(),
+        })
+    }
+
+    /// Saves, and waits until that is durable.
+    async fn save(&self, label: Option<&str>) -> Result<Value, String> {
+        let label = label.map(Name::new).transpose().map_err(|e| e.to_string())?;
+        let late = || format!("the save was not durable within {} s; `status` tells why", SAVE_MAX.as_secs());
+        let saving = async {
+            let taken = self.shared.ask_save(label);
+            let mark = taken.await.map_err(|_| "the service is stopping".to_owned())?;
+            while !self.is_stored(mark.tick).await? {
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok(shown(mark))
+        };
+        tokio::time::timeout(SAVE_MAX, saving).await.map_err(|_| late())?
+    }
+
+    async fn is_stored(&self, tick: Tick) -> Result<bool, String> {
+        let mut query = Query::of(Kind::Snapshot).within(Scope::World(self.config.world.clone())).down().first(1);
+        query.beyond = Some(Key::Snapshot(self.config.world.clone(), Tick(tick.0.saturating_add(1))));
+        let stored = match self.store.keys(&query).await {
+            Ok(keys) => keys.contains(&Key::Snapshot(self.config.world.clone(), tick)),
+            Err(error) if error.is_transient() => false,
+            Err(error) => return Err(error.to_string()),
+        };
+        if let Some(over) = self.journal.backlog().over.filter(|_| !stored) {
+            return Err(over.to_string());
+        }
+        Ok(stored)
+    }
+}
+
+fn shown(mark: Mark) -> Value {
+    json!({ "tick": mark.tick.0, "digest": output::hex(mark.digest.0) })
+}
+
+#[async_trait]
+impl Control for Controller {
+    async fn ask(&self, question: &str) -> Result<String, String> {
+        let words: Vec<&str> = question.split_whitespace().collect();
+        let answer = match words[..] {
+            ["status"] => self.status(),
+            ["config"] => self.config.values.json(),
+            ["save"] => self.save(None).await?,
+            ["save", label] => self.save(Some(label)).await?,
+            ["invite"] => json!({ "invite": self.inviter.issue(self.about.session).map_err(|e| e.to_string())? }),
+            ["stop"] => {
+                self.shared.stop();
+                json!({ "stopping": true })
+            }
+            _ => return Err("the service knows status, config, save [LABEL], invite and stop".to_owned()),
+        };
+        Ok(answer.to_string())
+    }
+}
+
+/// Resident memory of this process, bytes; where the system tells.
+fn resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}

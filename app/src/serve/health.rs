@@ -1,0 +1,185 @@
+//! How the service is: the worst of its parts, each with its reason. Must never call a part well that was not looked at.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use persistence::{Guarded, Health, Journal, Phase, Store};
+use serde_json::{Value, json};
+
+use super::shared::Shared;
+
+/// Time between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// What waits for longer than that is a backlog that somebody should know of.
+const AGE_MAX: Duration = Duration::from_secs(2);
+/// Free bytes of the disk below which somebody should know, and below which it is serious.
+const FREE: (u64, u64) = (1 << 30, 64 << 20);
+/// Looks without a new tick after which the session stands still.
+const STILL_MAX: u32 = 3;
+
+/// How a part is; the worst one counts for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// As it should be.
+    Well,
+    /// Something is worse than it should be, and nothing is lost.
+    Degraded,
+    /// It does not do what it is for.
+    Ill,
+}
+
+impl Condition {
+    /// One word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Degraded => "degraded",
+            Self::Ill => "ill",
+        }
+    }
+}
+
+/// A part with its condition, one word why, and a sentence.
+type Part = (&'static str, Condition, &'static str, String);
+
+/// Looks after the parts.
+pub struct Monitor {
+    store: Arc<dyn Store>,
+    guard: Arc<Guarded>,
+    journal: Arc<Journal>,
+    shared: Arc<Shared>,
+    folder: PathBuf,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    parts: Vec<Part>,
+    tick: u64,
+    still: u32,
+    late: u64,
+    turns: u64,
+}
+
+impl Monitor {
+    /// Of these parts; nothing was looked at yet.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        guard: Arc<Guarded>,
+        journal: Arc<Journal>,
+        shared: Arc<Shared>,
+        folder: PathBuf,
+    ) -> Self {
+        Self { store, guard, journal, shared, folder, seen: Mutex::default() }
+    }
+
+    /// Looks again and again, until the future is dropped. What ends the log ends the service.
+    pub async fn watch(&self) {
+        loop {
+            let store = self.store.health().await;
+            let parts = vec![of_store(&store), self.of_log(), self.of_breaker(), self.of_session(), self.of_disk()];
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).parts = parts;
+            if self.journal.backlog().over.is_some() {
+                self.shared.stop();
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// What was seen last, and the worst of it.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let mut parts = self.seen.lock().unwrap_or_else(PoisonError::into_inner).parts.clone();
+        // These need no waiting, so they are never older than the question.
+        for part in [self.of_log(), self.of_breaker()] {
+            parts.retain(|(name, ..)| *name != part.0);
+            parts.push(part);
+        }
+        let worst = parts.iter().map(|(_, condition, ..)| *condition).max().unwrap_or(Condition::Well);
+        let one = |(name, condition, reason, why): &Part| {
+            ((*name).to_owned(), json!({ "state": condition.name(), "reason": reason, "why": why }))
+        };
+        let reasons: Vec<&String> =
+            parts.iter().filter(|(_, condition, ..)| *condition > Condition::Well).map(|(.., why)| why).collect();
+        let parts: serde_json::Map<String, Value> = parts.iter().map(one).collect();
+        json!({ "state": worst.name(), "reasons": reasons, "parts": parts })
+    }
+
+    fn of_log(&self) -> Part {
+        let backlog = self.journal.backlog();
+        if let Some(over) = backlog.over {
+            return ("log", Condition::Ill, over.reason(), format!("nothing is stored any more: {over}"));
+        }
+        if let Some((since, why)) = &self.shared.state().gap {
+            return ("log", Condition::Ill, "not_durable", format!("not durable since tick {since}: {why}"));
+        }
+        match (backlog.trouble, backlog.age) {
+            (Some(trouble), _) => ("log", Condition::Degraded, trouble.reason(), format!("not stored yet: {trouble}")),
+            (None, Some(age)) if age > AGE_MAX => (
+                "log",
+                Condition::Degraded,
+                "backlog",
+                format!("what waits to be stored waits for {} ms", age.as_millis()),
+            ),
+            _ => ("log", Condition::Well, "", String::new()),
+        }
+    }
+
+    fn of_breaker(&self) -> Part {
+        let phase = self.guard.guarding().phase;
+        let condition = if phase == Phase::Closed { Condition::Well } else { Condition::Degraded };
+        ("breaker", condition, phase.name(), format!("the breaker is {}", phase.name()))
+    }
+
+    fn of_session(&self) -> Part {
+        let (executed, turns) = {
+            let state = self.shared.state();
+            (state.executed, state.turns)
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let tick = executed.map_or(0, |mark| mark.tick.0);
+        seen.still = if tick > seen.tick { 0 } else { seen.still.saturating_add(1) };
+        let (late, all) = (turns.late.saturating_sub(seen.late), turns.all.saturating_sub(seen.turns));
+        (seen.tick, seen.late, seen.turns) = (tick, turns.late, turns.all);
+        if seen.still >= STILL_MAX {
+            return ("session", Condition::Ill, "still", format!("the session stands still at tick {tick}"));
+        }
+        if late * 10 > all {
+            return ("session", Condition::Degraded, "late", format!("{late} of the last {all} turns were late"));
+        }
+        ("session", Condition::Well, "", String::new())
+    }
+
+    fn of_disk(&self) -> Part {
+        match free_bytes(&self.folder) {
+            None => {
+                ("disk", Condition::Degraded, "unknown", "the system does not tell how full the disk is".to_owned())
+            }
+            Some(free) if free < FREE.1 => {
+                ("disk", Condition::Ill, "full", format!("the disk has {} MiB left", free >> 20))
+            }
+            Some(free) if free < FREE.0 => {
+                ("disk", Condition::Degraded, "filling", format!("the disk has {} MiB left", free >> 20))
+            }
+            Some(_) => ("disk", Condition::Well, "", String::new()),
+        }
+    }
+}
+
+fn of_store(health: &Health) -> Part {
+    match health {
+        Health::Well { round_trip } => {
+            ("store", Condition::Well, "", format!("it answered within {} ms", round_trip.as_millis()))
+        }
+        Health::Ill(error) => ("store", Condition::Ill, error.reason(), error.to_string()),
+    }
+}
+
+/// Bytes that are free for this process on the disk of a folder.
+fn free_bytes(folder: &std::path::Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}

@@ -1,0 +1,67 @@
+//! The service as a peer: it founds the session of its world, without a ship and without a number that the world knows, and
+//! leaves when it is told to. Must never command anything by itself.
+
+use std::sync::Arc;
+
+use netcode::protocol::Status;
+use netcode::transport::Identity;
+use sim::{Command, Event, Simulation};
+
+use super::config::Config;
+use super::resume::Resumed;
+use super::seats::Seats;
+use super::shared::{Shared, Turns};
+use crate::exit::Failure;
+use crate::session::world::HOST;
+use crate::session_cmd::seat::{Seat, Sight};
+use crate::session_cmd::{Founded, Founding, Start};
+
+/// Founds the session of a world.
+///
+/// # Errors
+/// [`Failure`] where there is no such socket.
+pub(crate) fn found(config: &Config, identity: &Identity, world: &Resumed, seats: &Seats) -> Result<Founded, Failure> {
+    let start = Start {
+        text: world.scenario.text.clone(),
+        rate_hz: world.scenario.tick_rate_hz,
+        player: HOST,
+        known: seats.known(),
+        banned: seats.banned(),
+        snapshot: (world.simulation.tick().0 > 0).then(|| world.simulation.snapshot()),
+        fork: None,
+    };
+    let session = &config.session;
+    let founding = Founding {
+        world: start,
+        listen: session.listen,
+        turn: session.turn_ticks,
+        advertise: session.advertise.clone(),
+        allowed: session.allow.clone(),
+    };
+    founding.found(identity)
+}
+
+/// Sits where a pilot would: sees how the session goes, and says when it is to end.
+pub struct Steering {
+    /// What the service's threads know.
+    pub shared: Arc<Shared>,
+}
+
+impl Seat for Steering {
+    fn commands(&mut self, _simulation: &Simulation, _ship: Option<u64>) -> Vec<Command> {
+        Vec::new()
+    }
+
+    fn look(&mut self, sight: &Sight<'_>) {
+        let members = sight.status.members.iter().filter(|player| **player != HOST).map(|player| player.0).collect();
+        self.shared.state().members = members;
+    }
+
+    fn happened(&mut self, _tick: u64, _event: &Event) {}
+
+    fn attend(&mut self, status: &Status) -> bool {
+        let turns = Turns { all: status.next_turn.0, late: status.stalled_turns, late_us_max: status.stall_us_max };
+        self.shared.state().turns = turns;
+        self.shared.is_stopping()
+    }
+}

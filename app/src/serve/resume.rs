@@ -1,0 +1,313 @@
+//! Opens a world in the store: claims it, rebuilds its state from the last save and the log behind it, comparing digests.
+//! Must never go on from a state that is not, to the bit, the one that was stored.
+
+use persistence::{
+    Batch, Change, Epoch, Key, Kind, Millis, Name, Order, Query, Record, Rev, Scope, Segment, Snapshot, Store,
+    StoreError, Text, Tick, World,
+};
+use sim::recording::{unpack_keyframe, unpack_segment};
+use sim::{InputFrame, Scenario, Simulation};
+
+/// Records of one page.
+const PAGE: usize = 256;
+/// How often a commit is tried, and the time between.
+const TRIES_MAX: u32 = 20;
+const TRY: std::time::Duration = std::time::Duration::from_millis(500);
+/// Records that are removed at once.
+const REMOVED_MAX: usize = 500;
+
+/// Why a world cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The store says so.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored is no world that this program can go on with.
+    #[error("{0}")]
+    World(String),
+}
+
+/// A world that this process owns.
+pub struct Resumed {
+    /// Its record, as it is stored now.
+    pub world: World,
+    /// Its scenario.
+    pub scenario: Scenario,
+    /// Its state.
+    pub simulation: Simulation,
+    /// Whether there was anything of it before.
+    pub is_new: bool,
+    /// The tick that the store can go on from without a new save.
+    pub durable: Option<u64>,
+}
+
+/// A state that was rebuilt.
+pub struct Rebuilt {
+    /// The state.
+    pub simulation: Simulation,
+    /// The tick of the save that it was rebuilt from; nothing where that is the scenario's first state.
+    pub save: Option<u64>,
+    /// Ticks that were simulated again.
+    pub replayed: u64,
+}
+
+fn wrong(sentence: impl Into<String>) -> ResumeError {
+    ResumeError::World(sentence.into())
+}
+
+/// The record of a world.
+///
+/// # Errors
+/// [`ResumeError`].
+pub async fn world(store: &dyn Store, name: &Name) -> Result<Option<World>, ResumeError> {
+    match store.get(&Key::World(name.clone())).await? {
+        Some(Record::World(world)) => Ok(Some(world)),
+        Some(_) => Err(wrong("the store gave another record than was asked for")),
+        None => Ok(None),
+    }
+}
+
+/// The scenario of a stored world.
+///
+/// # Errors
+/// [`ResumeError::World`] where this build cannot read it, or gives other results.
+pub fn scenario_of(world: &World) -> Result<Scenario, ResumeError> {
+    let scenario = Scenario::parse(&world.scenario.0)
+        .map_err(|e| wrong(format!("this build cannot read the scenario of the world {}: {e}", world.id)))?;
+    if scenario.tick_rate_hz != world.tick_rate_hz {
+        return Err(wrong(format!("the world {} contradicts its scenario", world.id)));
+    }
+    if u64::from(world.results_revision) != sim::RESULTS_REVISION {
+        return Err(wrong(format!(
+            "the log of the world {} has results of revision {}, this build gives revision {}: use {}",
+            world.id,
+            world.results_revision,
+            sim::RESULTS_REVISION,
+            crate::replay::shown(&world.build.0),
+        )));
+    }
+    Ok(scenario)
+}
+
+/// Claims the world, or makes it of a scenario, and rebuilds its state: the last one, or that of an earlier tick.
+///
+/// # Errors
+/// [`ResumeError`].
+pub async fn open(
+    store: &dyn Store,
+    name: &Name,
+    fresh: &dyn Fn() -> Result<Scenario, String>,
+    at: Option<u64>,
+) -> Result<Resumed, ResumeError> {
+    let Some(found) = world(store, name).await? else {
+        if let Some(tick) = at {
+            return Err(wrong(format!("there is no world {name} yet, so it has no tick {tick}")));
+        }
+        let scenario = fresh().map_err(wrong)?;
+        let world = new_world(name, &scenario);
+        persist(store, &Batch::put([Record::World(world.clone())])?).await?;
+        let simulation = Simulation::new(&scenario);
+        return Ok(Resumed { world, scenario, simulation, is_new: true, durable: None });
+    };
+    let scenario = scenario_of(&found)?;
+    let rebuilt = rebuild(store, name, &scenario, at).await?;
+    let claimed = World { rev: found.rev.next(), epoch: Epoch(found.epoch.0.saturating_add(1)), ..found };
+    persist(store, &Batch::put([Record::World(claimed.clone())])?).await?;
+    let simulation = rebuilt.simulation;
+    let durable = (rebuilt.save.is_some() && at.is_none()).then_some(simulation.tick().0);
+    Ok(Resumed { world: claimed, scenario, simulation, is_new: false, durable })
+}
+
+/// Commits, again where the store could not for the moment or did not say: the batch is the same, so it counts once.
+///
+/// # Errors
+/// [`StoreError`], the last one.
+pub async fn persist(store: &dyn Store, batch: &Batch) -> Result<(), StoreError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match store.commit(batch).await {
+            Err(error) if error.is_transient() && tries < TRIES_MAX => {
+                tracing::warn!("tried again: {error}");
+                tokio::time::sleep(TRY).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The record of a world that is made of a scenario.
+#[must_use]
+pub fn new_world(name: &Name, scenario: &Scenario) -> World {
+    World {
+        id: name.clone(),
+        rev: Rev::FIRST,
+        epoch: Epoch(1),
+        created: Millis::of(std::time::SystemTime::now()),
+        scenario: Text(scenario.text.clone()),
+        tick_rate_hz: scenario.tick_rate_hz,
+        results_revision: u32::try_from(sim::RESULTS_REVISION).unwrap_or(u32::MAX),
+        build: Text(crate::BUILD_ID.to_owned()),
+    }
+}
+
+/// Rebuilds the state at the end of the log, or at a tick, from the save before it.
+///
+/// # Errors
+/// [`ResumeError`]; [`ResumeError::World`] where a digest is another one, or the tick is not in the log.
+pub async fn rebuild(
+    store: &dyn Store,
+    name: &Name,
+    scenario: &Scenario,
+    at: Option<u64>,
+) -> Result<Rebuilt, ResumeError> {
+    let save = last_save(store, name, at).await?;
+    let mut simulation = match &save {
+        Some(save) => restore(scenario, save)?,
+        None => Simulation::new(scenario),
+    };
+    let save = save.map(|save| save.tick.0);
+    let from = simulation.tick().0;
+    let mut beyond = from.checked_sub(1);
+    'log: loop {
+        let mut query = Query::of(Kind::Segment).within(Scope::World(name.clone())).first(PAGE);
+        query.beyond = beyond.map(|tick| Key::Segment(name.clone(), Tick(tick)));
+        let page = store.list(&query).await?;
+        for record in &page.records {
+            let Record::Segment(segment) = record else { continue };
+            if at.is_some_and(|at| simulation.tick().0 >= at) {
+                break 'log;
+            }
+            apply(&mut simulation, segment, at)?;
+            beyond = Some(segment.first_tick.0);
+        }
+        if !page.more || page.records.is_empty() {
+            break;
+        }
+    }
+    let tick = simulation.tick().0;
+    if let Some(at) = at.filter(|at| *at != tick) {
+        return Err(wrong(format!(
+            "the log of the world {name} has no tick {at}; behind the save before it, it goes to {tick}"
+        )));
+    }
+    Ok(Rebuilt { simulation, save, replayed: tick - from })
+}
+
+/// The last save, or the last one at or before a tick.
+async fn last_save(store: &dyn Store, name: &Name, at: Option<u64>) -> Result<Option<Snapshot>, ResumeError> {
+    let mut query = Query::of(Kind::Snapshot).within(Scope::World(name.clone())).down().first(1);
+    query.beyond = at.map(|tick| Key::Snapshot(name.clone(), Tick(tick.saturating_add(1))));
+    let page = store.list(&query).await?;
+    match page.records.into_iter().next() {
+        Some(Record::Snapshot(save)) => Ok(Some(save)),
+        _ => Ok(None),
+    }
+}
+
+/// The state of a save.
+///
+/// # Errors
+/// [`ResumeError::World`] where it is not what was stored.
+pub fn restore(scenario: &Scenario, save: &Snapshot) -> Result<Simulation, ResumeError> {
+    let bad = |why: String| wrong(format!("the save at tick {} of the world {}: {why}", save.tick.0, save.world));
+    let format = u16::try_from(save.format).unwrap_or(u16::MAX);
+    let bytes = unpack_keyframe(format, &save.payload).map_err(|e| bad(e.to_string()))?;
+    let simulation = Simulation::restore(scenario, &bytes).map_err(|e| bad(e.to_string()))?;
+    if (simulation.tick().0, simulation.digest().total) != (save.tick.0, save.digest.0) {
+        return Err(bad("it is not the state that its record tells of".to_owned()));
+    }
+    Ok(simulation)
+}
+
+/// The frames of a segment with the digests after them.
+///
+/// # Errors
+/// [`ResumeError::World`] where they are not what was stored.
+pub fn frames(segment: &Segment) -> Result<Vec<(InputFrame, u64)>, ResumeError> {
+    let format = u16::try_from(segment.format).unwrap_or(u16::MAX);
+    let (frames, digests) = unpack_segment(format, segment.ticks, &segment.payload).map_err(|e| {
+        wrong(format!("the log of the world {} from tick {}: {e}", segment.world, segment.first_tick.0))
+    })?;
+    Ok(frames.into_iter().zip(digests).collect())
+}
+
+/// Simulates a segment again, up to a tick if one is given.
+///
+/// # Errors
+/// [`ResumeError::World`] where it does not follow, or gives other digests.
+pub fn apply(simulation: &mut Simulation, segment: &Segment, to: Option<u64>) -> Result<(), ResumeError> {
+    let (world, tick) = (&segment.world, simulation.tick().0);
+    if segment.first_tick.0 != tick {
+        return Err(wrong(format!(
+            "the log of the world {world} has a hole: tick {tick} is followed by tick {}",
+            segment.first_tick.0
+        )));
+    }
+    for (frame, digest) in frames(segment)? {
+        if to.is_some_and(|to| simulation.tick().0 >= to) {
+            break;
+        }
+        let report = simulation.step(&frame);
+        if report.digest.total != digest {
+            let tick = report.tick.0;
+            return Err(wrong(format!(
+                "this build does not reproduce the world {world}: the digest of tick {tick} is {:016x}, {digest:016x} \
+                 was stored; --at-tick {} goes on before that",
+                report.digest.total,
+                tick.saturating_sub(1),
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The tick at which the log ends, by the keys of its last save and segment.
+///
+/// # Errors
+/// [`ResumeError`].
+pub async fn end_of(store: &dyn Store, name: &Name) -> Result<u64, ResumeError> {
+    let query = |kind| Query::of(kind).within(Scope::World(name.clone())).down().first(1);
+    let save = store.keys(&query(Kind::Snapshot)).await?;
+    let segment = store.list(&query(Kind::Segment)).await?;
+    let save = save.iter().map(|key| if let Key::Snapshot(_, tick) = key { tick.0 } else { 0 }).max();
+    let segment = segment.records.iter().map(|r| if let Record::Segment(s) = r { s.end().0 } else { 0 }).max();
+    Ok(save.max(segment).unwrap_or(0))
+}
+
+/// Removes what the log has behind a tick, whose state is saved first: segments from the end on, so that what is left is
+/// whole whenever this ends early.
+///
+/// # Errors
+/// [`ResumeError`].
+pub async fn discard_after(store: &dyn Store, world: &World, save: Snapshot) -> Result<(), ResumeError> {
+    let (name, tick) = (&world.id, save.tick.0);
+    if store.get(&Key::Snapshot(name.clone(), Tick(tick))).await?.is_none() {
+        let batch = Batch::put([Record::Snapshot(save)])?.fenced(name.clone(), world.epoch);
+        persist(store, &batch).await?;
+    }
+    for kind in [Kind::Segment, Kind::Snapshot] {
+        loop {
+            let query = Query { order: Order::Down, ..Query::of(kind).within(Scope::World(name.clone())) };
+            let page = store.list(&query.first(PAGE)).await?;
+            let is_behind = |record: &&Record| match record {
+                Record::Segment(segment) => segment.end().0 > tick,
+                Record::Snapshot(save) => save.tick.0 > tick,
+                _ => false,
+            };
+            let removed: Vec<Change> = page
+                .records
+                .iter()
+                .filter(is_behind)
+                .take(REMOVED_MAX)
+                .map(|r| Change::Remove(r.key(), None))
+                .collect();
+            if removed.is_empty() {
+                break;
+            }
+            let batch = Batch::new(removed)?.fenced(name.clone(), world.epoch);
+            persist(store, &batch).await?;
+        }
+    }
+    Ok(())
+}

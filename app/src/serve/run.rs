@@ -1,0 +1,329 @@
+//! `spacetime serve`: starts the parts in their order, runs the session, and ends in good order. Must never end while
+//! something that was taken is not durable, unless it is told to twice.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use netcode::transport::Identity;
+use persistence::{Epoch, Journal, Limits, Store, StoreError};
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::config::{Config, Store as Place};
+use super::control::{About, Controller};
+use super::health::Monitor;
+use super::host::{self, Steering};
+use super::keys::Keys;
+use super::log::{Keeping, StoreLedger};
+use super::position::{self, Position};
+use super::prune::Pruning;
+use super::resume::{self, Resumed};
+use super::seats::Seats;
+use super::shared::Shared;
+use super::startup::Startup;
+use super::stores::{self, Opened};
+use super::{ask, log};
+use crate::cli::ServeArgs;
+use crate::exit::{Failure, Outcome};
+use crate::output::grouped;
+use crate::progress::Progress;
+use crate::session::Options;
+use crate::session_cmd::peer::{Peer, Plan};
+use crate::session_cmd::report::Report;
+use crate::session_cmd::stop::{self, Input, Stop};
+use crate::session_cmd::{Inviter, key};
+use crate::{run, scenario_cmd};
+
+/// How often an unreachable store is tried again.
+const TRY: Duration = Duration::from_secs(1);
+/// Longest that the end waits for what is not stored yet.
+const DRAIN_MAX: Duration = Duration::from_secs(60);
+/// Time between two looks at what waits, and at signals, at the end.
+const DRAIN_LOOK: Duration = Duration::from_millis(50);
+/// Time between two looks at whether old saves are to be removed.
+const PRUNE: Duration = Duration::from_secs(5);
+
+/// Runs `spacetime serve`.
+///
+/// # Errors
+/// [`Failure`] for a configuration, store or world that cannot be used, and for what is not durable at the end.
+pub fn command(args: &ServeArgs, progress: Progress) -> Result<Outcome, Failure> {
+    let report = Report::new(args.json, progress.is_quiet());
+    let mut startup = Startup::new(report.clone());
+    startup.begin("configuration")?;
+    let config = Config::load(args.config.as_deref())?;
+    startup.ready("configuration")?;
+    startup.begin("signals")?;
+    let mut stop = Stop::listen(Input { commands: false, leave_at_eof: false })?;
+    let runtime = ask::runtime()?;
+    startup.ready("signals")?;
+    startup.begin("folder")?;
+    let identity = prepare_folder(&config)?;
+    startup.ready("folder")?;
+    startup.begin("store")?;
+    let Some(opened) = wait_for_store(&config, &runtime, &startup, &mut stop)? else { return Ok(Outcome::Fine) };
+    startup.ready("store")?;
+    let result =
+        Service { config, report, runtime: &runtime, opened: opened.clone(), identity }.run(args, startup, stop);
+    opened.close();
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+/// The service's folder and its identity in it.
+fn prepare_folder(config: &Config) -> Result<Identity, Failure> {
+    stores::make_folder(&config.folder)?;
+    if let Place::Embedded(path) = &config.store
+        && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
+        stores::make_folder(folder)?;
+    }
+    Ok(key::load_or_make(&config.folder.join("identity"))?.0)
+}
+
+/// Opens the store, however long it takes to come; nothing where the service is told to stop meanwhile.
+fn wait_for_store(
+    config: &Config,
+    runtime: &Runtime,
+    startup: &Startup,
+    stop: &mut Stop,
+) -> Result<Option<Opened>, Failure> {
+    loop {
+        match runtime.block_on(stores::open(config)) {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(error) if error.is_transient() => startup.waits("store", &error.to_string())?,
+            Err(error) => return Err(stores::failure(config, &error)),
+        }
+        stop.wait(TRY);
+        if stop.is_asked() {
+            return Ok(None);
+        }
+    }
+}
+
+/// A service whose store is open.
+struct Service<'a> {
+    config: Config,
+    report: Report,
+    runtime: &'a Runtime,
+    opened: Opened,
+    identity: Identity,
+}
+
+impl Service<'_> {
+    fn run(&self, args: &ServeArgs, mut startup: Startup, stop: Stop) -> Result<Outcome, Failure> {
+        startup.begin("keys")?;
+        let keys = self.runtime.block_on(Keys::open(&self.config, Arc::clone(&self.opened.store)))?;
+        startup.ready("keys")?;
+        let result = self.serve(args, startup, stop, &keys);
+        keys.close();
+        result
+    }
+
+    fn serve(&self, args: &ServeArgs, mut startup: Startup, stop: Stop, keys: &Keys) -> Result<Outcome, Failure> {
+        startup.begin("world")?;
+        let world = self.open_world(args)?;
+        self.tell_resumed(&world)?;
+        startup.ready("world")?;
+        startup.begin("journal")?;
+        let limits = Limits { bytes: self.config.log.backlog_bytes, batches: self.config.log.backlog_batches };
+        let journal = Arc::new(Journal::start(Arc::clone(&self.opened.store), limits, self.runtime.handle()));
+        startup.ready("journal")?;
+        startup.begin("log")?;
+        let shared = Arc::new(Shared::default());
+        let (name, store) = (self.config.world.clone(), &self.opened.store);
+        let seats = self.runtime.block_on(Seats::open(&**store, name, world.world.epoch, keys.people.clone()));
+        let seats = seats.map_err(|e| Failure::Machine(format!("who is who in the world cannot be read: {e}")))?;
+        let founded = host::found(&self.config, &self.identity, &world, &seats)?;
+        let position = Position::open(&self.position())?;
+        let keeping = self.keeping(&world, limits);
+        let (peers, known) = watch::channel(Vec::new());
+        let ledger = StoreLedger::start(keeping, peers, Arc::clone(&journal), Arc::clone(&shared), position)?;
+        let seated = self.runtime.spawn(seats.keep(Arc::clone(store), known));
+        startup.ready("log")?;
+        startup.begin("session")?;
+        let inviter = Inviter::lasting(self.identity.clone(), founded.place);
+        inviter.print(&self.report, self.config.session.invites, founded.session)?;
+        let pool = run::pool(Some(self.config.threads))?;
+        startup.ready("session")?;
+        startup.begin("control")?;
+        let about = About {
+            session: founded.session,
+            epoch: world.world.epoch.0,
+            rate_hz: world.scenario.tick_rate_hz,
+            first_tick: world.simulation.tick().0,
+            durable: world.durable.map(|tick| log::mark(tick, world.simulation.digest().total)),
+            began: Instant::now(),
+        };
+        let epoch = world.world.epoch;
+        // It is as large as the world, and the session has its own.
+        drop(world);
+        let tasks = self.tend(about, epoch, &journal, &shared, inviter.clone())?;
+        startup.ready("control")?;
+        self.report.say(
+            "serving",
+            "serving",
+            json!({ "socket": self.config.socket, "listen": self.config.session.listen }),
+        )?;
+        let (core, link, report) = (founded.core, founded.link, self.report.clone());
+        let steering = Box::new(Steering { shared });
+        let ended = pool.install(|| {
+            let peer = Peer::new(core, link, Options::default(), Plan::default(), stop, report, inviter);
+            peer.with_ledger(Box::new(ledger)).with_seat(steering).run()
+        });
+        let stored = self.drain(&journal);
+        // Nobody can come any more, so it ends once everybody is written down.
+        let _ = self.runtime.block_on(async { tokio::time::timeout(TRY, seated).await });
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        // Nobody listens there any more.
+        let _ = std::fs::remove_file(&self.config.socket);
+        let refusal = ended?;
+        stored?;
+        Ok(refusal.map_or(Outcome::Fine, Outcome::Different))
+    }
+
+    fn position(&self) -> PathBuf {
+        self.config.folder.join(format!("position-{}", self.config.world))
+    }
+
+    fn failure(&self, error: resume::ResumeError) -> Failure {
+        match error {
+            resume::ResumeError::Store(error) => stores::failure(&self.config, &error),
+            resume::ResumeError::World(sentence) => Failure::Machine(sentence),
+        }
+    }
+
+    fn open_world(&self, args: &ServeArgs) -> Result<Resumed, Failure> {
+        let (store, name) = (&*self.opened.store, &self.config.world);
+        let fresh = || scenario_cmd::load(&self.config.scenario).map_err(|e| e.to_string());
+        let opening = async {
+            let end = match args.at_tick {
+                Some(at) => Some(resume::end_of(store, name).await?).filter(|end| *end > at),
+                None => None,
+            };
+            if let (Some(end), Some(at), false) = (end, args.at_tick, args.discard_after) {
+                return Err(resume::ResumeError::World(format!(
+                    "the world {name} goes to tick {end}; to go on from tick {at} is to lose what comes behind it: keep a \
+                     copy by `spacetime db export`, and say --discard-after"
+                )));
+            }
+            let mut world = resume::open(store, name, &fresh, args.at_tick).await?;
+            if end.is_some() {
+                let save = log::save_of(name, &world.simulation, None).map_err(resume::ResumeError::World)?;
+                world.durable = Some(save.tick.0);
+                resume::discard_after(store, &world.world, save).await?;
+            }
+            Ok(world)
+        };
+        self.runtime.block_on(opening).map_err(|e| self.failure(e))
+    }
+
+    /// Says from where the world goes on, and what was lost.
+    fn tell_resumed(&self, world: &Resumed) -> Result<(), Failure> {
+        let (tick, digest) = (world.simulation.tick().0, world.simulation.digest().total);
+        let name = &self.config.world;
+        let value = json!({ "world": name.as_str(), "tick": tick, "digest": crate::output::hex(digest) });
+        if world.is_new {
+            let sentence = format!("a new world, {name}, of the scenario {}", world.scenario.name);
+            return self.report.say(&sentence, "created", value);
+        }
+        let lost = position::read(&self.position()).map_or(0, |(last, _)| last.saturating_sub(tick));
+        let unpublished = if self.config.log.is_synchronous && lost > 0 { ", none of them published" } else { "" };
+        let sentence = format!("resumed at tick {}; {lost} executed ticks were lost{unpublished}", grouped(tick));
+        let mut value = value;
+        value["lost_ticks"] = json!(lost);
+        self.report.say(&sentence, "resumed", value)
+    }
+
+    fn keeping(&self, world: &Resumed, limits: Limits) -> Keeping {
+        let log = &self.config.log;
+        let ticks = log.group.as_millis() as u64 * u64::from(world.scenario.tick_rate_hz) / 1000;
+        Keeping {
+            world: self.config.world.clone(),
+            epoch: world.world.epoch,
+            durable: world.durable,
+            group_ticks: if log.is_synchronous { 1 } else { ticks.max(1) },
+            group: log.group,
+            save_every: self.config.saves.every,
+            limits,
+        }
+    }
+
+    /// Starts what goes on beside the session: health, old saves, the socket.
+    fn tend(
+        &self,
+        about: About,
+        epoch: Epoch,
+        journal: &Arc<Journal>,
+        shared: &Arc<Shared>,
+        inviter: Inviter,
+    ) -> Result<Vec<tokio::task::JoinHandle<()>>, Failure> {
+        let Opened { store, guard, .. } = self.opened.clone();
+        let folder = self.config.folder.clone();
+        let monitor =
+            Monitor::new(Arc::clone(&store), Arc::clone(&guard), Arc::clone(journal), Arc::clone(shared), folder);
+        let monitor = Arc::new(monitor);
+        let controller = Controller {
+            config: self.config.clone(),
+            about,
+            shared: Arc::clone(shared),
+            journal: Arc::clone(journal),
+            store: Arc::clone(&store),
+            guard,
+            monitor: Arc::clone(&monitor),
+            inviter,
+        };
+        let socket = &self.config.socket;
+        let listener = self.runtime.block_on(persistence::remote::bind(socket));
+        let listener = listener.map_err(|e| Failure::unwritable(socket, e))?;
+        let pruning = Pruning::new(self.config.world.clone(), epoch, self.config.saves.keep);
+        Ok(vec![
+            self.runtime.spawn(async move { monitor.watch().await }),
+            self.runtime.spawn(prune(pruning, Arc::clone(&store), Arc::clone(shared))),
+            self.runtime.spawn(persistence::remote::serve(listener, store, Arc::new(controller))),
+        ])
+    }
+
+    /// Waits until everything is durable. A second signal ends it.
+    fn drain(&self, journal: &Journal) -> Result<(), Failure> {
+        let began = Instant::now();
+        loop {
+            let backlog = self.runtime.block_on(journal.drain(DRAIN_LOOK));
+            let why = match (backlog.over, backlog.batches) {
+                (Some(over), _) => over.to_string(),
+                (None, 0) => {
+                    let tick = backlog.durable.map(|mark| mark.tick.0);
+                    return self.report.note("stored", json!({ "tick": tick }));
+                }
+                (None, _) if stop::signals() > 1 => "it was told to end at once".to_owned(),
+                (None, _) if began.elapsed() > DRAIN_MAX => {
+                    backlog.trouble.map_or("the store is slow".to_owned(), |trouble| trouble.to_string())
+                }
+                (None, _) => continue,
+            };
+            let durable = backlog.durable.map_or("nothing is durable".to_owned(), |mark| {
+                format!("what comes behind tick {} is not durable", grouped(mark.tick.0))
+            });
+            return Err(Failure::Machine(format!("{durable}: {why}")));
+        }
+    }
+}
+
+/// Removes old saves whenever there are new ones.
+async fn prune(mut pruning: Pruning, store: Arc<dyn Store>, shared: Arc<Shared>) {
+    let mut seen = 0;
+    loop {
+        tokio::time::sleep(PRUNE).await;
+        let saves = shared.saves();
+        if saves == seen {
+            continue;
+        }
+        match pruning.prune(&*store).await {
+            Ok(_) => seen = saves,
+            Err(error @ StoreError::Fenced { .. }) => return tracing::error!("old saves stay: {error}"),
+            Err(error) => tracing::warn!("old saves are not removed yet: {error}"),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the threads of the service know of each other: how far the world is, what is wanted, what went wrong. Must never
+//! be held while anything is done that takes long.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use persistence::{Mark, Name};
+use tokio::sync::oneshot;
+
+/// What is known.
+#[derive(Default)]
+pub struct Shared {
+    state: Mutex<State>,
+    /// The service is to stop.
+    stop: AtomicBool,
+    /// A state is wanted, to be saved.
+    wants_state: AtomicBool,
+    /// Saves that the journal took.
+    saves: AtomicU64,
+    /// Saves that were asked for and not taken yet, oldest first.
+    asked: Mutex<VecDeque<Ask>>,
+}
+
+/// A save that somebody waits for.
+pub struct Ask {
+    /// What it is called.
+    pub label: Option<Name>,
+    done: oneshot::Sender<Mark>,
+}
+
+/// How things are.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The last confirmed tick and the digest of its state.
+    pub executed: Option<Mark>,
+    /// From this tick on nothing is durable until the next save, and why.
+    pub gap: Option<(u64, String)>,
+    /// The last save that the journal took.
+    pub saved: Option<Mark>,
+    /// Numbers of the members, without the service.
+    pub members: Vec<u32>,
+    /// Turns that came later than their time, and all turns.
+    pub turns: Turns,
+}
+
+/// Turns of the session.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turns {
+    /// All of them.
+    pub all: u64,
+    /// Those that came later than their time.
+    pub late: u64,
+    /// Longest stand-still, microseconds.
+    pub late_us_max: u64,
+}
+
+impl Shared {
+    /// How things are, to read and to change.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the service to stop.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Asks for a save with this label, and is told of which state it is once the journal has it.
+    pub fn ask_save(&self, label: Option<Name>) -> oneshot::Receiver<Mark> {
+        let (done, taken) = oneshot::channel();
+        self.asked().push_back(Ask { label, done });
+        self.want_state(true);
+        taken
+    }
+
+    /// The save that was asked for first.
+    pub fn take_ask(&self) -> Option<Ask> {
+        self.asked().pop_front()
+    }
+
+    /// There was no room for it yet.
+    pub fn put_back(&self, ask: Ask) {
+        self.asked().push_front(ask);
+    }
+
+    /// Whether somebody waits for a save.
+    pub fn is_asked(&self) -> bool {
+        !self.asked().is_empty()
+    }
+
+    fn asked(&self) -> MutexGuard<'_, VecDeque<Ask>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A state is wanted, or not any more.
+    pub fn want_state(&self, wants: bool) {
+        self.wants_state.store(wants, Ordering::Release);
+    }
+
+    /// Whether a state is wanted.
+    pub fn wants_state(&self) -> bool {
+        self.wants_state.load(Ordering::Acquire)
+    }
+
+    /// The journal took a save, and that is what somebody asked for.
+    pub fn note_save(&self, mark: Mark, ask: Option<Ask>) {
+        if let Some(ask) = ask {
+            // Who does not wait any more need not know.
+            let _ = ask.done.send(mark);
+        }
+        self.state().saved = Some(mark);
+        self.saves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Saves that the journal took.
+    pub fn saves(&self) -> u64 {
+        self.saves.load(Ordering::Relaxed)
+    }
+}
