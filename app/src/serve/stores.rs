@@ -50,6 +50,17 @@ pub async fn open(config: &Config) -> Result<Opened, StoreError> {
     }
 }
 
+/// Makes or upgrades the tables of a PostgreSQL store; tells what was applied.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn prepare(config: &Config) -> Result<Vec<String>, StoreError> {
+    match &config.store {
+        Place::Embedded(_) => Ok(Vec::new()),
+        Place::Postgres => Postgres::migrate(postgres(config)).await,
+    }
+}
+
 fn guarded(store: Arc<dyn Store>, config: &Config) -> (Arc<dyn Store>, Arc<Guarded>) {
     let guard = Arc::new(Guarded::new(store, breaker(config), patience(config)));
     (Arc::clone(&guard) as Arc<dyn Store>, guard)
