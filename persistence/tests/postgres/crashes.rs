@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use persistence::{Batch, Postgres, PostgresConfig, Record, Store};
+use persistence::{Batch, Postgres, PostgresConfig, Record, Store, StoreError};
 use persistence_testkit::records;
 
 use crate::common::{app, migrated, put, recovery, run, scale};
@@ -20,11 +20,11 @@ fn batch(writer: u64, rev: u64) -> Batch {
 }
 
 /// Writes one revision after the other until there is an error; gives back the last batch, which may be there or not.
-async fn write(store: Arc<Postgres>, writer: u64, mut rev: u64) -> (u64, Batch) {
+async fn write(store: Arc<Postgres>, writer: u64, mut rev: u64) -> (u64, Batch, StoreError) {
     loop {
         let batch = batch(writer, rev);
-        if store.commit(&batch).await.is_err() {
-            return (rev, batch);
+        if let Err(error) = store.commit(&batch).await {
+            return (rev, batch, error);
         }
         rev += 1;
     }
@@ -50,7 +50,7 @@ fn what_was_acknowledged_survives_the_server() {
                 last.push(writer.await.expect("a writer"));
             }
             cluster.restart();
-            for (writer, (rev, batch)) in last.into_iter().enumerate() {
+            for (writer, (rev, batch, error)) in last.into_iter().enumerate() {
                 let (from, to) = (writer as u64 * PEOPLE, (writer as u64 + 1) * PEOPLE);
                 let found = cluster.sql(&format!(
                     "SELECT count(*), coalesce(min(rev), 0), coalesce(max(rev), 0), coalesce(sum(parts), 0) FROM (SELECT \
@@ -64,6 +64,9 @@ fn what_was_acknowledged_survives_the_server() {
                     rev => format!("{}|{rev}|{rev}|{}", 2 * PEOPLE, PEOPLE * (1 + rev % 3)),
                 };
                 assert!(found == whole(rev - 1) || found == whole(rev), "trial {trial}: {found}, {rev} was on its way");
+                // Whatever else is said, it is not there.
+                let is_unknown = matches!(error, StoreError::Unknown(_));
+                assert!(is_unknown || found == whole(rev - 1), "trial {trial}: {error}, but it is there");
                 unknown += u32::from(found == whole(rev));
                 recovery(&*store).await;
                 store.commit(&batch).await.expect("whatever became of it, it is there now");
