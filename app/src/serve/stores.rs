@@ -43,6 +43,7 @@ pub async fn open(config: &Config) -> Result<Opened, StoreError> {
             Ok(Opened { store, guard, embedded: Some(embedded) })
         }
         Place::Postgres => {
+            make_own_folder(config)?;
             let postgres = Postgres::connect(postgres(config)).await?;
             let (store, guard) = guarded(Arc::new(postgres), config);
             Ok(Opened { store, guard, embedded: None })
@@ -57,8 +58,16 @@ pub async fn open(config: &Config) -> Result<Opened, StoreError> {
 pub async fn prepare(config: &Config) -> Result<Vec<String>, StoreError> {
     match &config.store {
         Place::Embedded(_) => Ok(Vec::new()),
-        Place::Postgres => Postgres::migrate(postgres(config)).await,
+        Place::Postgres => {
+            make_own_folder(config)?;
+            Postgres::migrate(postgres(config)).await
+        }
     }
+}
+
+/// What was seen of the servers is noted there.
+fn make_own_folder(config: &Config) -> Result<(), StoreError> {
+    make_folder(&config.folder).map_err(|e| StoreError::Other(e.to_string()))
 }
 
 fn guarded(store: Arc<dyn Store>, config: &Config) -> (Arc<dyn Store>, Arc<Guarded>) {

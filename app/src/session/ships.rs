@@ -25,7 +25,7 @@ pub fn provide(simulation: &Simulation, frame: &mut InputFrame) {
     let mut commands = Vec::new();
     for entry in &frame.membership {
         let Membership::Join { player, role } = *entry else { continue };
-        if role < Role::Pilot || !simulation.ships_of(player).is_empty() {
+        if player == STEWARD || role < Role::Pilot || !simulation.ships_of(player).is_empty() {
             continue;
         }
         let mut free_ships = free.take().unwrap_or_else(|| simulation.ships_of(PlayerId(0)).into_iter());
