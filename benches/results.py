@@ -86,6 +86,21 @@ ROWS = (
         "lockstep#ours_protocol_2.cpu_us_per_frame", "lockstep#ggrs_rollback_2.cpu_us_per_frame", scale=1e-6),
     Row("4 peers: CPU per frame, protocol alone",
         "lockstep#ours_protocol_4.cpu_us_per_frame", "lockstep#ggrs_rollback_4.cpu_us_per_frame", scale=1e-6),
+    Row("redb: player saves in groups of 500, two writers, durable", "store#redb.saves_per_s", target=">= 20000 /s"),
+    Row("one player with 100 kinds of things, 99 %", "store#redb.save_ms.p99", scale=1e-3),
+    Row("one player read, 99 %", "store#redb.get_ms.p99", scale=1e-3),
+    Row("a world of 10,000 ships packed and stored, median", "store#redb.world_save_ms.p50", target="<= 100 ms", scale=1e-3),
+    Row("the same loaded to a simulation, median", "store#redb.world_load_ms.p50", target="<= 500 ms", scale=1e-3),
+    Row("PostgreSQL: the same saves in groups of 500", "store#postgres.saves_per_s", target=">= 10000 /s"),
+    Row("such a group, 99 %", "store#postgres.group_ms.p99", target="<= 100 ms", scale=1e-3),
+    Row("pgbench there: single upserts of eight clients", "store#postgres.pgbench_upserts_per_s", target=">= 0 /s"),
+    Row("one player with 100 kinds of things, 99 %", "store#postgres.save_ms.p99", target="<= 50 ms", scale=1e-3),
+    Row("one player read, 99 %", "store#postgres.get_ms.p99", target="<= 5 ms", scale=1e-3),
+    Row("a world of 10,000 ships packed and stored, median", "store#postgres.world_save_ms.p50", scale=1e-3),
+    Row("the same loaded to a simulation, median", "store#postgres.world_load_ms.p50", target="<= 500 ms", scale=1e-3),
+    Row("with a standby that each commit waits for: saves in groups", "store#postgres_synchronous.saves_per_s", target=">= 10000 /s"),
+    Row("such a group, 99 %", "store#postgres_synchronous.group_ms.p99", target="<= 100 ms", scale=1e-3),
+    Row("one player with 100 kinds of things, 99 %", "store#postgres_synchronous.save_ms.p99", target="<= 50 ms", scale=1e-3),
     Row("`run bench-10k`, median tick", "run-bench-10k#tick_ms.p50", target="<= 1.2 ms", scale=1e-3),
     Row("`run bench-100k`, median tick", "run-bench-100k#tick_ms.p50", target="<= 11.1 ms", scale=1e-3),
     Row("`run bench-100k`, peak memory of the process", "run-bench-100k#peak_memory_mb", target="<= 200 MB"),
@@ -134,7 +149,7 @@ class Measurements:
 
 def is_time(row):
     """Whether the row's value is in seconds once scaled."""
-    return not (row.ours.startswith("growth:") or row.target.endswith(("MB", " B", "%", "B/s", "real time")))
+    return not (row.ours.startswith("growth:") or row.target.endswith(("MB", " B", "%", "/s", "real time")))
 
 
 def show(row, value):

@@ -28,17 +28,16 @@ pub(crate) fn dispatch(
 }
 
 fn take(cluster: &Cluster, now: Millis) -> Result<Outcome, String> {
-    let advice = |error: PgError| {
-        format!(
-            "{error}\nPostgreSQL's configuration needs these lines, and a restart after the first:\n{}",
-            cluster.settings()
-        )
+    let advice = |error: String| {
+        let lines = cluster.settings();
+        format!("{error}\nPostgreSQL's configuration needs these lines, and a restart after the first:\n{lines}")
     };
-    let outcomes = cluster.take(now).map_err(advice)?;
+    let outcomes = cluster.take(now).map_err(|e| advice(e.to_string()))?;
+    let is_anywhere = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
     for (path, _) in outcomes.iter().filter(|(_, outcome)| outcome.is_ok()) {
         say(&format!("a backup of {} is in {}", cluster.data.display(), path.display()));
     }
-    everywhere(outcomes, "backup")
+    everywhere(outcomes, "backup").map_err(|error| if is_anywhere { error } else { advice(error) })
 }
 
 fn everywhere(outcomes: Outcomes<()>, what: &str) -> Result<Outcome, String> {

@@ -128,6 +128,12 @@ pub enum DbCommand {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
+    /// Make or upgrade the tables of a PostgreSQL store; the URL of the configuration has to name the role that owns them.
+    Prepare {
+        /// Only print the SQL that makes the roles, for the server's superuser.
+        #[arg(long)]
+        roles: bool,
+    },
     /// Read all of it, check every hash, and simulate the last stretch of each world again.
     Verify,
 }

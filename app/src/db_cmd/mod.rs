@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{DbArgs, DbCommand};
 use crate::exit::{Failure, Outcome};
+use crate::output;
 use crate::serve::config::values::Values;
 use crate::serve::config::{self, Config, Store as Place};
 use crate::serve::resume::ResumeError;
@@ -30,7 +31,14 @@ pub fn command(args: &DbArgs) -> Result<Outcome, Failure> {
     if let DbCommand::Migrate { from, to } = &args.command {
         return migrate::command(&runtime, from, to, args.json);
     }
+    if let DbCommand::Prepare { roles: true } = args.command {
+        output::print(persistence::ROLES_SQL)?;
+        return Ok(Outcome::Fine);
+    }
     let config = Config::load(args.config.as_deref())?;
+    if let DbCommand::Prepare { .. } = args.command {
+        return prepare(&runtime, &config, args.json);
+    }
     let named = |world: &Option<String>| match world {
         Some(name) => Name::new(name.as_str()).map_err(|e| Failure::Misused(e.to_string())),
         None => Ok(config.world.clone()),
@@ -44,10 +52,23 @@ pub fn command(args: &DbArgs) -> Result<Outcome, Failure> {
         }
         DbCommand::Import { file, world } => import::command(&open, &named(world)?, file, args.json),
         DbCommand::Verify => verify::command(&open, args.json),
-        DbCommand::Migrate { .. } => Ok(Outcome::Fine),
+        DbCommand::Migrate { .. } | DbCommand::Prepare { .. } => Ok(Outcome::Fine),
     };
     open.close();
     result
+}
+
+/// Brings the tables of a PostgreSQL store to the version of this program.
+fn prepare(runtime: &Runtime, config: &Config, json: bool) -> Result<Outcome, Failure> {
+    let applied = runtime.block_on(stores::prepare(config)).map_err(|e| stores::failure(config, &e))?;
+    if json {
+        output::print_json(&serde_json::json!({ "applied": applied }))?;
+    } else if applied.is_empty() {
+        output::print("the tables are those of this program already\n")?;
+    } else {
+        output::print(&applied.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+    }
+    Ok(Outcome::Fine)
 }
 
 /// A store that a command works on.

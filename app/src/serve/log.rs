@@ -15,8 +15,9 @@ use sim::recording::{FORMAT_VERSION, pack_keyframe, pack_segment};
 use sim::{InputFrame, Simulation};
 
 use super::position::Position;
-use super::seats::Seats;
 use super::shared::Shared;
+use tokio::sync::watch;
+
 use crate::exit::Failure;
 use crate::session::Ledger;
 use crate::session::world::{Played, SimWorld};
@@ -48,7 +49,6 @@ enum Item {
     Begin { tick: u64, digest: u64, snapshot: Vec<u8> },
     Ticks { first: u64, entries: Vec<(InputFrame, u64)> },
     State { tick: u64, digest: u64, snapshot: Vec<u8> },
-    Known(Vec<KnownPeer>),
 }
 
 /// Takes the confirmed log on the session's thread.
@@ -57,6 +57,8 @@ pub struct StoreLedger {
     thread: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
     position: Position,
+    /// Whoever writes down who is who.
+    peers: watch::Sender<Vec<KnownPeer>>,
     last: Option<Mark>,
 }
 
@@ -67,16 +69,16 @@ impl StoreLedger {
     /// [`Failure::Machine`] where the system gives no thread.
     pub fn start(
         keeping: Keeping,
-        seats: Seats,
+        peers: watch::Sender<Vec<KnownPeer>>,
         journal: Arc<Journal>,
         shared: Arc<Shared>,
         position: Position,
     ) -> Result<Self, Failure> {
         let (sender, items) = sync_channel(QUEUE_MAX);
-        let packer = Packer::new(keeping, seats, journal, Arc::clone(&shared));
+        let packer = Packer::new(keeping, journal, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || packer.run(&items));
         let thread = thread.map_err(|e| Failure::Machine(format!("there is no thread for the log: {e}")))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), shared, position, last: None })
+        Ok(Self { sender: Some(sender), thread: Some(thread), shared, position, peers, last: None })
     }
 
     fn send(&mut self, item: Item) {
@@ -108,7 +110,7 @@ impl Ledger for StoreLedger {
     }
 
     fn known(&mut self, peers: &[KnownPeer]) {
-        self.send(Item::Known(peers.to_vec()));
+        self.peers.send_replace(peers.to_vec());
     }
 
     fn wants_state(&mut self) -> bool {
@@ -148,7 +150,6 @@ pub fn mark(tick: u64, digest: u64) -> Mark {
 /// Packs, beside the session.
 struct Packer {
     keeping: Keeping,
-    seats: Seats,
     journal: Arc<Journal>,
     shared: Arc<Shared>,
     /// Frames that are not in a segment yet, with the digests after them.
@@ -161,16 +162,13 @@ struct Packer {
     /// Tick of the newest save.
     saved: Option<u64>,
     saved_at: Instant,
-    /// Who is who, where that is not stored yet.
-    known: Option<Vec<KnownPeer>>,
 }
 
 impl Packer {
-    fn new(keeping: Keeping, seats: Seats, journal: Arc<Journal>, shared: Arc<Shared>) -> Self {
+    fn new(keeping: Keeping, journal: Arc<Journal>, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         Self {
             keeping,
-            seats,
             journal,
             shared,
             frames: Vec::new(),
@@ -179,7 +177,6 @@ impl Packer {
             next: None,
             saved: None,
             saved_at: now,
-            known: None,
         }
     }
 
@@ -193,11 +190,9 @@ impl Packer {
             if self.since.elapsed() >= self.keeping.group {
                 self.flush();
             }
-            self.offer_known();
             self.ask_for_state();
         }
         self.flush();
-        self.offer_known();
     }
 
     fn take(&mut self, item: Item) {
@@ -213,29 +208,6 @@ impl Packer {
             }
             Item::Ticks { first, entries } => self.add(first, entries),
             Item::State { tick, digest, snapshot } => self.save_asked(tick, digest, &snapshot),
-            Item::Known(peers) => self.known = Some(peers),
-        }
-    }
-
-    /// Offers what has changed about who is who, as often as it takes.
-    fn offer_known(&mut self) {
-        let Some(peers) = self.known.take() else { return };
-        let taken = match self.seats.changes(&peers) {
-            Ok(changes) if changes.is_empty() => true,
-            Ok(changes) => {
-                let taken = self.offer(changes.clone(), None).is_ok();
-                if taken {
-                    self.seats.took(&changes, &peers);
-                }
-                taken
-            }
-            Err(failure) => {
-                tracing::warn!("who is who is not stored yet: {failure}");
-                false
-            }
-        };
-        if !taken {
-            self.known = Some(peers);
         }
     }
 
@@ -386,3 +358,7 @@ fn pack(world: &Name, at: Mark, snapshot: &[u8], label: Option<Name>) -> Result<
 fn now() -> Millis {
     Millis::of(std::time::SystemTime::now())
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 //! Must never go on from a state that is not, to the bit, the one that was stored.
 
 use persistence::{
-    Batch, Change, Epoch, Key, Kind, Millis, Name, Order, Query, Record, Rev, Scope, Seat, Segment, Snapshot, Store,
+    Batch, Change, Epoch, Key, Kind, Millis, Name, Order, Query, Record, Rev, Scope, Segment, Snapshot, Store,
     StoreError, Text, Tick, World,
 };
 use sim::recording::{unpack_keyframe, unpack_segment};
@@ -35,8 +35,6 @@ pub struct Resumed {
     pub scenario: Scenario,
     /// Its state.
     pub simulation: Simulation,
-    /// Its seats.
-    pub seats: Vec<Seat>,
     /// Whether there was anything of it before.
     pub is_new: bool,
     /// The tick that the store can go on from without a new save.
@@ -109,7 +107,7 @@ pub async fn open(
         let world = new_world(name, &scenario);
         persist(store, &Batch::put([Record::World(world.clone())])?).await?;
         let simulation = Simulation::new(&scenario);
-        return Ok(Resumed { world, scenario, simulation, seats: Vec::new(), is_new: true, durable: None });
+        return Ok(Resumed { world, scenario, simulation, is_new: true, durable: None });
     };
     let scenario = scenario_of(&found)?;
     let rebuilt = rebuild(store, name, &scenario, at).await?;
@@ -117,7 +115,7 @@ pub async fn open(
     persist(store, &Batch::put([Record::World(claimed.clone())])?).await?;
     let simulation = rebuilt.simulation;
     let durable = (rebuilt.save.is_some() && at.is_none()).then_some(simulation.tick().0);
-    Ok(Resumed { world: claimed, scenario, simulation, seats: seats(store, name).await?, is_new: false, durable })
+    Ok(Resumed { world: claimed, scenario, simulation, is_new: false, durable })
 }
 
 /// Commits, again where the store could not for the moment or did not say: the batch is the same, so it counts once.
@@ -262,21 +260,6 @@ pub fn apply(simulation: &mut Simulation, segment: &Segment, to: Option<u64>) ->
         }
     }
     Ok(())
-}
-
-async fn seats(store: &dyn Store, name: &Name) -> Result<Vec<Seat>, ResumeError> {
-    let mut seats = Vec::new();
-    let mut query = Query::of(Kind::Seat).within(Scope::World(name.clone()));
-    loop {
-        let page = store.list(&query).await?;
-        query.beyond = page.records.last().map(Record::key);
-        seats.extend(
-            page.records.into_iter().filter_map(|r| if let Record::Seat(seat) = r { Some(seat) } else { None }),
-        );
-        if !page.more {
-            return Ok(seats);
-        }
-    }
 }
 
 /// The tick at which the log ends, by the keys of its last save and segment.

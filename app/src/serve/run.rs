@@ -9,16 +9,17 @@ use netcode::transport::Identity;
 use persistence::{Epoch, Journal, Limits, Store, StoreError};
 use serde_json::json;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use super::config::{Config, Store as Place};
 use super::control::{About, Controller};
 use super::health::Monitor;
 use super::host::{self, Steering};
+use super::keys::Keys;
 use super::log::{Keeping, StoreLedger};
 use super::position::{self, Position};
 use super::prune::Pruning;
 use super::resume::{self, Resumed};
-use super::sealing::Sealing;
 use super::seats::Seats;
 use super::shared::Shared;
 use super::startup::Startup;
@@ -114,10 +115,16 @@ struct Service<'a> {
 impl Service<'_> {
     fn run(&self, args: &ServeArgs, mut startup: Startup, stop: Stop) -> Result<Outcome, Failure> {
         startup.begin("keys")?;
-        let sealing = Sealing::Open;
+        let keys = self.runtime.block_on(Keys::open(&self.config, Arc::clone(&self.opened.store)))?;
         startup.ready("keys")?;
+        let result = self.serve(args, startup, stop, &keys);
+        keys.close();
+        result
+    }
+
+    fn serve(&self, args: &ServeArgs, mut startup: Startup, stop: Stop, keys: &Keys) -> Result<Outcome, Failure> {
         startup.begin("world")?;
-        let mut world = self.open_world(args)?;
+        let world = self.open_world(args)?;
         self.tell_resumed(&world)?;
         startup.ready("world")?;
         startup.begin("journal")?;
@@ -126,11 +133,15 @@ impl Service<'_> {
         startup.ready("journal")?;
         startup.begin("log")?;
         let shared = Arc::new(Shared::default());
-        let seats = Seats::open(self.config.world.clone(), sealing, std::mem::take(&mut world.seats))?;
+        let (name, store) = (self.config.world.clone(), &self.opened.store);
+        let seats = self.runtime.block_on(Seats::open(&**store, name, world.world.epoch, keys.people.clone()));
+        let seats = seats.map_err(|e| Failure::Machine(format!("who is who in the world cannot be read: {e}")))?;
         let founded = host::found(&self.config, &self.identity, &world, &seats)?;
         let position = Position::open(&self.position())?;
         let keeping = self.keeping(&world, limits);
-        let ledger = StoreLedger::start(keeping, seats, Arc::clone(&journal), Arc::clone(&shared), position)?;
+        let (peers, known) = watch::channel(Vec::new());
+        let ledger = StoreLedger::start(keeping, peers, Arc::clone(&journal), Arc::clone(&shared), position)?;
+        let seated = self.runtime.spawn(seats.keep(Arc::clone(store), known));
         startup.ready("log")?;
         startup.begin("session")?;
         let inviter = Inviter::lasting(self.identity.clone(), founded.place);
@@ -163,6 +174,8 @@ impl Service<'_> {
             peer.with_ledger(Box::new(ledger)).with_seat(steering).run()
         });
         let stored = self.drain(&journal);
+        // Nobody can come any more, so it ends once everybody is written down.
+        let _ = self.runtime.block_on(async { tokio::time::timeout(TRY, seated).await });
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
         // Nobody listens there any more.
         let _ = std::fs::remove_file(&self.config.socket);

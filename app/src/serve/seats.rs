@@ -1,49 +1,69 @@
-//! Who has which number in the world, from the session into the store and back. Keys of people leave this file sealed only.
+//! Who has which number in the world, from the session into the store and back. Public keys leave this file sealed only.
 //! Must never give a number to somebody else, nor a seat to the service itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use netcode::protocol::{KnownPeer, PeerKey, Player};
-use persistence::{Change, Hash, Name, PersonId, Record, Rev, Seal, Seat};
+use persistence::people::{People, PeopleError};
+use persistence::{Batch, Change, Epoch, Key, Kind, Name, PersonId, Query, Record, Scope, Seat, Store, StoreError};
+use tokio::sync::watch;
 
-use super::sealing::Sealing;
-use crate::exit::Failure;
 use crate::session::world::HOST;
 use crate::session_cmd::random;
+
+/// Time between two tries.
+const TRY: Duration = Duration::from_millis(500);
 
 /// The seats of one world.
 pub struct Seats {
     world: Name,
-    sealing: Sealing,
+    epoch: Epoch,
+    people: People,
     seats: BTreeMap<u32, Seat>,
     /// Whose they are, as far as they could be opened.
     keys: BTreeMap<u32, PeerKey>,
 }
 
 impl Seats {
-    /// Those that were stored.
+    /// Those that are stored.
     ///
     /// # Errors
-    /// [`Failure::Machine`] where the keys of people cannot be had.
-    pub fn open(world: Name, sealing: Sealing, stored: Vec<Seat>) -> Result<Self, Failure> {
-        let mut keys = BTreeMap::new();
-        for seat in &stored {
-            // Who was erased has no key any more; the number stays taken.
-            let Some(plain) = sealing.open(seat)? else { continue };
-            if let Ok(key) = <[u8; 32]>::try_from(plain.as_slice()) {
-                keys.insert(seat.number, PeerKey(key));
+    /// [`PeopleError`] where the store, or the store of keys, cannot be read.
+    pub async fn open(store: &dyn Store, world: Name, epoch: Epoch, people: People) -> Result<Self, PeopleError> {
+        let mut seats = Self { world, epoch, people, seats: BTreeMap::new(), keys: BTreeMap::new() };
+        seats.load(store).await?;
+        Ok(seats)
+    }
+
+    async fn load(&mut self, store: &dyn Store) -> Result<(), PeopleError> {
+        let mut query = Query::of(Kind::Seat).within(Scope::World(self.world.clone()));
+        loop {
+            let page = store.list(&query).await?;
+            query.beyond = page.records.last().map(Record::key);
+            for record in page.records {
+                let Record::Seat(seat) = record else { continue };
+                let key = Key::Seat(seat.world.clone(), seat.number);
+                // Who was erased has no key any more; the number stays taken.
+                let plain = self.people.vault().unseal(seat.person, &key, &seat.private).await?;
+                if let Some(key) = plain.and_then(|plain| <[u8; 32]>::try_from(&plain[..]).ok()) {
+                    self.keys.insert(seat.number, PeerKey(key));
+                }
+                self.seats.insert(seat.number, seat);
+            }
+            if !page.more {
+                return Ok(());
             }
         }
-        let seats = stored.into_iter().map(|seat| (seat.number, seat)).collect();
-        Ok(Self { world, sealing, seats, keys })
     }
 
     /// Who is who, for a session that goes on. A number whose owner is not known any more belongs to a key that nobody
     /// has, so that nobody else gets it.
     #[must_use]
     pub fn known(&self) -> Vec<(PeerKey, Player)> {
-        let key = |seat: &Seat| self.keys.get(&seat.number).copied().unwrap_or(PeerKey(seat.tag.0));
-        self.seats.values().map(|seat| (key(seat), Player(seat.number))).collect()
+        let nobody = |number: u32| PeerKey(blake3::derive_key("spacetime 2026 nobody's key", &number.to_le_bytes()));
+        let key = |number: u32| self.keys.get(&number).copied().unwrap_or_else(|| nobody(number));
+        self.seats.keys().map(|number| (key(*number), Player(*number))).collect()
     }
 
     /// Who may not come back.
@@ -53,75 +73,88 @@ impl Seats {
         banned.filter_map(|seat| self.keys.get(&seat.number).copied()).collect()
     }
 
-    /// What has to be written so that the store knows these peers.
-    ///
-    /// # Errors
-    /// [`Failure::Machine`] where the keys of people cannot be had.
-    pub fn changes(&self, peers: &[KnownPeer]) -> Result<Vec<Change>, Failure> {
-        let mut changes = Vec::new();
-        for peer in peers.iter().filter(|peer| peer.player != HOST) {
-            let seat = match self.seats.get(&peer.player.0) {
-                // Who was removed once stays so, also where a later session has not heard of it.
-                Some(seat) if seat.banned || !peer.banned => continue,
-                Some(seat) => Seat { rev: seat.rev.next(), banned: true, ..seat.clone() },
-                None => self.seat(peer)?,
-            };
-            changes.push(Change::Put(Record::Seat(seat)));
-        }
-        Ok(changes)
-    }
-
-    /// These changes were taken.
-    pub fn took(&mut self, changes: &[Change], peers: &[KnownPeer]) {
-        for change in changes {
-            if let Change::Put(Record::Seat(seat)) = change {
-                self.seats.insert(seat.number, seat.clone());
+    /// Writes whoever comes, until nobody can come any more.
+    pub async fn keep(mut self, store: std::sync::Arc<dyn Store>, mut peers: watch::Receiver<Vec<KnownPeer>>) {
+        while peers.changed().await.is_ok() {
+            loop {
+                let known = peers.borrow_and_update().clone();
+                match self.write(&*store, &known).await {
+                    Ok(()) => break,
+                    Err(PeopleError::Store(error @ StoreError::Fenced { .. })) => {
+                        return tracing::error!("who is who is not stored: {error}");
+                    }
+                    Err(error) => tracing::warn!("who is who is not stored yet: {error}"),
+                }
+                tokio::time::sleep(TRY).await;
+                // Somebody may have been erased meanwhile.
+                if let Err(error) = self.load(&*store).await {
+                    tracing::debug!("{error}");
+                }
             }
         }
-        self.keys.extend(peers.iter().map(|peer| (peer.player.0, peer.key)));
     }
 
-    fn seat(&self, peer: &KnownPeer) -> Result<Seat, Failure> {
-        let seat = Seat {
-            world: self.world.clone(),
-            number: peer.player.0,
-            rev: Rev::FIRST,
-            person: PersonId(u64::from_le_bytes(random()?) >> 1 | 1),
-            tag: Hash(self.sealing.tag(&peer.key.0)),
-            banned: peer.banned,
-            private: Seal::default(),
-        };
-        let private = self.sealing.seal(&seat, &peer.key.0)?;
-        Ok(Seat { private, ..seat })
+    async fn write(&mut self, store: &dyn Store, known: &[KnownPeer]) -> Result<(), PeopleError> {
+        let mut seats = Vec::new();
+        for peer in known.iter().filter(|peer| peer.player != HOST) {
+            match self.seats.get(&peer.player.0) {
+                // Who was removed once stays so, also where a later session has not heard of it.
+                Some(seat) if seat.banned || !peer.banned => {}
+                Some(seat) => seats.push(Seat { rev: seat.rev.next(), banned: true, ..seat.clone() }),
+                None => {
+                    let number = random().map_err(|e| StoreError::Other(e.to_string()))?;
+                    let person = PersonId(u64::from_le_bytes(number) >> 2 | 1);
+                    let seat = self.people.seat(&self.world, peer.player.0, person, &peer.key.0).await?;
+                    seats.push(Seat { banned: peer.banned, ..seat });
+                }
+            }
+        }
+        if seats.is_empty() {
+            return Ok(());
+        }
+        let changes = seats.iter().cloned().map(|seat| Change::Put(Record::Seat(seat))).collect();
+        store.commit(&Batch::new(changes)?.fenced(self.world.clone(), self.epoch)).await?;
+        self.seats.extend(seats.into_iter().map(|seat| (seat.number, seat)));
+        self.keys.extend(known.iter().map(|peer| (peer.player.0, peer.key)));
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use persistence::people::{MasterKey, Vault};
+    use persistence::{Embedded, Rev};
+
     use super::*;
 
     fn peer(player: u32, banned: bool) -> KnownPeer {
         KnownPeer { key: PeerKey([player as u8; 32]), player: Player(player), role: 1, banned, member: !banned }
     }
 
-    #[test]
-    fn numbers_stay_with_their_keys_and_removed_players_stay_removed() {
-        let world = Name::new("w").unwrap();
-        let mut seats = Seats::open(world.clone(), Sealing::Open, Vec::new()).unwrap();
-        let peers = [peer(0, false), peer(1, false), peer(2, false)];
-        let changes = seats.changes(&peers).unwrap();
-        assert_eq!(changes.len(), 2, "the service has no seat");
-        seats.took(&changes, &peers);
-        assert!(seats.changes(&peers).unwrap().is_empty());
-        let peers = [peer(1, false), peer(2, true)];
-        let changes = seats.changes(&peers).unwrap();
-        let Some(Change::Put(Record::Seat(seat))) = changes.first() else { panic!("a seat") };
-        assert_eq!((seat.number, seat.rev, seat.banned), (2, Rev(2), true));
-        seats.took(&changes, &peers);
-        assert!(seats.changes(&[peer(2, false)]).unwrap().is_empty());
-        let stored: Vec<Seat> = seats.seats.values().cloned().collect();
-        let again = Seats::open(world, Sealing::Open, stored).unwrap();
-        assert_eq!(again.known(), [(PeerKey([1; 32]), Player(1)), (PeerKey([2; 32]), Player(2))]);
+    #[tokio::test]
+    async fn numbers_stay_with_their_keys_and_removed_players_stay_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| Arc::new(Embedded::open(&folder.path().join(name)).unwrap()) as Arc<dyn Store>;
+        let (store, world) = (open("world.redb"), Name::new("w").unwrap());
+        let scenario = crate::scenario_cmd::load("demo").unwrap();
+        let record = Record::World(crate::serve::resume::new_world(&world, &scenario));
+        store.commit(&Batch::put([record]).unwrap()).await.unwrap();
+        let vault = Arc::new(Vault::open(open("keys.redb"), MasterKey::random().unwrap()).await.unwrap());
+        let people = People::new(Arc::clone(&store), vault);
+        let seats = async || Seats::open(&*store, world.clone(), Epoch(1), people.clone()).await.unwrap();
+        let mut first = seats().await;
+        first.write(&*store, &[peer(0, false), peer(1, false), peer(2, false)]).await.unwrap();
+        first.write(&*store, &[peer(1, false), peer(2, true)]).await.unwrap();
+        let mut again = seats().await;
+        assert_eq!(again.known(), [(PeerKey([1; 32]), Player(1)), (PeerKey([2; 32]), Player(2))], "no seat for 0");
         assert_eq!(again.banned(), [PeerKey([2; 32])]);
+        again.write(&*store, &[peer(2, false)]).await.unwrap();
+        let Some(Record::Seat(seat)) = store.get(&Key::Seat(world.clone(), 2)).await.unwrap() else { panic!("a seat") };
+        assert!(
+            seat.banned && seat.rev == Rev(2) && !seat.private.0.windows(4).any(|w| w == [2; 4]),
+            "sealed: {seat:?}"
+        );
     }
 }

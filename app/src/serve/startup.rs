@@ -14,7 +14,7 @@ pub const PARTS: &[(&str, &[&str])] = &[
     ("signals", &[]),
     ("folder", &["configuration"]),
     ("store", &["configuration", "folder", "signals"]),
-    ("keys", &["configuration", "folder"]),
+    ("keys", &["configuration", "folder", "store"]),
     ("world", &["store", "keys"]),
     ("journal", &["store", "world"]),
     ("log", &["journal", "world", "keys"]),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use persistence::{BreakerConfig, Embedded, Guarded, Patience, Store, StoreError};
+use persistence::{BreakerConfig, Embedded, Guarded, Patience, Postgres, PostgresConfig, Store, StoreError};
 
 use super::config::{Config, Store as Place};
 use crate::exit::Failure;
@@ -42,13 +42,60 @@ pub async fn open(config: &Config) -> Result<Opened, StoreError> {
             let (store, guard) = guarded(Arc::clone(&embedded) as Arc<dyn Store>, config);
             Ok(Opened { store, guard, embedded: Some(embedded) })
         }
-        Place::Postgres => Err(StoreError::Other("this build has no store on PostgreSQL".to_owned())),
+        Place::Postgres => {
+            let postgres = Postgres::connect(postgres(config)).await?;
+            let (store, guard) = guarded(Arc::new(postgres), config);
+            Ok(Opened { store, guard, embedded: None })
+        }
+    }
+}
+
+/// Makes or upgrades the tables of a PostgreSQL store; tells what was applied.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn prepare(config: &Config) -> Result<Vec<String>, StoreError> {
+    match &config.store {
+        Place::Embedded(_) => Ok(Vec::new()),
+        Place::Postgres => Postgres::migrate(postgres(config)).await,
     }
 }
 
 fn guarded(store: Arc<dyn Store>, config: &Config) -> (Arc<dyn Store>, Arc<Guarded>) {
-    let guard = Arc::new(Guarded::new(store, breaker(config), Patience::default()));
+    let guard = Arc::new(Guarded::new(store, breaker(config), patience(config)));
     (Arc::clone(&guard) as Arc<dyn Store>, guard)
+}
+
+fn postgres(config: &Config) -> PostgresConfig {
+    let values = &config.values;
+    let number = |key: &str| usize::try_from(values.whole(key)).unwrap_or(usize::MAX);
+    let time = |key: &str| Duration::from_millis(values.whole(key));
+    PostgresConfig {
+        url: values.text("store.postgres.url"),
+        password: Some(values.text("store.postgres.password")).filter(|password| !password.is_empty()),
+        password_file: values.path("store.postgres.password_file"),
+        root_certificate: values.path("store.postgres.root_certificate"),
+        connections_min: number("store.postgres.pool_min"),
+        connections_max: number("store.postgres.pool_max"),
+        connect_timeout: time("store.postgres.connect_ms"),
+        wait_timeout: time("store.postgres.wait_ms"),
+        read_timeout: time("store.postgres.read_ms"),
+        write_timeout: time("store.postgres.write_ms"),
+        seen_file: Some(config.folder.join("postgres-seen")),
+        ..PostgresConfig::default()
+    }
+}
+
+/// How long calls may take: where the store has time-outs of its own these come a little later.
+fn patience(config: &Config) -> Patience {
+    match &config.store {
+        Place::Embedded(_) => Patience::default(),
+        Place::Postgres => {
+            let PostgresConfig { wait_timeout, read_timeout, write_timeout, .. } = postgres(config);
+            let later = wait_timeout.saturating_add(Duration::from_millis(500));
+            Patience { read: read_timeout.saturating_add(later), commit: write_timeout.saturating_add(later) }
+        }
+    }
 }
 
 fn breaker(config: &Config) -> BreakerConfig {

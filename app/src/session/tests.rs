@@ -20,7 +20,7 @@ use super::recorder::SessionRecorder;
 use super::ships::STEWARD;
 use super::side::Side;
 use super::signed::Origin;
-use super::world::{SessionScenario, SimWorld};
+use super::world::{HOST, SessionScenario, SimWorld};
 use crate::progress::Progress;
 use crate::record;
 use crate::replay::{Recording, verify};
@@ -244,6 +244,31 @@ fn nobody_can_speak_for_the_steward() {
     peer.apply(Effect::Execute(Arc::new(frame)));
     let played = peer.replica.world().played().last().expect("the last turn");
     assert!(played.ticks[0].frame.is_empty());
+}
+
+#[test]
+fn a_host_without_a_ship_commands_as_the_steward_and_the_world_never_hears_of_it() {
+    let mut peer = Peer::new(Options::default(), 1);
+    let mut scenario = SessionScenario::new(text("demo"), 1);
+    scenario.founders.push((HOST.0, 2));
+    let scenario = Arc::new(scenario.encode());
+    peer.apply(Effect::Install { turn: None, scenario, snapshot: Arc::new(Vec::new()) });
+    let ships = peer.replica.world().simulation().entity_count();
+    let mut input = SessionInput::neutral();
+    input.push(0, &Command::SetTimeFactor { quarters: 0 }).unwrap();
+    let changes = vec![Change::Join { player: Player(1), role: 1 }];
+    let frame = Frame { turn: Turn(0), changes, inputs: vec![(HOST, input)], chain: Hash::default() };
+    peer.apply(Effect::Execute(Arc::new(frame)));
+    let leaves = vec![Change::Leave { player: HOST, why: Departure::Left }];
+    let frame = Frame { turn: Turn(1), changes: leaves, inputs: vec![], chain: Hash::default() };
+    peer.apply(Effect::Execute(Arc::new(frame)));
+    let simulation = peer.replica.world().simulation();
+    assert_eq!(simulation.time_factor().quarters(), 0, "the command counts");
+    let members: Vec<_> = simulation.members().collect();
+    assert_eq!(members, [(PlayerId(1), Role::Pilot), (STEWARD, Role::Operator)]);
+    assert_eq!(simulation.entity_count(), ships, "it was given no ship");
+    let frames: Vec<_> = peer.replica.world().played().flat_map(|played| &played.ticks).map(|t| &t.frame).collect();
+    assert!(frames.iter().all(|frame| frame.check().is_ok()), "the log takes it");
 }
 
 #[test]

@@ -90,7 +90,10 @@ fn a_world_goes_on_from_an_earlier_tick_only_if_what_comes_behind_may_go() {
     home.refused("serve --at-tick 99999999 --discard-after", "has no tick 99999999");
     let mut service = home.serve(&format!("--at-tick {tick} --discard-after"));
     let resumed = service.event("resumed");
-    assert_eq!((resumed["tick"].as_u64(), resumed["digest"].as_str()), (Some(tick), before.get(&tick).map(String::as_str)));
+    assert_eq!(
+        (resumed["tick"].as_u64(), resumed["digest"].as_str()),
+        (Some(tick), before.get(&tick).map(String::as_str))
+    );
     service.event("serving");
     home.status_until("to run on", |status| status["durable"]["tick"].as_u64() > Some(tick + 20));
     service.stops();

@@ -12,7 +12,8 @@ fn kill_often(home: &Home, trials: u64, longest_loss: u64) {
         let mut service = home.serving();
         if let Some((tick, _)) = told.last() {
             let resumed = service.event("resumed");
-            let (at, lost) = (resumed["tick"].as_u64().expect("a tick"), resumed["lost_ticks"].as_u64().expect("a number"));
+            let (at, lost) =
+                (resumed["tick"].as_u64().expect("a tick"), resumed["lost_ticks"].as_u64().expect("a number"));
             assert!(at >= *tick, "trial {trial}: {tick} was durable, resumed at {at}");
             assert!(lost <= longest_loss, "trial {trial}: {lost} ticks were lost");
         }
@@ -24,7 +25,10 @@ fn kill_often(home: &Home, trials: u64, longest_loss: u64) {
         }
         let status = home.status_until("something durable", |status| status["durable"]["tick"].is_u64());
         let durable = &status["durable"];
-        told.push((durable["tick"].as_u64().expect("a tick"), durable["digest"].as_str().expect("a digest").to_owned()));
+        told.push((
+            durable["tick"].as_u64().expect("a tick"),
+            durable["digest"].as_str().expect("a digest").to_owned(),
+        ));
         if status["durability"] == "synchronous" {
             assert_eq!(status["tick"], durable["tick"], "nothing else is published");
         }

@@ -7,5 +7,6 @@ mod db;
 mod kill;
 mod pages;
 mod peers;
+mod postgres;
 mod process;
 mod running;

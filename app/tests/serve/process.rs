@@ -134,7 +134,8 @@ pub struct Process {
 }
 
 impl Process {
-    fn start(mut command: Command) -> Self {
+    /// Starts it.
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
         let (sender, lines) = channel();
         let output = BufReader::new(child.stdout.take().expect("piped"));
@@ -182,10 +183,6 @@ impl Process {
     /// The value of an event.
     pub fn event(&mut self, name: &str) -> Value {
         self.hears(name, |value| value["event"] == name)
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Kills it, as a crash does.

@@ -11,9 +11,9 @@ mod link;
 mod measure;
 mod relay;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use benches::{is_wanted, write_results};
 use core_side::Ours;
 use ggrs_side::Ggrs;
 use serde_json::{Map, Value};
@@ -100,18 +100,9 @@ fn run_virtual(settle_us: u64, span_us: u64, only: &dyn Fn(&str) -> bool) -> Vec
     VIRTUAL_SESSIONS.iter().filter(|(name, _)| only(name)).map(one).collect()
 }
 
-/// `bench/lockstep.json` in the target folder that this program was built in.
-fn results_file() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
-    let target =
-        program.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "release"))?.parent()?;
-    Some(target.join("bench").join("lockstep.json"))
-}
-
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let filter = arguments.iter().find(|argument| !argument.starts_with("--"));
-    if filter.is_some_and(|filter| !"lockstep".contains(filter.as_str())) {
+    if !is_wanted(&arguments, "lockstep") {
         return;
     }
     if !arguments.iter().any(|argument| argument == "--bench") {
@@ -123,17 +114,14 @@ fn main() {
     let option = |name| arguments.iter().find_map(|argument| argument.strip_prefix(name));
     let only = option("--only=");
     let virtual_us = option("--virtual-s=").and_then(|s| s.parse::<u64>().ok()).unwrap_or(600) * 1_000_000;
-    let is_wanted = |name: &str| only.is_none_or(|names| names.split(',').any(|wanted| wanted == name));
-    let mut figures = run(5_000_000, 30_000_000, &is_wanted);
-    for (name, value) in run_virtual(5_000_000, virtual_us, &is_wanted) {
+    let is_measured = |name: &str| only.is_none_or(|names| names.split(',').any(|wanted| wanted == name));
+    let mut figures = run(5_000_000, 30_000_000, &is_measured);
+    for (name, value) in run_virtual(5_000_000, virtual_us, &is_measured) {
         figures[name] = value;
     }
-    let text = serde_json::to_string_pretty(&figures).expect("numbers and names");
-    println!("{text}");
-    let Some(file) = results_file().filter(|_| only.is_none()) else { return };
-    let written =
-        file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text + "\n"));
-    if let Err(error) = written {
-        eprintln!("lockstep: {}: {error}", file.display());
+    if only.is_none() {
+        write_results("lockstep", &figures);
+    } else {
+        println!("{figures:#}");
     }
 }

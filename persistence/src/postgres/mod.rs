@@ -152,10 +152,12 @@ async fn fill(pool: &Pool<Shared>, min: usize) {
 }
 
 async fn refill(pool: Pool<Shared>, min: usize) {
-    let mut clock = tokio::time::interval(REFILL_EVERY);
+    let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + REFILL_EVERY, REFILL_EVERY);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !pool.is_closed() {
         clock.tick().await;
+        // The pool itself finds out only when somebody wants one of them.
+        pool.retain(|session, _| !session.client.is_closed());
         fill(&pool, min).await;
     }
 }

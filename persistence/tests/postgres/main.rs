@@ -1,6 +1,12 @@
 //! The store in PostgreSQL: the suite of all stores, and what is its own, on real clusters that each test starts.
 
 mod common;
+mod connecting;
+mod crashes;
+mod failover;
+mod faults;
+mod schema;
+mod tables;
 
 use std::sync::Arc;
 

@@ -99,6 +99,8 @@ impl Values {
                 if section.is_empty() { name.get_ref().to_string() } else { format!("{section}.{}", name.get_ref()) };
             let is_section = ENTRIES.iter().any(|e| e.section == key || e.section.starts_with(&format!("{key}.")));
             match (value.get_ref(), table::find(&key)) {
+                // That of `spacetime-backup`, which checks it itself.
+                (DeValue::Table(_), None) if key == "backup" => {}
                 (DeValue::Table(inner), None) if is_section => self.take_table(text, &key, inner, mistakes),
                 (_, None) if is_section => mistakes.push((line, format!("{key} is a table: [{key}]"))),
                 (_, None) => mistakes.push((line, format!("there is no key {}", shortened(&key)))),

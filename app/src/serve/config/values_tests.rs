@@ -38,7 +38,7 @@ fn mistakes_name_file_line_and_key() {
         ("[session]\nallow = [3]\n", "a.toml: line 2: session.allow is a list of public keys"),
         ("[store.postgres]\npassword = \"hunter2\"\n", "line 2: store.postgres.password is a secret"),
         ("[keys]\nmaster_key = 7\n", "line 2: keys.master_key is a secret"),
-        ("[world]\nname = \"a\nb\"", "a.toml: line 2: not TOML"),
+        ("[world]\nname = \"a\nb\"", "a.toml: line 3: not TOML"),
         ("[world]\nscenario = \"\"\"a\nb\"\"\"", "a.toml: line 2: world.scenario is one line"),
     ] {
         let found = mistakes(text, &[]);
@@ -55,6 +55,7 @@ fn mistakes_name_file_line_and_key() {
     }
     assert_eq!(mistakes("[log]\na = 1\nb = 2\n[saves]\nkeep = 0\n", &[]).len(), 3, "all are told");
     assert!(mistakes("", &[("SPACETIME_LOG", "x"), ("HOME", "y")]).is_empty());
+    assert!(mistakes("[backup]\nrepo = \"/r\"\n", &[]).is_empty(), "another program's");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Cluster {
     folder: TempDir,
     port: u16,
     server: Option<Server>,
+    /// Size of the small disk in MiB, where there is one.
+    disk: Option<u32>,
 }
 
 impl Cluster {
@@ -36,10 +38,25 @@ impl Cluster {
     /// Where PostgreSQL is missing, or does not start.
     #[must_use]
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        let mut cluster = Self { folder: template::copy(), port: free_port(), server: None };
+        let mut cluster = Self { folder: template::copy(), port: free_port(), server: None, disk: None };
         template::certify(&cluster.folder, user().as_ref());
         cluster.configure(settings);
         cluster.restart();
+        cluster
+    }
+
+    /// The same with the tablespace `small`, on a disk of its own of so many MiB. What is on it does not survive the server.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`], and where this is not root, who alone can mount a disk.
+    #[must_use]
+    pub fn start_with_disk(mebibytes: u32) -> Self {
+        let mut cluster = Self { folder: template::copy(), port: free_port(), server: None, disk: Some(mebibytes) };
+        template::certify(&cluster.folder, user().as_ref());
+        fs::create_dir(cluster.disk()).expect("a folder");
+        cluster.configure(&[]);
+        cluster.restart();
+        cluster.sql(&format!("CREATE TABLESPACE small LOCATION '{}'", cluster.disk().display()));
         cluster
     }
 
@@ -49,7 +66,7 @@ impl Cluster {
     /// Where the copy cannot be made.
     #[must_use]
     pub fn standby(&self, name: &str) -> Self {
-        let mut standby = Self { folder: template::folder(), port: free_port(), server: None };
+        let mut standby = Self { folder: template::folder(), port: free_port(), server: None, disk: None };
         let data = standby.data();
         let from =
             format!("host=127.0.0.1 port={} user=postgres password='{PASSWORD}' application_name={name}", self.port);
@@ -100,7 +117,11 @@ impl Cluster {
     /// Where it does not.
     pub fn restart(&mut self) {
         self.stop();
-        self.server = Some(Server::start(&self.data(), self.folder.path()));
+        let (data, folder) = (self.data(), self.folder.path());
+        self.server = Some(match self.disk {
+            None => Server::start(&data, folder),
+            Some(mebibytes) => Server::start_with_disk(&data, folder, &self.disk(), mebibytes),
+        });
         let end = Instant::now() + PATIENCE;
         let options = ["--host", &self.socket(), "--port", &self.port.to_string(), "--quiet"];
         while !process::succeeds(&program("pg_isready"), &options) {
@@ -218,6 +239,10 @@ impl Cluster {
         }
     }
 
+    fn disk(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
     fn configure(&self, settings: &[(&str, &str)]) {
         let folder = self.folder.path().display();
         let mut text = format!(
@@ -225,7 +250,8 @@ impl Cluster {
              ssl = on\nssl_cert_file = '{folder}/server.pem'\nssl_key_file = '{folder}/server.key'\n\
              password_encryption = 'scram-sha-256'\nshared_buffers = '16MB'\nmax_connections = 40\n\
              max_wal_size = '256MB'\nautovacuum_naptime = '10s'\nlog_min_messages = warning\n\
-             wal_sender_timeout = '5s'\nwal_receiver_timeout = '5s'\nwal_retrieve_retry_interval = '200ms'\n",
+             wal_sender_timeout = '5s'\nwal_receiver_timeout = '5s'\nwal_retrieve_retry_interval = '200ms'\n\
+             recovery_init_sync_method = 'syncfs'\n",
             self.port
         );
         settings.iter().for_each(|(name, value)| text.push_str(&format!("{name} = '{value}'\n")));

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -83,16 +84,38 @@ pub(super) fn breathe() {
 pub(super) struct Server {
     pid: Pid,
     /// Word that it ended.
-    ended: Receiver<()>,
+    ended: Mutex<Receiver<()>>,
     has_ended: bool,
 }
 
 impl Server {
     /// Starts one on a data folder. It writes its log into the other folder.
     pub(super) fn start(data: &Path, folder: &Path) -> Self {
-        let log = File::options().append(true).create(true).open(folder.join("log")).expect("a log");
         let mut command = command(&program("postgres"));
-        command.arg("-D").arg(data).stdin(Stdio::null());
+        command.arg("-D").arg(data);
+        Self::run(command, folder)
+    }
+
+    /// The same, and it alone sees a disk of so many MiB mounted there. Only root can mount one.
+    pub(super) fn start_with_disk(data: &Path, folder: &Path, disk: &Path, mebibytes: u32) -> Self {
+        let (_, uid, gid) = user().expect("a small disk is mounted by root only: run this test as root");
+        let options = format!("size={mebibytes}m,mode=700,uid={uid},gid={gid}");
+        let inner = command(&program("postgres"));
+        let mut command = Command::new("unshare");
+        command.args([
+            "--mount",
+            "sh",
+            "-c",
+            "mount -t tmpfs -o \"$0\" tmpfs \"$1\" && shift && exec \"$@\"",
+            &options,
+        ]);
+        command.arg(disk).arg(inner.get_program()).args(inner.get_args()).arg("-D").arg(data).env("LC_ALL", "C.UTF-8");
+        Self::run(command, folder)
+    }
+
+    fn run(mut command: Command, folder: &Path) -> Self {
+        let log = File::options().append(true).create(true).open(folder.join("log")).expect("a log");
+        command.stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a log")).stderr(log);
         let (started, start) = channel();
         let (sender, ended) = channel();
@@ -107,12 +130,16 @@ impl Server {
         });
         let pid = start.recv().expect("a thread").unwrap_or_else(|e| panic!("setpriv (of Debian's util-linux): {e}"));
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process");
-        Self { pid, ended, has_ended: false }
+        Self { pid, ended: Mutex::new(ended), has_ended: false }
+    }
+
+    fn word(&mut self) -> &mut Receiver<()> {
+        self.ended.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it still runs.
     pub(super) fn is_there(&mut self) -> bool {
-        self.has_ended |= !matches!(self.ended.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty));
+        self.has_ended |= !matches!(self.word().try_recv(), Err(std::sync::mpsc::TryRecvError::Empty));
         !self.has_ended
     }
 
@@ -121,7 +148,7 @@ impl Server {
         self.resume();
         // SIGINT is a fast shutdown: clients are sent away.
         let _ = kill_process(self.pid, Signal::INT);
-        if self.is_there() && self.ended.recv_timeout(patience) != Err(RecvTimeoutError::Timeout) {
+        if self.is_there() && self.word().recv_timeout(patience) != Err(RecvTimeoutError::Timeout) {
             self.has_ended = true;
         }
     }
@@ -141,7 +168,7 @@ impl Drop for Server {
             return;
         }
         signal(self.pid, Signal::KILL);
-        let _ = self.ended.recv();
+        let _ = self.word().recv();
     }
 }
 
