@@ -155,9 +155,15 @@ pub(crate) struct RestoreArgs {
     /// Steps that the world had taken.
     #[arg(long, value_name = "N", requires = "world", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) tick: Option<u64>,
-    /// Do not erase again here who was erased since the backup was taken: the service does so when it opens the file,
-    /// before it serves.
-    #[arg(long)]
+    /// The service's store of keys, by which who was erased since the backup was taken is erased again. The service must
+    /// not run: it has that file open.
+    #[arg(long, value_name = "FILE", requires = "master_key_file")]
+    pub(crate) keys: Option<PathBuf>,
+    /// The file with the master key of the store of keys.
+    #[arg(long, value_name = "FILE", requires = "keys")]
+    pub(crate) master_key_file: Option<PathBuf>,
+    /// Leave that to the service, which does it whenever it opens a store, before it serves.
+    #[arg(long, conflicts_with = "keys")]
     pub(crate) erasures_later: bool,
 }
 

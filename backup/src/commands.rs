@@ -1,8 +1,10 @@
 //! The commands on backups of the embedded store. Must never say that something was done that was not, or not everywhere.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use persistence::people::{MasterKey, People, Vault};
 use persistence::remote::Remote;
 use persistence::{Embedded, Millis, Store, Tick};
 use serde::Serialize;
@@ -203,9 +205,11 @@ async fn simulate(entry: &Entry, key: &BackupKey, trouble: &mut Vec<String>) -> 
 
 async fn restore_command(settings: &Settings, args: RestoreArgs) -> Result<Outcome, String> {
     let key = settings.key()?;
-    if !args.erasures_later {
-        return Err("say with --erasures-later that the service may erase again who was erased since".to_owned());
-    }
+    let vault = match (&args.keys, &args.master_key_file) {
+        (Some(keys), Some(master)) => Some(vault(keys, master).await?),
+        _ if args.erasures_later => None,
+        _ => return Err("say with --keys where it stands who was erased since, or --erasures-later".to_owned()),
+    };
     let what = match (args.world, args.tick) {
         (Some(world), Some(tick)) => What::World(world, Tick(tick)),
         _ => What::Whole,
@@ -217,7 +221,10 @@ async fn restore_command(settings: &Settings, args: RestoreArgs) -> Result<Outco
             (Some(name), _) => repository.find(name),
         };
         let restored = match entry {
-            Ok(entry) => restore(&entry, &key, &args.to, &what, async |_| Ok(0)).await.map_err(|e| e.to_string()),
+            Ok(entry) => {
+                let erasures = async |store| erase_again(store, vault.clone()).await;
+                restore(&entry, &key, &args.to, &what, erasures).await.map_err(|e| e.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         match restored {
@@ -225,6 +232,9 @@ async fn restore_command(settings: &Settings, args: RestoreArgs) -> Result<Outco
                 failed.iter().for_each(|why: &String| complain(why));
                 say(&format!("{} is restored to {}", restored.header.name(), args.to.display()));
                 tell(&restored.footer);
+                if vault.is_some() {
+                    say(&format!("{} people were erased again", restored.erased));
+                }
                 if restored.orphans > 0 {
                     say(&format!("{} records of worlds that are not there were left out", restored.orphans));
                 }
@@ -234,6 +244,23 @@ async fn restore_command(settings: &Settings, args: RestoreArgs) -> Result<Outco
         }
     }
     Err(failed.join("; "))
+}
+
+/// The store of keys.
+async fn vault(keys: &Path, master: &Path) -> Result<Arc<Vault>, String> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", keys.display());
+    if !keys.is_file() {
+        return Err(named(&"there is no such file"));
+    }
+    let master = MasterKey::from_file(master).map_err(|e| e.to_string())?;
+    let keys = Arc::new(Embedded::open(keys).map_err(|e| named(&e))?);
+    Ok(Arc::new(Vault::open(keys, master).await.map_err(|e| e.to_string())?))
+}
+
+async fn erase_again(store: Arc<dyn Store>, vault: Option<Arc<Vault>>) -> Result<u64, String> {
+    let Some(vault) = vault else { return Ok(0) };
+    let erased = People::new(store, vault).reapply().await.map_err(|e| e.to_string())?;
+    Ok(erased.people)
 }
 
 fn prune(settings: &Settings, now: Millis) -> Result<Outcome, String> {

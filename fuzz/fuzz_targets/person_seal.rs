@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    persistence::people::decodes(bytes);
+    let _ = persistence::people::decodes(bytes);
 });

@@ -99,14 +99,22 @@ impl Cluster {
         let began = Instant::now();
         while self.sql(statement) != "t" {
             assert!(began.elapsed() < PATIENCE, "{statement} is never true: {}", self.log());
-            let _ = std::sync::mpsc::channel::<()>().1.recv_timeout(Duration::from_millis(50));
+            breathe(50);
         }
     }
 
     /// Closes the piece of the log that is written to, and waits until it is archived.
     fn archive(&self) {
         let last = self.sql("SELECT pg_walfile_name(pg_switch_wal())");
-        self.until(&format!("SELECT coalesce(last_archived_wal >= '{last}', false) FROM pg_stat_archiver"));
+        // A new piece wakes an archiver that gave up for a minute.
+        let wake = "SELECT FROM pg_logical_emit_message(false, '', ''); SELECT FROM pg_switch_wal();";
+        let is_there = format!("SELECT coalesce(last_archived_wal >= '{last}', false) FROM pg_stat_archiver");
+        let began = Instant::now();
+        while self.sql(&is_there) != "t" {
+            assert!(began.elapsed() < PATIENCE, "{last} is never archived: {}", self.log());
+            self.sql(wake);
+            breathe(500);
+        }
     }
 
     /// The backup program on this cluster, with two repositories.
@@ -130,6 +138,11 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         let _ = self.call("pg_ctl", &["-D", &self.text("data"), "-m", "immediate", "-w", "stop"]);
     }
+}
+
+/// Lets the server do something, ms.
+fn breathe(ms: u64) {
+    let _ = std::sync::mpsc::channel::<()>().1.recv_timeout(Duration::from_millis(ms));
 }
 
 /// Where Debian keeps the server's programs.

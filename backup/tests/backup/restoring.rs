@@ -3,7 +3,7 @@
 use backup::repository::Repository;
 use backup::restore::{RestoreError, What, restore};
 use backup::take::take;
-use persistence::{Batch, Digest, Epoch, Key, Record, Rev, Store, StoreError, Tick};
+use persistence::{Batch, Digest, Epoch, Key, PersonId, Record, Rev, Store, StoreError, Tick};
 use persistence_testkit::records::{self, name};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -118,17 +118,42 @@ fn nothing_is_written_over_and_nothing_is_left_half() {
     assert_eq!(place.names("."), before);
     // Erasures see the store before it has its name, and what they do is in it.
     let erase = async |store: std::sync::Arc<dyn Store>| {
-        let batch = Batch::new(vec![persistence::Change::Remove(Key::Player(persistence::PersonId(1)), None)]);
+        let batch = Batch::new(vec![persistence::Change::Remove(Key::Player(PersonId(1)), None)]);
         store.commit(&batch.unwrap()).await.map(|()| 1).map_err(|e| e.to_string())
     };
     let restored = wait(restore(&entry, &place.key(), &place.path("new"), &What::Whole, erase)).unwrap();
     assert_eq!(restored.erased, 1);
     let store = open(&place.path("new"));
-    assert_eq!(wait(store.get(&Key::Player(persistence::PersonId(1)))), Ok(None));
+    assert_eq!(wait(store.get(&Key::Player(PersonId(1)))), Ok(None));
     // Without a word about erasures nothing is restored.
     let (code, _, error) = place.run("restore latest --to other");
     assert_eq!(code, 2);
     assert!(error.contains("erased"), "{error}");
+}
+
+/// Who was erased after the backup was taken does not come back with it.
+#[test]
+fn an_older_backup_does_not_bring_the_erased_back() {
+    let place = Place::new();
+    store_with_each(&place.path("store"));
+    place.must("now --store store");
+    std::fs::copy(place.path("key"), place.path("master")).unwrap();
+    wait(async {
+        let keys = open(&place.path("keys"));
+        let at = NOW;
+        import(&*keys, vec![Record::Erasure(persistence::Erasure { person: PersonId(1), at })]).await;
+        keys.close();
+    });
+    let out = place.must("restore latest --to restored --keys keys --master-key-file master");
+    assert!(out.contains("1 people were erased again"), "{out}");
+    let store = open(&place.path("restored"));
+    let found = wait(all(&*store));
+    let is_theirs = |record: &&Record| record.people().contains(&Some(PersonId(1)));
+    let left: Vec<&str> = found.iter().filter(is_theirs).map(|record| record.kind().name()).collect();
+    assert_eq!(left, ["seat", "trade", "audit"], "under a number that says nothing");
+    let (code, _, error) = place.run("restore latest --to other --keys none --master-key-file master");
+    assert_eq!(code, 2);
+    assert!(error.contains("no such file") && !place.path("other").exists() && !place.path("none").exists(), "{error}");
 }
 
 #[test]

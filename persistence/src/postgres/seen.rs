@@ -1,8 +1,9 @@
 //! The newest server that was seen. A server's timeline rises with each promotion, so one with a lower timeline was
 //! replaced: it lacks what was acknowledged since. Must never forget, where it was given a file.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -79,12 +80,13 @@ fn read(file: &Path) -> Result<Option<Server>, StoreError> {
 
 /// Whole or not at all, also when the power goes.
 fn write(file: &Path, server: Server) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let new = file.with_extension("new");
     let mut out = File::create(&new)?;
     writeln!(out, "{} {}", server.system, server.timeline)?;
     out.sync_all()?;
     fs::rename(&new, file)?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn a_server_that_was_replaced_is_refused_for_good() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("seen");
+        let file = folder.path().join("new").join("seen");
         let of = |timeline| Server { system: -5, timeline };
         let seen = Seen::open(Some(file.clone())).expect("no file yet");
         seen.admit(of(1)).expect("the first");

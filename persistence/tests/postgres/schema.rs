@@ -18,7 +18,7 @@ fn only_the_owner_migrates_and_only_once() {
     run(async {
         let cluster = Cluster::start(&[]);
         assert_eq!(found(&cluster).await, "no tables");
-        let denied = Postgres::migrate(app(&cluster)).await.err().expect("denied");
+        let denied = Postgres::migrate(app(&cluster)).await.expect_err("denied");
         assert!(matches!(denied, StoreError::Refused(_)), "{denied}");
         let owner = || Postgres::migrate(config(&cluster, "spacetime_owner"));
         let (a, b) = tokio::join!(owner(), owner());

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 
 use super::PASSWORD;
 
@@ -117,6 +117,8 @@ impl Server {
         let log = File::options().append(true).create(true).open(folder.join("log")).expect("a log");
         command.stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a log")).stderr(log);
+        // What a killed server leaves behind is waited for here, and by nobody else.
+        set_child_subreaper(Some(getpid())).expect("this process takes in orphans");
         let (started, start) = channel();
         let (sender, ended) = channel();
         // The server ends with this thread, and the thread with the server: callers may come and go.
@@ -167,8 +169,15 @@ impl Drop for Server {
         if !self.is_there() {
             return;
         }
-        signal(self.pid, Signal::KILL);
+        let family = family(self.pid);
+        for pid in &family {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
         let _ = self.word().recv();
+        // Orphans come to this process, which is to know that they are gone.
+        for pid in family {
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+        }
     }
 }
 

@@ -91,7 +91,7 @@ const INITDB: [&str; 8] = [
     "--auth=scram-sha-256",
     "--data-checksums",
     "--no-instructions",
-    "--wal-segsize=16",
+    "--wal-segsize=4",
 ];
 
 /// Makes a cluster with roles and a database, and leaves its data at `to`.
