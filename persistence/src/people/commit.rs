@@ -43,12 +43,12 @@ pub(super) async fn look(store: &dyn Store, key: &Key) -> Result<Option<Record>,
     Err(StoreError::Unknown(why))
 }
 
-/// Waits for a random time that grows with the round, at most 128 ms: those who got into each other's way part.
+/// Waits for a random time that grows with the round, at most 32 ms: those who got into each other's way part.
 pub(super) async fn pause(round: u32) {
     let mut random = [0; 2];
     // Without a random number everybody waits for no time, which is no worse than not to wait.
     let _ = getrandom::fill(&mut random);
-    let most_us = 2_000_u64 << round.min(6);
+    let most_us = 2_000_u64 << round.min(4);
     let us = u64::from(u16::from_le_bytes(random)) * most_us / (1 << 16);
     tokio::time::sleep(Duration::from_micros(us)).await;
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::People;
 use super::error::PeopleError;
 use super::page::Pages;
+use super::vault::Plain;
 use crate::record::{
     Credential, Hash, Key, Kind, Millis, Name, PersonId, Record, Rev, Scope, Seal, Seat, SignIn, Token,
 };
@@ -109,9 +110,7 @@ impl People {
         let Some(plain) = self.vault.unseal(credential.person, &key, &credential.private).await? else {
             return Ok(None);
         };
-        let unreadable = PeopleError::Unreadable("credential");
-        let Some((&VERSION, rest)) = plain.split_first() else { return Err(unreadable) };
-        postcard::from_bytes(rest).map(Some).map_err(|_| unreadable)
+        decode(&plain).map(Some).ok_or(PeopleError::Unreadable("credential"))
     }
 
     /// A new sign-in, under a random number. `refresh` is the hash of what renews it, `from` says from where it came.
@@ -169,4 +168,10 @@ impl People {
     fn login_tag(&self, login: &str) -> Hash {
         self.vault.tag("login", login.trim().to_lowercase().as_bytes())
     }
+}
+
+/// What is in the seal of a credential.
+pub(super) fn decode(plain: &Plain) -> Option<Opened> {
+    let (&VERSION, rest) = plain.split_first()? else { return None };
+    postcard::from_bytes(rest).ok()
 }

@@ -61,6 +61,12 @@ impl Masters {
 /// What was sealed; overwritten when it is dropped.
 pub struct Plain(Zeroizing<Vec<u8>>);
 
+impl Plain {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+}
+
 impl Deref for Plain {
     type Target = [u8];
 

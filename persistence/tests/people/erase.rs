@@ -5,7 +5,7 @@ use std::sync::Arc;
 use persistence::people::{Act, MasterKey, People, VaultError};
 use persistence::{Batch, Key, Kind, PersonId, Record, Seal, Store};
 
-use crate::faulty::{FAULTS, Faulty, Plan};
+use crate::faulty::{Fault, Faulty, Plan};
 use crate::rig::{NOW, Rig, fill, marks, name, over};
 
 /// Two people in one world, and the files as they were then.
@@ -120,7 +120,8 @@ async fn an_erased_person_does_not_come_back_from_an_older_copy() {
 
 #[tokio::test]
 async fn an_erasure_may_break_off_anywhere() {
-    for fault in FAULTS {
+    // Late is not broken off.
+    for fault in [Fault::Before, Fault::After, Fault::Lost] {
         for call in 0.. {
             let (rig, a, b) = two().await;
             let before = rig.all().await;
