@@ -36,8 +36,6 @@ use write::Progress;
 pub use config::PostgresConfig;
 pub use schema::ROLES_SQL;
 
-/// Most bytes of a payload: a row of PostgreSQL and what is sent of it have to stay below 1 GiB.
-const PAYLOAD_BYTES_MAX: usize = 512 << 20;
 /// How often the pool is filled up again.
 const REFILL_EVERY: Duration = Duration::from_secs(1);
 
@@ -162,25 +160,10 @@ async fn refill(pool: Pool<Shared>, min: usize) {
     }
 }
 
-fn check_size(batch: &Batch) -> Result<(), StoreError> {
-    let is_too_large = |record: &&Record| match record {
-        Record::Snapshot(r) => r.payload.len() > PAYLOAD_BYTES_MAX,
-        Record::Segment(r) => r.payload.len() > PAYLOAD_BYTES_MAX,
-        _ => false,
-    };
-    match batch.changes.iter().filter_map(crate::batch::Change::record).find(is_too_large) {
-        None => Ok(()),
-        Some(record) => {
-            Err(StoreError::Invalid { key: record.key(), why: "PostgreSQL takes payloads of at most 512 MiB".into() })
-        }
-    }
-}
-
 #[async_trait]
 impl Store for Postgres {
     async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         batch.check()?;
-        check_size(batch)?;
         let mut lease = self.session().await?;
         let (progress, limit) = (Progress::default(), self.config.write_timeout);
         let outcome = tokio::time::timeout(limit, write::write(lease.session()?, batch, &progress, limit)).await;

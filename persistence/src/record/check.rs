@@ -11,8 +11,8 @@ const SEAL_BYTES_MAX: usize = 64 << 10;
 const ITEMS_MAX: usize = 1024;
 /// Most bytes that are particular about an item.
 const ITEM_BYTES_MAX: usize = 4 << 10;
-/// Most bytes of a snapshot or a segment, packed.
-const PAYLOAD_BYTES_MAX: usize = (1 << 30) - 1;
+/// Most bytes of a snapshot or a segment, packed: a row of PostgreSQL and what is sent of it have to stay below 1 GiB.
+const PAYLOAD_BYTES_MAX: usize = 512 << 20;
 
 impl Record {
     /// What is wrong with it, if anything.
@@ -58,7 +58,7 @@ impl Record {
                 moments(&[r.taken])?;
                 number(r.tick.0)?;
                 ensure(r.format <= i32::MAX as u32, "a format is below 2^31")?;
-                ensure(r.payload.len() <= PAYLOAD_BYTES_MAX, "a payload has less than 1 GiB")?;
+                ensure(r.payload.len() <= PAYLOAD_BYTES_MAX, "a payload has at most 512 MiB")?;
                 ensure(r.hash == r.expected(), "the hash is not that of the contents")
             }
             Self::Segment(r) => {
@@ -67,7 +67,7 @@ impl Record {
                 number(r.end().0)?;
                 ensure(r.ticks >= 1 && r.ticks <= i32::MAX as u32, "a segment has 1 to 2^31 - 1 ticks")?;
                 ensure(r.format <= i32::MAX as u32, "a format is below 2^31")?;
-                ensure(r.payload.len() <= PAYLOAD_BYTES_MAX, "a payload has less than 1 GiB")?;
+                ensure(r.payload.len() <= PAYLOAD_BYTES_MAX, "a payload has at most 512 MiB")?;
                 ensure(r.hash == r.expected(), "the hash is not that of the contents")
             }
             Self::Trade(r) => {

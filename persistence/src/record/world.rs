@@ -60,7 +60,7 @@ pub struct Snapshot {
     pub label: Option<Name>,
     /// Version of how the payload is packed.
     pub format: u32,
-    /// The state, packed: at most 1 GiB - 1.
+    /// The state, packed: at most 512 MiB.
     #[serde(with = "bytes")]
     pub payload: Vec<u8>,
     /// See [`Snapshot::hashed`].
