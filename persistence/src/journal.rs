@@ -94,7 +94,7 @@ struct State {
 }
 
 struct Entry {
-    batch: Batch,
+    batch: Arc<Batch>,
     weight: usize,
     mark: Option<Mark>,
     since: Instant,
@@ -131,7 +131,7 @@ impl Journal {
             return Err(Rejected::Full);
         }
         state.bytes += weight;
-        state.queue.push_back(Entry { batch, weight, mark, since: Instant::now() });
+        state.queue.push_back(Entry { batch: Arc::new(batch), weight, mark, since: Instant::now() });
         drop(state);
         self.shared.work.notify_one();
         Ok(())
@@ -180,17 +180,20 @@ impl Drop for Journal {
 /// What the task does.
 async fn write(store: Arc<dyn Store>, shared: Arc<Shared>) {
     loop {
-        let (next, is_closed) = {
+        let (batches, is_closed) = {
             let state = shared.state();
-            (next_group(&state), state.is_closed)
+            (first_batches(&state), state.is_closed)
         };
-        let Some((count, group)) = next else {
+        if batches.is_empty() {
             if is_closed {
                 return;
             }
             shared.work.notified().await;
             continue;
-        };
+        }
+        let count = batches.len();
+        let group = merged(&batches);
+        drop(batches);
         let written = persist(&*store, &shared, &group).await;
         let is_over = settle(&mut shared.state(), count, written);
         shared.progress.notify_waiters();
@@ -219,24 +222,28 @@ fn settle(state: &mut State, count: usize, written: Result<(), StoreError>) -> b
     state.over.is_some()
 }
 
-/// The first batches that may be written at once: of one fence, and no record twice. With how many they are.
-fn next_group(state: &State) -> Option<(usize, Batch)> {
-    let first = state.queue.front()?;
-    let mut group = first.batch.clone();
-    let mut keys: BTreeSet<_> = group.changes.iter().map(Change::key).collect();
-    let (mut count, mut weight) = (1, first.weight);
-    for entry in state.queue.iter().skip(1) {
-        let changes = &entry.batch.changes;
+/// The first batches that may be written at once: of one fence, and no record twice.
+fn first_batches(state: &State) -> Vec<Arc<Batch>> {
+    let Some(first) = state.queue.front() else { return Vec::new() };
+    let mut keys = BTreeSet::new();
+    let (mut weight, mut changes) = (0, 0);
+    let fits = |entry: &&Entry| {
         weight += entry.weight;
-        let fits = weight <= GROUP_WEIGHT_MAX && group.changes.len() + changes.len() <= GROUP_CHANGES_MAX;
-        if !fits || entry.batch.fence != group.fence || changes.iter().any(|change| keys.contains(&change.key())) {
-            break;
-        }
-        keys.extend(changes.iter().map(Change::key));
-        group.changes.extend(changes.iter().cloned());
-        count += 1;
-    }
-    Some((count, group))
+        changes += entry.batch.changes.len();
+        let is_small = weight <= GROUP_WEIGHT_MAX && changes <= GROUP_CHANGES_MAX;
+        let is_alone = std::ptr::eq(*entry, first);
+        (is_small || is_alone)
+            && entry.batch.fence == first.batch.fence
+            && entry.batch.changes.iter().all(|change| keys.insert(change.key()))
+    };
+    state.queue.iter().take_while(fits).map(|entry| Arc::clone(&entry.batch)).collect()
+}
+
+/// All of them as one, by the name of the first.
+fn merged(batches: &[Arc<Batch>]) -> Batch {
+    let changes = batches.iter().flat_map(|batch| batch.changes.iter().cloned()).collect();
+    let (id, fence) = batches.first().map_or_else(Default::default, |first| (first.id, first.fence.clone()));
+    Batch { id, fence, changes }
 }
 
 /// Writes a batch, however often that takes. It is the same batch every time, so that one whose fate is unknown is known

@@ -22,18 +22,20 @@ const CACHE_BYTES: usize = 32 << 20;
 /// How long readers may take to let go of a database whose writes fail.
 const READERS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Opens a file, or makes it.
+/// Opens a file that is there. One that has gone, with the disk that it was on, is never made anew here: what was
+/// acknowledged is in it.
 pub(super) fn open(path: &Path) -> Result<Database, DatabaseError> {
-    if !path.exists() {
-        make(path).map_err(StorageError::Io)?;
-    }
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(StorageError::Io)?;
     Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(FileBackend::new(file)?)
 }
 
 /// Makes a file for its owner only. It gets its name once it is whole: one that the power was cut in would open never
 /// more.
-fn make(path: &Path) -> io::Result<()> {
+pub(super) fn make(path: &Path) -> Result<(), StoreError> {
+    make_file(path).map_err(|error| storage(redb::Error::Io(error)))
+}
+
+fn make_file(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let early = path.with_file_name(format!("{name}.{}.new", std::process::id()));
@@ -63,8 +65,19 @@ pub(super) struct Keeper {
 #[derive(Default)]
 struct Place {
     database: Option<Arc<Database>>,
+    is_closed: bool,
     /// How many read. Each has a hold on the database, and so on the lock of its file.
     readers: usize,
+}
+
+impl Place {
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        match &self.database {
+            Some(database) => Ok(Arc::clone(database)),
+            None if self.is_closed => Err(StoreError::Closed),
+            None => Err(StoreError::Unavailable("a write failed, and the file does not open since".to_owned())),
+        }
+    }
 }
 
 impl Keeper {
@@ -85,22 +98,28 @@ impl Keeper {
         if late.timed_out() {
             return Err(StoreError::Unavailable("a write failed, and somebody is still reading".to_owned()));
         }
-        place.database = None;
-        let database = Arc::new(guarded(|| {
+        let was_open = place.database.take().is_some();
+        let opened = guarded(|| {
             let database = (self.opener)().map_err(of_opening)?;
             prepare(&database)?;
             Ok(database)
+        });
+        let database = Arc::new(opened.map_err(|error| match error {
+            // Whoever took it in between has it for a while.
+            StoreError::Locked(why) if was_open => StoreError::Unavailable(why),
+            other => other,
         })?);
         place.database = Some(Arc::clone(&database));
         Ok(database)
     }
 
     pub(super) fn close(&self) {
-        self.place().database = None;
+        let mut place = self.place();
+        (place.database, place.is_closed) = (None, true);
     }
 
-    pub(super) fn database(&self) -> Option<Arc<Database>> {
-        self.place().database.clone()
+    pub(super) fn database(&self) -> Result<Arc<Database>, StoreError> {
+        self.place().database()
     }
 
     pub(super) fn reading<T>(
@@ -109,7 +128,7 @@ impl Keeper {
     ) -> Result<T, StoreError> {
         let database = {
             let mut place = self.place();
-            let database = place.database.clone().ok_or(StoreError::Closed)?;
+            let database = place.database()?;
             place.readers += 1;
             database
         };

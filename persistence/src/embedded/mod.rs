@@ -52,6 +52,9 @@ impl Embedded {
     /// [`StoreError::ReadOnly`], [`StoreError::DiskFull`], [`StoreError::Unavailable`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = path.to_owned();
+        if !path.exists() {
+            file::make(&path)?;
+        }
         Self::with(Box::new(move || file::open(&path)))
     }
 

@@ -1,5 +1,7 @@
 //! The one thread that writes to the embedded store. Must never answer before the disk has what it answers for.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,14 +22,28 @@ const GROUP_WEIGHT_MAX: usize = 64 << 20;
 
 type Answer = Result<(), StoreError>;
 
+/// Bytes of records that may wait for the disk; more are refused.
+const WAITING_WEIGHT_MAX: usize = 512 << 20;
+
 /// A batch, and who waits for it.
 struct Order {
     batch: Batch,
     answer: oneshot::Sender<Answer>,
+    _waiting: Waiting,
+}
+
+/// The weight of a batch that waits, until it is dropped.
+struct Waiting(Arc<AtomicUsize>, usize);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
 }
 
 /// Sends batches to the thread.
 pub(super) struct Writer {
+    waiting: Arc<AtomicUsize>,
     orders: Mutex<Option<Sender<Order>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -37,13 +53,23 @@ impl Writer {
         let (sender, orders) = channel();
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || work(&keeper, &orders));
         let thread = thread.map_err(|e| StoreError::Other(format!("there is no thread for the store: {e}")))?;
-        Ok(Self { orders: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { waiting: Arc::default(), orders: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Answer {
+        let weight = weight(&batch);
+        let before = self.waiting.fetch_add(weight, Ordering::Relaxed);
+        let waiting = Waiting(Arc::clone(&self.waiting), weight);
+        // One alone is taken whatever it weighs.
+        if before > 0 && before.saturating_add(weight) > WAITING_WEIGHT_MAX {
+            return Err(StoreError::Unavailable("the disk does not keep up".to_owned()));
+        }
         let (answer, answered) = oneshot::channel();
         let sender = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        sender.ok_or(StoreError::Closed)?.send(Order { batch, answer }).map_err(|_| StoreError::Closed)?;
+        sender
+            .ok_or(StoreError::Closed)?
+            .send(Order { batch, answer, _waiting: waiting })
+            .map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Unknown("the store was closed meanwhile".to_owned()))?
     }
 
@@ -61,6 +87,10 @@ impl Writer {
 fn work(keeper: &Keeper, orders: &Receiver<Order>) {
     let mut is_sound = true;
     while let Ok(first) = orders.recv() {
+        // Whoever does not wait any more sends it again: it need not be written for them.
+        if first.answer.is_closed() {
+            continue;
+        }
         let mut weight = weight(&first.batch);
         let mut group = vec![first];
         while group.len() < GROUP_MAX && weight < GROUP_WEIGHT_MAX {
@@ -83,7 +113,7 @@ fn weight(batch: &Batch) -> usize {
 /// Writes a group. After a failure redb wants the file opened anew; what is in it then tells what became of the group.
 fn write(keeper: &Keeper, group: &[Order], is_sound: &mut bool) -> Vec<Answer> {
     let all = |error: StoreError| group.iter().map(|_| Err(error.clone())).collect();
-    let database = if *is_sound { keeper.database().ok_or(StoreError::Closed) } else { keeper.reopen() };
+    let database = if *is_sound { keeper.database() } else { keeper.reopen() };
     let database = match database {
         Ok(database) => database,
         Err(error) => return all(error),
@@ -99,10 +129,18 @@ fn write(keeper: &Keeper, group: &[Order], is_sound: &mut bool) -> Vec<Answer> {
     *is_sound = true;
     let became = |order: &Order| match guarded(|| is_written(&database, &order.batch)) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(failed.clone()),
-        Err(_) => Err(StoreError::Unknown(failed.to_string())),
+        // What another batch of the group wrote over it does not tell whether it was there.
+        Ok(false) if !shares_records(order, group) => Err(failed.clone()),
+        _ => Err(StoreError::Unknown(failed.to_string())),
     };
     group.iter().map(became).collect()
+}
+
+/// Whether another batch of the group changes a record that this one does.
+fn shares_records(order: &Order, group: &[Order]) -> bool {
+    let keys: BTreeSet<Key> = order.batch.changes.iter().map(Change::key).collect();
+    let others = group.iter().filter(|other| !std::ptr::eq(*other, order));
+    others.flat_map(|other| &other.batch.changes).any(|change| keys.contains(&change.key()))
 }
 
 /// One transaction for all batches of the group; each of them whole or not at all.
@@ -193,6 +231,12 @@ fn apply(
 /// Whether all of a batch is there.
 fn is_written(database: &Database, batch: &Batch) -> Result<bool, StoreError> {
     let transaction = database.begin_read().map_err(storage)?;
+    if let Some(fence) = &batch.fence {
+        let world = read::get(&transaction, &Key::World(fence.world.clone()))?.map(|stored| stored.record);
+        if !matches!(world, Some(Record::World(world)) if world.epoch == fence.epoch) {
+            return Ok(false);
+        }
+    }
     for change in &batch.changes {
         let stored = read::get(&transaction, &change.key())?;
         if decide(stored.as_ref(), batch.id, change) != Verdict::Already {

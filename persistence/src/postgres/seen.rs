@@ -50,7 +50,7 @@ impl Seen {
             Some(newest) if newest.timeline == server.timeline => Ok(()),
             _ => {
                 if let Some(file) = &self.file {
-                    write(file, server).map_err(|e| StoreError::Other(format!("{}: {e}", file.display())))?;
+                    write(file, server).map_err(|e| StoreError::Unavailable(format!("{}: {e}", file.display())))?;
                 }
                 *newest = Some(server);
                 Ok(())

@@ -127,7 +127,7 @@ impl Keeper {
         let (client, connection) = client.connect(self.tls.clone()).await.map_err(|error| {
             let refused = failed(&error);
             match &refused {
-                StoreError::Unavailable(why) if why.contains("TLS") => StoreError::Unsafe(why.clone()),
+                StoreError::Unavailable(why) if is_of_certificate(&error) => StoreError::Unsafe(why.clone()),
                 _ => refused,
             }
         })?;
@@ -139,6 +139,23 @@ impl Keeper {
         self.seen.admit(server)?;
         Ok(Session { client, server, warnings })
     }
+}
+
+/// Whether a connection failed as the server's certificate is not one to trust, or as it has none. A handshake that was cut
+/// off says nothing about the server.
+fn is_of_certificate(error: &tokio_postgres::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).or_else(|| error.downcast_ref());
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+            || error.to_string() == "server does not support TLS"
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Whether a server is one to write to; and which one.

@@ -206,6 +206,9 @@ fn conditions(table: &Table, part: Part, first: usize) -> String {
 /// The fence of a world, held until the transaction ends.
 pub(super) const FENCE: &str = "SELECT epoch FROM worlds WHERE id = $1::text FOR SHARE";
 
+/// Writes something to the log of the server, so that the COMMIT behind it is waited for.
+pub(super) const MARK: &str = "SELECT pg_logical_emit_message(true, 'spacetime', '')::text";
+
 /// Items of inventories that are not in the lists any more: people, then person and kind of what stays.
 pub(super) const ITEMS_REMOVE: &str = "DELETE FROM items WHERE person = ANY($1::bigint[]) AND (person, kind) NOT IN \
      (SELECT v.person, v.kind FROM unnest($2::bigint[], $3::text[]) AS v(person, kind))";

@@ -28,7 +28,8 @@ pub(super) fn before_commit(error: &Error, timeout: Duration) -> StoreError {
         code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
             StoreError::Unavailable(message)
         }
-        code => StoreError::Other(format!("SQLSTATE {code}")),
+        // Nothing was written, and it may be mended at the server: whoever has something to store goes on trying.
+        code => StoreError::Unavailable(format!("SQLSTATE {code}")),
     }
 }
 
@@ -46,11 +47,13 @@ pub(super) fn in_commit(error: &Error, timeout: Duration) -> StoreError {
 
 /// What an error means while the tables are looked at or made. It holds no row's values.
 pub(super) fn migrating(error: &Error) -> StoreError {
-    match before_commit(error, Duration::ZERO) {
-        StoreError::Other(_) => {
-            StoreError::Other(error.as_db_error().map_or_else(String::new, |e| e.message().to_owned()))
+    match (before_commit(error, Duration::ZERO), error.as_db_error()) {
+        // Trying again would not help here.
+        (StoreError::Other(_), Some(said)) => StoreError::Other(said.message().to_owned()),
+        (StoreError::Unavailable(why), Some(said)) if why.starts_with("SQLSTATE") => {
+            StoreError::Other(said.message().to_owned())
         }
-        other => other,
+        (other, _) => other,
     }
 }
 

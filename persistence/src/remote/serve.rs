@@ -19,6 +19,8 @@ use crate::store::Store;
 const CONNECTIONS_MAX: usize = 32;
 /// How long a request may take to come in.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an answer, or one record of a copy, may take to be taken.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is asked of the service itself.
 #[async_trait]
@@ -82,20 +84,26 @@ async fn answer(stream: &mut UnixStream, store: &dyn Store, control: &dyn Contro
         Request::Health => Answer::Healthy(store.health().await),
         Request::Ask(question) => Answer::Said(control.ask(&question).await),
     };
-    wire::send(stream, &answer).await
+    send(stream, &answer).await
+}
+
+/// In time: who asks and does not listen keeps nobody else from the store.
+async fn send(stream: &mut UnixStream, answer: &Answer) -> Result<()> {
+    let sent = tokio::time::timeout(ANSWER_TIMEOUT, wire::send(stream, answer)).await;
+    sent.map_err(|_| Error::from(ErrorKind::TimedOut))?
 }
 
 async fn copy(stream: &mut UnixStream, store: &dyn Store, kinds: &[Kind]) -> Result<()> {
     let mut copy = match store.copy(kinds).await {
         Ok(copy) => copy,
-        Err(error) => return wire::send(stream, &Answer::Failed(error)).await,
+        Err(error) => return send(stream, &Answer::Failed(error)).await,
     };
     while let Some(record) = copy.recv().await {
         let answer = match record {
             Ok(record) => Answer::Copied(Some(Box::new(record))),
-            Err(error) => return wire::send(stream, &Answer::Failed(error)).await,
+            Err(error) => return send(stream, &Answer::Failed(error)).await,
         };
-        wire::send(stream, &answer).await?;
+        send(stream, &answer).await?;
     }
-    wire::send(stream, &Answer::Copied(None)).await
+    send(stream, &Answer::Copied(None)).await
 }
