@@ -143,7 +143,11 @@ async fn verify(settings: &Settings, args: &VerifyArgs) -> Result<Outcome, Strin
     let key = settings.key()?;
     let (mut damaged, mut trouble) = (Vec::new(), Vec::new());
     for repository in &settings.repositories {
-        for entry in chosen(settings, repository, args)? {
+        let entries = chosen(settings, repository, args).unwrap_or_else(|why| {
+            trouble.push(why);
+            Vec::new()
+        });
+        for entry in entries {
             let checked = match entry.verify(&key) {
                 Ok(footer) if args.deep => {
                     tell(&footer);
@@ -154,9 +158,15 @@ async fn verify(settings: &Settings, args: &VerifyArgs) -> Result<Outcome, Strin
                     crate::archive::ArchiveError::Damaged(_) | crate::archive::ArchiveError::Foreign => {
                         Err(format!("{}: {source}", path.display()))
                     }
-                    other => return Err(format!("{}: {other}", path.display())),
+                    other => {
+                        trouble.push(format!("{}: {other}", path.display()));
+                        continue;
+                    }
                 },
-                Err(other) => return Err(other.to_string()),
+                Err(other) => {
+                    trouble.push(other.to_string());
+                    continue;
+                }
             };
             match checked {
                 Ok(()) => say(&format!("{} is sound in {}", entry.name, repository.path().display())),
@@ -165,6 +175,7 @@ async fn verify(settings: &Settings, args: &VerifyArgs) -> Result<Outcome, Strin
         }
     }
     if !damaged.is_empty() {
+        damaged.append(&mut trouble);
         return Ok(Outcome::Damaged(damaged.join("; ")));
     }
     if trouble.is_empty() { Ok(Outcome::Fine) } else { Err(trouble.join("; ")) }

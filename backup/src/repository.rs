@@ -319,7 +319,17 @@ impl Draft<'_> {
         Ok(path)
     }
 
-    fn sync(&self) -> Result<(), RepositoryError> {
+    /// Where it is written.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Has everything that was written on the disk.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Io`].
+    pub fn sync(&self) -> Result<(), RepositoryError> {
         self.file.sync_all().map_err(|e| self.io(e))
     }
 

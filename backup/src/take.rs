@@ -8,7 +8,7 @@ use persistence::{Millis, Name, Store, StoreError};
 
 use crate::archive::{ArchiveError, Footer, Header, Writer, kinds};
 use crate::key::BackupKey;
-use crate::repository::{Entry, Locked, Repository, RepositoryError};
+use crate::repository::{Draft, Entry, Locked, Repository, RepositoryError};
 
 /// Why a backup was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -81,21 +81,24 @@ async fn one(
     repository: &Repository,
 ) -> Result<(Footer, PathBuf), TakeError> {
     let locked = repository.lock()?;
-    let (footer, path) = write(store, key, header, &locked).await?;
+    let (footer, draft) = write(store, key, header, &locked).await?;
+    draft.sync()?;
+    // It gets its name only when it reads as it was written: a damaged one would be chosen for a restore.
+    let path = draft.path().to_owned();
     let entry = Entry { name: header.name(), path: path.clone(), bytes: 0, header: Ok(header.clone()) };
     match entry.verify(key) {
-        Ok(found) if found == footer => Ok((footer, path)),
+        Ok(found) if found == footer => Ok((footer, draft.keep()?)),
         Ok(_) => Err(RepositoryError::Miscopied(path).into()),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn write(
+async fn write<'a>(
     store: &dyn Store,
     key: &BackupKey,
     header: &Header,
-    locked: &Locked<'_>,
-) -> Result<(Footer, PathBuf), TakeError> {
+    locked: &'a Locked<'a>,
+) -> Result<(Footer, Draft<'a>), TakeError> {
     let mut records = store.copy(&kinds()).await?;
     let mut writer = Writer::new(BufWriter::new(locked.draft(header)?), key, header.clone())?;
     while let Some(record) = records.recv().await {
@@ -103,7 +106,7 @@ async fn write(
     }
     let (footer, buffer) = writer.finish()?;
     let draft = buffer.into_inner().map_err(|e| ArchiveError::Io(e.into_error()))?;
-    Ok((footer, draft.keep()?))
+    Ok((footer, draft))
 }
 
 fn again(repository: &Repository, first: &std::path::Path, header: &Header) -> Result<PathBuf, TakeError> {
