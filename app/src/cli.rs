@@ -63,6 +63,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Have the running service save its world now.
     Save(SaveArgs),
+    /// Have the running service make an invite.
+    Invite(StatusArgs),
     /// Check and show the service's configuration.
     Config(ConfigArgs),
     /// Look into the service's store, and move worlds in and out of it.

@@ -74,6 +74,7 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
         Command::Serve(args) => serve::run::command(&args, progress),
         Command::Status(args) => serve::ask::status(&args),
         Command::Save(args) => serve::ask::save(&args),
+        Command::Invite(args) => serve::ask::invite(&args),
         Command::Config(args) => config_cmd::command(&args),
         Command::Db(args) => db_cmd::command(&args),
         Command::Netsim(args) => netsim_cmd::command(&args, progress),

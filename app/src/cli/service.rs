@@ -57,7 +57,7 @@ pub enum ConfigCommand {
     Keys,
 }
 
-/// `spacetime status`.
+/// `spacetime status` and `spacetime invite`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// The service's configuration, which says where its socket is; the usual one unless given.

@@ -65,6 +65,21 @@ pub fn save(args: &SaveArgs) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
+/// Runs `spacetime invite`.
+///
+/// # Errors
+/// As [`json`].
+pub fn invite(args: &StatusArgs) -> Result<Outcome, Failure> {
+    let config = Config::load(args.config.as_deref())?;
+    let made = json(&config.socket, "invite")?;
+    if args.json {
+        output::print_json(&made)?;
+    } else {
+        output::print(&format!("{}\n", made["invite"].as_str().unwrap_or_default()))?;
+    }
+    Ok(Outcome::Fine)
+}
+
 fn text(status: &Value) -> String {
     let at = |mark: &Value| match (mark["tick"].as_u64(), mark["digest"].as_str()) {
         (Some(tick), Some(digest)) => format!("tick {}, digest {digest}", grouped(tick)),

@@ -8,6 +8,7 @@ use crate::process::{Home, text};
 /// Blocks that are not run: they need root, another host, a container, or a PostgreSQL server. How each begins.
 const NOT_RUN: &[&str] = &[
     "cargo build --release",
+    "sudo -u spacetime XDG_DATA_HOME",
     "podman build",
     "SPACETIME_SERVE__STORE__KIND=postgres",
     "systemctl start spacetime-backup.service",
