@@ -28,11 +28,14 @@ struct Halves {
     old: HashMap<PersonId, (Secret, Instant)>,
     /// How often something was forgotten.
     generation: u64,
+    /// When keys that are too old were dropped last.
+    swept: Option<Instant>,
 }
 
 impl Cache {
     pub(super) fn get(&self, person: PersonId) -> Option<Secret> {
         let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.sweep();
         let (secret, since) = halves.young.get(&person).or_else(|| halves.old.get(&person))?.clone();
         if since.elapsed() > AGE_MAX {
             halves.young.remove(&person);
@@ -53,6 +56,7 @@ impl Cache {
     /// Keeps a key, unless anything was forgotten since it was read: it may have been this one.
     pub(super) fn put(&self, person: PersonId, secret: &Secret, generation: u64) {
         let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.sweep();
         if halves.generation == generation {
             halves.keep(person, secret, Instant::now());
         }
@@ -67,6 +71,17 @@ impl Cache {
 }
 
 impl Halves {
+    /// Drops what is too old, also of people whom nobody asks for any more.
+    fn sweep(&mut self) {
+        if self.swept.is_some_and(|at| at.elapsed() < AGE_MAX) {
+            return;
+        }
+        self.swept = Some(Instant::now());
+        for half in [&mut self.young, &mut self.old] {
+            half.retain(|_, (_, since)| since.elapsed() <= AGE_MAX);
+        }
+    }
+
     fn keep(&mut self, person: PersonId, secret: &Secret, since: Instant) {
         if self.young.len() >= HALF_MAX {
             self.old = std::mem::take(&mut self.young);
