@@ -61,6 +61,7 @@ fn a_store_that_stops_leaves_a_gap_that_the_log_tells_and_a_save_ends() {
         world: world.clone(),
         epoch: Epoch(1),
         durable: None,
+        saved: None,
         group_ticks: 10,
         group: Duration::from_secs(3600),
         save_every: Duration::from_secs(3600),
