@@ -106,4 +106,11 @@ fn a_world_goes_on_from_an_earlier_tick_only_if_what_comes_behind_may_go() {
     let file = home.path("after.strec");
     home.told(&format!("db export --json --from-tick {tick} {}", file.display()));
     assert!(digests(&file).keys().next() == Some(&(tick + 1)), "it begins there");
+    // Exactly at its end it goes on too, although there is a save of that tick already.
+    let end = home.told("db status --json")["worlds"][0]["tick"].as_u64().expect("a tick");
+    let mut service = home.serve(&format!("--at-tick {end}"));
+    service.event("serving");
+    home.asked("save");
+    home.status_until("to run on", |status| status["durable"]["tick"].as_u64() > Some(end + 20));
+    service.stops();
 }
