@@ -34,6 +34,8 @@ pub struct Keeping {
     pub epoch: Epoch,
     /// The tick of the last state that is durable already, if there is one: the log goes on from it without a new save.
     pub durable: Option<u64>,
+    /// The tick of the newest save in the store: there is no second one of it, nor one before it.
+    pub saved: Option<u64>,
     /// Most ticks in one segment.
     pub group_ticks: u64,
     /// Longest that frames wait to be offered.
@@ -162,12 +164,15 @@ struct Packer {
     /// Tick of the newest save.
     saved: Option<u64>,
     saved_at: Instant,
+    /// The journal had no room for a save.
+    had_no_room: bool,
 }
 
 impl Packer {
     fn new(keeping: Keeping, journal: Arc<Journal>, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         Self {
+            saved: keeping.saved,
             keeping,
             journal,
             shared,
@@ -175,8 +180,8 @@ impl Packer {
             digests: Vec::new(),
             since: now,
             next: None,
-            saved: None,
             saved_at: now,
+            had_no_room: false,
         }
     }
 
@@ -199,15 +204,19 @@ impl Packer {
         match item {
             Item::Begin { tick, digest, snapshot } => {
                 self.flush();
-                if self.keeping.durable.take() == Some(tick) {
+                let is_durable = self.keeping.durable.take() == Some(tick);
+                if is_durable || self.saved == Some(tick) {
                     (self.next, self.saved_at) = (Some(tick), Instant::now());
                 } else {
                     self.next = None;
                     self.save(tick, digest, &snapshot);
+                    if self.next.is_none() {
+                        self.begin_gap(tick, "there is a newer save");
+                    }
                 }
             }
             Item::Ticks { first, entries } => self.add(first, entries),
-            Item::State { tick, digest, snapshot } => self.save_asked(tick, digest, &snapshot),
+            Item::State { tick, digest, snapshot } => self.save(tick, digest, &snapshot),
         }
     }
 
@@ -248,17 +257,11 @@ impl Packer {
         }
     }
 
-    fn save_asked(&mut self, tick: u64, digest: u64, snapshot: &[u8]) {
-        if self.saved.is_some_and(|saved| saved >= tick) {
-            return;
-        }
-        self.save(tick, digest, snapshot);
-    }
-
-    /// Offers a save. After a gap the log goes on from it.
+    /// Offers a save, if it is newer than the last. After a gap the log goes on from it; without one, it goes on also
+    /// where there is no room for the save.
     fn save(&mut self, tick: u64, digest: u64, snapshot: &[u8]) {
         self.flush();
-        if self.next.is_some_and(|next| next != tick) {
+        if self.next.is_some_and(|next| next != tick) || self.saved.is_some_and(|saved| saved >= tick) {
             return;
         }
         let ask = self.shared.take_ask();
@@ -267,18 +270,22 @@ impl Packer {
             Ok(save) => save,
             Err(error) => return self.begin_gap(tick, &error),
         };
-        self.saved_at = Instant::now();
         match self.offer(vec![Change::Put(Record::Snapshot(save))], Some(mark(tick, digest))) {
             Ok(()) => {
+                (self.saved_at, self.had_no_room) = (Instant::now(), false);
                 (self.saved, self.next) = (Some(tick), Some(tick));
                 self.shared.note_save(mark(tick, digest), ask);
-                if let Some((since, _)) = self.shared.state().gap.take() {
+                let gap = self.shared.state().gap.take();
+                if let Some((since, _)) = gap {
                     tracing::warn!("the log goes on at tick {tick}; ticks from {since} to there are not in it");
                 }
             }
             Err(rejected) => {
                 ask.into_iter().for_each(|ask| self.shared.put_back(ask));
-                self.begin_gap(tick, &rejected.to_string());
+                self.had_no_room = true;
+                if self.next.is_none() || !matches!(rejected, Rejected::Full) {
+                    self.begin_gap(tick, &rejected.to_string());
+                }
             }
         }
     }
@@ -294,9 +301,11 @@ impl Packer {
         self.frames.clear();
         self.digests.clear();
         let mut state = self.shared.state();
-        if state.gap.is_none() {
+        let is_first = state.gap.is_none();
+        state.gap.get_or_insert_with(|| (tick, why.to_owned()));
+        drop(state);
+        if is_first {
             tracing::error!("not durable since tick {tick}: {why}");
-            state.gap = Some((tick, why.to_owned()));
         }
     }
 
@@ -304,14 +313,19 @@ impl Packer {
     fn ask_for_state(&self) {
         let gap = self.shared.state().gap.is_some();
         let is_due = if gap || self.next.is_none() {
-            let (backlog, limits) = (self.journal.backlog(), self.keeping.limits);
-            gap && backlog.over.is_none() && backlog.bytes <= limits.bytes / 2 && backlog.batches <= limits.batches / 2
+            gap
         } else {
             self.saved_at.elapsed() >= self.keeping.save_every || self.shared.is_asked()
         };
-        if is_due {
+        if is_due && (!(gap || self.had_no_room) || self.has_room()) {
             self.shared.want_state(true);
         }
+    }
+
+    /// Whether the journal has caught up so far that a save is worth a try.
+    fn has_room(&self) -> bool {
+        let (backlog, limits) = (self.journal.backlog(), self.keeping.limits);
+        backlog.over.is_none() && backlog.bytes <= limits.bytes / 2 && backlog.batches <= limits.batches / 2
     }
 }
 

@@ -2,11 +2,13 @@
 //! Must never go on from a state that is not, to the bit, the one that was stored.
 
 use persistence::{
-    Batch, Change, Epoch, Key, Kind, Millis, Name, Order, Query, Record, Rev, Scope, Segment, Snapshot, Store,
-    StoreError, Text, Tick, World,
+    Batch, Change, Epoch, Key, Kind, Millis, Name, Query, Record, Rev, Scope, Segment, Snapshot, Store, StoreError,
+    Text, Tick, World,
 };
 use sim::recording::{unpack_keyframe, unpack_segment};
 use sim::{InputFrame, Scenario, Simulation};
+
+use super::log::segment_of;
 
 /// Records of one page.
 const PAGE: usize = 256;
@@ -39,6 +41,8 @@ pub struct Resumed {
     pub is_new: bool,
     /// The tick that the store can go on from without a new save.
     pub durable: Option<u64>,
+    /// The tick of the newest save in the store.
+    pub saved: Option<u64>,
 }
 
 /// A state that was rebuilt.
@@ -107,15 +111,16 @@ pub async fn open(
         let world = new_world(name, &scenario);
         persist(store, &Batch::put([Record::World(world.clone())])?).await?;
         let simulation = Simulation::new(&scenario);
-        return Ok(Resumed { world, scenario, simulation, is_new: true, durable: None });
+        return Ok(Resumed { world, scenario, simulation, is_new: true, durable: None, saved: None });
     };
     let scenario = scenario_of(&found)?;
-    let rebuilt = rebuild(store, name, &scenario, at).await?;
+    // From here on nobody else adds to the log, so what is rebuilt stays its end.
     let claimed = World { rev: found.rev.next(), epoch: Epoch(found.epoch.0.saturating_add(1)), ..found };
     persist(store, &Batch::put([Record::World(claimed.clone())])?).await?;
-    let simulation = rebuilt.simulation;
-    let durable = (rebuilt.save.is_some() && at.is_none()).then_some(simulation.tick().0);
-    Ok(Resumed { world: claimed, scenario, simulation, is_new: false, durable })
+    let rebuilt = rebuild(store, name, &scenario, at).await?;
+    let (simulation, saved) = (rebuilt.simulation, rebuilt.save);
+    let durable = (saved.is_some() && at.is_none()).then_some(simulation.tick().0);
+    Ok(Resumed { world: claimed, scenario, simulation, is_new: false, durable, saved })
 }
 
 /// Commits, again where the store could not for the moment or did not say: the batch is the same, so it counts once.
@@ -275,39 +280,54 @@ pub async fn end_of(store: &dyn Store, name: &Name) -> Result<u64, ResumeError> 
     Ok(save.max(segment).unwrap_or(0))
 }
 
-/// Removes what the log has behind a tick, whose state is saved first: segments from the end on, so that what is left is
-/// whole whenever this ends early.
+/// Removes what the log has behind a tick, whose state is saved first: the saves behind it, so that from then on the world
+/// is never resumed behind that tick, then the segments from the end on. A segment that reaches beyond it is cut there.
 ///
 /// # Errors
 /// [`ResumeError`].
 pub async fn discard_after(store: &dyn Store, world: &World, save: Snapshot) -> Result<(), ResumeError> {
-    let (name, tick) = (&world.id, save.tick.0);
-    if store.get(&Key::Snapshot(name.clone(), Tick(tick))).await?.is_none() {
+    let (name, tick) = (&world.id, save.tick);
+    if store.get(&Key::Snapshot(name.clone(), tick)).await?.is_none() {
         let batch = Batch::put([Record::Snapshot(save)])?.fenced(name.clone(), world.epoch);
         persist(store, &batch).await?;
     }
-    for kind in [Kind::Segment, Kind::Snapshot] {
+    for kind in [Kind::Snapshot, Kind::Segment] {
         loop {
-            let query = Query { order: Order::Down, ..Query::of(kind).within(Scope::World(name.clone())) };
-            let page = store.list(&query.first(PAGE)).await?;
-            let is_behind = |record: &&Record| match record {
-                Record::Segment(segment) => segment.end().0 > tick,
-                Record::Snapshot(save) => save.tick.0 > tick,
+            let query = Query::of(kind).within(Scope::World(name.clone())).down().first(REMOVED_MAX);
+            let is_behind = |key: &Key| match key {
+                Key::Segment(_, first) => *first >= tick,
+                Key::Snapshot(_, saved) => *saved > tick,
                 _ => false,
             };
-            let removed: Vec<Change> = page
-                .records
-                .iter()
-                .filter(is_behind)
-                .take(REMOVED_MAX)
-                .map(|r| Change::Remove(r.key(), None))
-                .collect();
+            let keys = store.keys(&query).await?.into_iter().filter(is_behind);
+            let removed: Vec<Change> = keys.map(|key| Change::Remove(key, None)).collect();
             if removed.is_empty() {
                 break;
             }
             let batch = Batch::new(removed)?.fenced(name.clone(), world.epoch);
             persist(store, &batch).await?;
         }
+    }
+    cut(store, world, tick).await
+}
+
+/// Cuts the last segment of the log at a tick, if it reaches beyond.
+async fn cut(store: &dyn Store, world: &World, tick: Tick) -> Result<(), ResumeError> {
+    let name = &world.id;
+    let page = store.list(&Query::of(Kind::Segment).within(Scope::World(name.clone())).down().first(1)).await?;
+    let Some(Record::Segment(segment)) =
+        page.records.first().filter(|r| matches!(r, Record::Segment(s) if s.end() > tick))
+    else {
+        return Ok(());
+    };
+    let kept = usize::try_from(tick.0.saturating_sub(segment.first_tick.0)).unwrap_or(usize::MAX);
+    let (frames, digests): (Vec<InputFrame>, Vec<u64>) = frames(segment)?.into_iter().take(kept).unzip();
+    let part = segment_of(name, segment.first_tick.0, &frames, &digests).map_err(wrong)?;
+    // A segment is never written over, so it goes first.
+    for change in
+        [Change::Remove(Key::Segment(name.clone(), part.first_tick), None), Change::Put(Record::Segment(part))]
+    {
+        persist(store, &Batch::new(vec![change])?.fenced(name.clone(), world.epoch)).await?;
     }
     Ok(())
 }

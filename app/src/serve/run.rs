@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use netcode::transport::Identity;
 use persistence::{Epoch, Journal, Limits, Store, StoreError};
 use serde_json::json;
+use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -114,15 +115,48 @@ struct Service<'a> {
 
 impl Service<'_> {
     fn run(&self, args: &ServeArgs, mut startup: Startup, stop: Stop) -> Result<Outcome, Failure> {
+        startup.begin("sockets")?;
+        let listener = self.take_sockets()?;
+        startup.ready("sockets")?;
+        let result = self.run_alone(args, startup, stop, listener);
+        // Nobody listens there any more.
+        let _ = std::fs::remove_file(&self.config.socket);
+        result
+    }
+
+    /// The control socket, and that nobody else has the session's address: a second service must fail before it claims
+    /// the world of the first.
+    fn take_sockets(&self) -> Result<UnixListener, Failure> {
+        let (socket, listen) = (&self.config.socket, self.config.session.listen);
+        std::net::UdpSocket::bind(listen)
+            .map_err(|e| Failure::Machine(format!("no socket can be opened at {listen}: {e}")))?;
+        let listener = self.runtime.block_on(persistence::remote::bind(socket));
+        listener.map_err(|e| Failure::unwritable(socket, e))
+    }
+
+    fn run_alone(
+        &self,
+        args: &ServeArgs,
+        mut startup: Startup,
+        stop: Stop,
+        listener: UnixListener,
+    ) -> Result<Outcome, Failure> {
         startup.begin("keys")?;
         let keys = self.runtime.block_on(Keys::open(&self.config, Arc::clone(&self.opened.store)))?;
         startup.ready("keys")?;
-        let result = self.serve(args, startup, stop, &keys);
+        let result = self.serve(args, startup, stop, &keys, listener);
         keys.close();
         result
     }
 
-    fn serve(&self, args: &ServeArgs, mut startup: Startup, stop: Stop, keys: &Keys) -> Result<Outcome, Failure> {
+    fn serve(
+        &self,
+        args: &ServeArgs,
+        mut startup: Startup,
+        stop: Stop,
+        keys: &Keys,
+        listener: UnixListener,
+    ) -> Result<Outcome, Failure> {
         startup.begin("world")?;
         let world = self.open_world(args)?;
         self.tell_resumed(&world)?;
@@ -160,7 +194,7 @@ impl Service<'_> {
         let epoch = world.world.epoch;
         // It is as large as the world, and the session has its own.
         drop(world);
-        let tasks = self.tend(about, epoch, &journal, &shared, inviter.clone())?;
+        let tasks = self.tend(about, epoch, &journal, &shared, inviter.clone(), listener);
         startup.ready("control")?;
         self.report.say(
             "serving",
@@ -168,17 +202,15 @@ impl Service<'_> {
             json!({ "socket": self.config.socket, "listen": self.config.session.listen }),
         )?;
         let (core, link, report) = (founded.core, founded.link, self.report.clone());
-        let steering = Box::new(Steering { shared });
+        let steering = Box::new(Steering { shared: Arc::clone(&shared) });
         let ended = pool.install(|| {
             let peer = Peer::new(core, link, Options::default(), Plan::default(), stop, report, inviter);
             peer.with_ledger(Box::new(ledger)).with_seat(steering).run()
         });
-        let stored = self.drain(&journal);
+        let stored = self.drain(&journal, &shared);
         // Nobody can come any more, so it ends once everybody is written down.
         let _ = self.runtime.block_on(async { tokio::time::timeout(TRY, seated).await });
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        // Nobody listens there any more.
-        let _ = std::fs::remove_file(&self.config.socket);
         let refusal = ended?;
         stored?;
         Ok(refusal.map_or(Outcome::Fine, Outcome::Different))
@@ -199,25 +231,36 @@ impl Service<'_> {
         let (store, name) = (&*self.opened.store, &self.config.world);
         let fresh = || scenario_cmd::load(&self.config.scenario).map_err(|e| e.to_string());
         let opening = async {
-            let end = match args.at_tick {
-                Some(at) => Some(resume::end_of(store, name).await?).filter(|end| *end > at),
-                None => None,
-            };
-            if let (Some(end), Some(at), false) = (end, args.at_tick, args.discard_after) {
-                return Err(resume::ResumeError::World(format!(
-                    "the world {name} goes to tick {end}; to go on from tick {at} is to lose what comes behind it: keep a \
-                     copy by `spacetime db export`, and say --discard-after"
-                )));
-            }
+            // Before the world is claimed: what is refused must not shut anybody out.
+            self.goes_beyond(args).await?;
             let mut world = resume::open(store, name, &fresh, args.at_tick).await?;
-            if end.is_some() {
+            // And after: until then its last owner may have written.
+            if self.goes_beyond(args).await? {
                 let save = log::save_of(name, &world.simulation, None).map_err(resume::ResumeError::World)?;
-                world.durable = Some(save.tick.0);
+                (world.durable, world.saved) = (Some(save.tick.0), Some(save.tick.0));
                 resume::discard_after(store, &world.world, save).await?;
             }
             Ok(world)
         };
         self.runtime.block_on(opening).map_err(|e| self.failure(e))
+    }
+
+    /// Whether the log has anything behind the tick that the world is to go on from, which then may go.
+    async fn goes_beyond(&self, args: &ServeArgs) -> Result<bool, resume::ResumeError> {
+        let (Some(at), name) = (args.at_tick, &self.config.world) else { return Ok(false) };
+        let end = resume::end_of(&*self.opened.store, name).await?;
+        if end > 0 && end < at {
+            return Err(resume::ResumeError::World(format!(
+                "the log of the world {name} has no tick {at}; it goes to {end}"
+            )));
+        }
+        if end > at && !args.discard_after {
+            return Err(resume::ResumeError::World(format!(
+                "the world {name} goes to tick {end}; to go on from tick {at} is to lose what comes behind it: keep a copy \
+                 by `spacetime db export`, and say --discard-after"
+            )));
+        }
+        Ok(end > at)
     }
 
     /// Says from where the world goes on, and what was lost.
@@ -244,6 +287,7 @@ impl Service<'_> {
             world: self.config.world.clone(),
             epoch: world.world.epoch,
             durable: world.durable,
+            saved: world.saved,
             group_ticks: if log.is_synchronous { 1 } else { ticks.max(1) },
             group: log.group,
             save_every: self.config.saves.every,
@@ -259,7 +303,8 @@ impl Service<'_> {
         journal: &Arc<Journal>,
         shared: &Arc<Shared>,
         inviter: Inviter,
-    ) -> Result<Vec<tokio::task::JoinHandle<()>>, Failure> {
+        listener: UnixListener,
+    ) -> Vec<tokio::task::JoinHandle<()>> {
         let Opened { store, guard, .. } = self.opened.clone();
         let folder = self.config.folder.clone();
         let monitor =
@@ -275,25 +320,27 @@ impl Service<'_> {
             monitor: Arc::clone(&monitor),
             inviter,
         };
-        let socket = &self.config.socket;
-        let listener = self.runtime.block_on(persistence::remote::bind(socket));
-        let listener = listener.map_err(|e| Failure::unwritable(socket, e))?;
         let pruning = Pruning::new(self.config.world.clone(), epoch, self.config.saves.keep);
-        Ok(vec![
+        vec![
             self.runtime.spawn(async move { monitor.watch().await }),
             self.runtime.spawn(prune(pruning, Arc::clone(&store), Arc::clone(shared))),
             self.runtime.spawn(persistence::remote::serve(listener, store, Arc::new(controller))),
-        ])
+        ]
     }
 
-    /// Waits until everything is durable. A second signal ends it.
-    fn drain(&self, journal: &Journal) -> Result<(), Failure> {
+    /// Waits until everything is durable. A second signal ends it. A gap that no save ended is a failure.
+    fn drain(&self, journal: &Journal, shared: &Shared) -> Result<(), Failure> {
         let began = Instant::now();
         loop {
             let backlog = self.runtime.block_on(journal.drain(DRAIN_LOOK));
             let why = match (backlog.over, backlog.batches) {
                 (Some(over), _) => over.to_string(),
                 (None, 0) => {
+                    let gap = shared.state().gap.take();
+                    if let Some((since, why)) = gap {
+                        let since = grouped(since);
+                        return Err(Failure::Machine(format!("nothing is durable since tick {since}: {why}")));
+                    }
                     let tick = backlog.durable.map(|mark| mark.tick.0);
                     return self.report.note("stored", json!({ "tick": tick }));
                 }

@@ -14,12 +14,13 @@ pub const PARTS: &[(&str, &[&str])] = &[
     ("signals", &[]),
     ("folder", &["configuration"]),
     ("store", &["configuration", "folder", "signals"]),
+    ("sockets", &["configuration", "folder", "store"]),
     ("keys", &["configuration", "folder", "store"]),
-    ("world", &["store", "keys"]),
+    ("world", &["store", "sockets", "keys"]),
     ("journal", &["store", "world"]),
     ("log", &["journal", "world", "keys"]),
     ("session", &["world", "log", "signals"]),
-    ("control", &["store", "journal", "session"]),
+    ("control", &["store", "sockets", "journal", "session"]),
 ];
 
 /// A start that is under way.
