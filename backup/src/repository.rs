@@ -1,5 +1,5 @@
 //! A folder of backups. A backup gets its name only once all of it is on the disk, so what is listed is whole. Must never
-//! remove a backup but by [`Repository::prune`], and there never the last good one of a store.
+//! remove a backup but by [`Locked::prune`], and there never the last good one of a store.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -76,7 +76,7 @@ pub struct Entry {
     pub header: Result<Header, ArchiveError>,
 }
 
-/// What [`Repository::prune`] did.
+/// What [`Locked::prune`] did.
 #[derive(Debug, Default)]
 pub struct Pruned {
     /// Names of what was removed.

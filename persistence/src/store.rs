@@ -79,7 +79,7 @@ pub const PAGE_WEIGHT_MAX: usize = 32 << 20;
 /// Records that come one by one; few wait to be taken.
 pub type Copy = tokio::sync::mpsc::Receiver<Result<Record, StoreError>>;
 
-/// How many records of a [`Copy`] wait at most.
+/// How many records of a copy wait at most.
 pub const COPY_WAITING_MAX: usize = 64;
 
 /// Where records are kept.

@@ -1,7 +1,7 @@
 //! A store in another process, over a Unix socket that only its owner can open: how tools work on a store that a service
 //! has open. Must never be reached over a network: whoever can connect may do anything.
 //!
-//! One request per connection, then one answer; to [`Store::copy`] many answers. The frames are in [`wire`].
+//! One request per connection, then one answer; to [`Store::copy`] many answers. The frames are in `wire`.
 
 mod serve;
 mod wire;
