@@ -25,7 +25,7 @@ pub(crate) fn found(config: &Config, identity: &Identity, world: &Resumed, seats
         text: world.scenario.text.clone(),
         rate_hz: world.scenario.tick_rate_hz,
         player: HOST,
-        known: seats.known(),
+        known: seats.known(world.simulation.members().map(|(player, _)| player)),
         banned: seats.banned(),
         snapshot: (world.simulation.tick().0 > 0).then(|| world.simulation.snapshot()),
         fork: None,

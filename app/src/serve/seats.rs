@@ -1,14 +1,16 @@
 //! Who has which number in the world, from the session into the store and back. Public keys leave this file sealed only.
 //! Must never give a number to somebody else, nor a seat to the service itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use netcode::protocol::{KnownPeer, PeerKey, Player};
 use persistence::people::{People, PeopleError};
 use persistence::{Batch, Change, Epoch, Key, Kind, Name, PersonId, Query, Record, Scope, Seat, Store, StoreError};
+use sim::PlayerId;
 use tokio::sync::watch;
 
+use crate::session::ships::STEWARD;
 use crate::session::world::HOST;
 use crate::session_cmd::random;
 
@@ -57,13 +59,16 @@ impl Seats {
         }
     }
 
-    /// Who is who, for a session that goes on. A number whose owner is not known any more belongs to a key that nobody
-    /// has, so that nobody else gets it.
+    /// Who is who, for a session that goes on with these `members` of the world. A number whose owner is not known (any
+    /// more) belongs to a key that nobody has, so that nobody else gets it with its ship: one whose seat was not stored
+    /// yet when the service was killed, say.
     #[must_use]
-    pub fn known(&self) -> Vec<(PeerKey, Player)> {
+    pub fn known(&self, members: impl Iterator<Item = PlayerId>) -> Vec<(PeerKey, Player)> {
         let nobody = |number: u32| PeerKey(blake3::derive_key("spacetime 2026 nobody's key", &number.to_le_bytes()));
         let key = |number: u32| self.keys.get(&number).copied().unwrap_or_else(|| nobody(number));
-        self.seats.keys().map(|number| (key(*number), Player(*number))).collect()
+        let members = members.filter(|member| *member != STEWARD).map(|member| member.0).filter(|n| *n != HOST.0);
+        let numbers: BTreeSet<u32> = self.seats.keys().copied().chain(members).collect();
+        numbers.into_iter().map(|number| (key(number), Player(number))).collect()
     }
 
     /// Who may not come back.
@@ -148,7 +153,11 @@ mod tests {
         first.write(&*store, &[peer(0, false), peer(1, false), peer(2, false)]).await.unwrap();
         first.write(&*store, &[peer(1, false), peer(2, true)]).await.unwrap();
         let mut again = seats().await;
-        assert_eq!(again.known(), [(PeerKey([1; 32]), Player(1)), (PeerKey([2; 32]), Player(2))], "no seat for 0");
+        let seated = [(PeerKey([1; 32]), Player(1)), (PeerKey([2; 32]), Player(2))];
+        assert_eq!(again.known(std::iter::empty()), seated, "no seat for 0");
+        let members = [PlayerId(HOST.0), PlayerId(1), PlayerId(3), STEWARD];
+        let known = again.known(members.into_iter());
+        assert_eq!((&known[..2], known[2].1, known.len()), (&seated[..], Player(3), 3), "a member without a seat");
         assert_eq!(again.banned(), [PeerKey([2; 32])]);
         again.write(&*store, &[peer(2, false)]).await.unwrap();
         let Some(Record::Seat(seat)) = store.get(&Key::Seat(world.clone(), 2)).await.unwrap() else { panic!("a seat") };
