@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    persistence::remote::decodes(bytes);
+    let _ = persistence::remote::decodes(bytes);
 });
