@@ -1,5 +1,5 @@
-//! The store of people's keys and the master key around it. Must never show the master key, nor make a new one where one
-//! was lost.
+//! The store of people's keys and the master key around it. Must never show the master key, nor make a new one where
+//! there are keys that another one wraps.
 
 use std::sync::Arc;
 
