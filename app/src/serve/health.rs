@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use persistence::{Guarded, Health, Journal, Phase, Store};
+use persistence::{Guarded, Health, Journal, Phase, Store, StoreError};
 use serde_json::{Value, json};
 
 use super::shared::Shared;
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long the store may take to say how it is.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// What waits for longer than that is a backlog that somebody should know of.
 const AGE_MAX: Duration = Duration::from_secs(2);
 /// Free bytes of the disk below which somebody should know, and below which it is serious.
@@ -73,13 +75,17 @@ impl Monitor {
         shared: Arc<Shared>,
         folder: PathBuf,
     ) -> Self {
-        Self { store, guard, journal, shared, folder, seen: Mutex::default() }
+        let unseen = |name| (name, Condition::Degraded, "unknown", format!("the {name} was not looked at yet"));
+        let seen = Seen { parts: ["store", "session", "disk"].map(unseen).into(), ..Seen::default() };
+        Self { store, guard, journal, shared, folder, seen: Mutex::new(seen) }
     }
 
     /// Looks again and again, until the future is dropped. What ends the log ends the service.
     pub async fn watch(&self) {
         loop {
-            let store = self.store.health().await;
+            // A store that takes longer is told to be ill now, and not when its own time-outs are over.
+            let store = tokio::time::timeout(ANSWER_MAX, self.store.health()).await;
+            let store = store.unwrap_or(Health::Ill(StoreError::TimedOut(ANSWER_MAX)));
             let parts = vec![of_store(&store), self.of_log(), self.of_breaker(), self.of_session(), self.of_disk()];
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).parts = parts;
             if self.journal.backlog().over.is_some() {
