@@ -66,7 +66,13 @@ pub struct Backlog {
     pub over: Option<StoreError>,
     /// Commits that succeeded.
     pub commits: u64,
+    /// Batches that are durable: those with a [`Ticket`] up to here.
+    pub written: Ticket,
 }
+
+/// The number of a batch that was taken, counted from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
 
 /// Takes batches. Dropped, it leaves what waits to the task, which ends when the runtime does: [`Journal::drain`] first.
 pub struct Journal {
@@ -90,6 +96,7 @@ struct State {
     trouble: Option<StoreError>,
     over: Option<StoreError>,
     commits: u64,
+    written: u64,
     is_closed: bool,
 }
 
@@ -115,11 +122,11 @@ impl Journal {
         Self { shared }
     }
 
-    /// Takes a batch, without waiting for anything.
+    /// Takes a batch, without waiting for anything. It is durable once [`Backlog::written`] has come to its number.
     ///
     /// # Errors
     /// [`Rejected`].
-    pub fn offer(&self, batch: Batch, mark: Option<Mark>) -> Result<(), Rejected> {
+    pub fn offer(&self, batch: Batch, mark: Option<Mark>) -> Result<Ticket, Rejected> {
         let weight = batch.changes.iter().filter_map(Change::record).map(Record::weight).sum::<usize>() + 256;
         let mut state = self.shared.state();
         if let Some(error) = &state.over {
@@ -132,9 +139,10 @@ impl Journal {
         }
         state.bytes += weight;
         state.queue.push_back(Entry { batch: Arc::new(batch), weight, mark, since: Instant::now() });
+        let ticket = Ticket(state.written + state.queue.len() as u64);
         drop(state);
         self.shared.work.notify_one();
-        Ok(())
+        Ok(ticket)
     }
 
     /// How it is.
@@ -149,6 +157,7 @@ impl Journal {
             trouble: state.trouble.clone(),
             over: state.over.clone(),
             commits: state.commits,
+            written: Ticket(state.written),
         }
     }
 
@@ -212,6 +221,7 @@ fn settle(state: &mut State, count: usize, written: Result<(), StoreError>) -> b
                 state.durable = entry.mark.or(state.durable);
             }
             state.commits += 1;
+            state.written += count as u64;
             state.trouble = None;
         }
         Err(error) => {

@@ -27,7 +27,7 @@ pub use breaker::{Breaker, BreakerConfig, Phase, Transition};
 pub use embedded::Embedded;
 pub use error::{Conflict, Health, StoreError};
 pub use guard::{Guarded, Guarding, Patience};
-pub use journal::{Backlog, Journal, Limits, Mark, Rejected};
+pub use journal::{Backlog, Journal, Limits, Mark, Rejected, Ticket};
 pub use postgres::{Postgres, PostgresConfig, ROLES_SQL};
 pub use record::{
     Audit, Consent, Credential, Digest, Discovery, Epoch, Erasure, Hash, Inventory, Item, Key, Kind, Millis, Name,

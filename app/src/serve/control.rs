@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use netcode::protocol::SessionId;
 use netcode::transport::to_hex;
 use persistence::remote::Control;
-use persistence::{Guarded, Journal, Key, Kind, Mark, Name, Query, Scope, Store, Tick};
+use persistence::{Guarded, Journal, Mark, Name};
 use serde_json::{Value, json};
 
 use super::config::Config;
@@ -32,8 +31,6 @@ pub struct Controller {
     pub shared: Arc<Shared>,
     /// What waits to be stored.
     pub journal: Arc<Journal>,
-    /// The store.
-    pub store: Arc<dyn Store>,
     /// The guard around it.
     pub guard: Arc<Guarded>,
     /// Its health.
@@ -45,8 +42,6 @@ pub struct Controller {
 /// How a service began.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
-    /// Its session.
-    pub session: SessionId,
     /// The epoch that it claimed.
     pub epoch: u64,
     /// Ticks per second.
@@ -69,11 +64,12 @@ impl Controller {
         let durable = backlog.durable.or(self.about.durable);
         // In the synchronous mode nothing is told that could still be lost.
         let published = if self.config.log.is_synchronous { durable } else { state.executed };
+        let saved = self.shared.saved(backlog.written);
         let transitions = guarding.transitions.iter();
         json!({
             "world": self.config.world.as_str(),
             "epoch": self.about.epoch,
-            "session": to_hex(&self.about.session.0),
+            "session": to_hex(&state.session.0),
             "build": crate::BUILD_ID,
             "pid": std::process::id(),
             "uptime_s": self.about.began.elapsed().as_secs_f64(),
@@ -83,7 +79,7 @@ impl Controller {
             "tick": published.map(|mark| mark.tick.0),
             "digest": published.map(|mark| output::hex(mark.digest.0)),
             "durable": durable.map(shown),
-            "saved": state.saved.map(shown),
+            "saved": saved.map(shown),
             "gap": state.gap.as_ref().map(|(since, why)| json!({ "since": since, "why": why })),
             "backlog": {
                 "batches": backlog.batches,
@@ -117,27 +113,19 @@ impl Controller {
         let late = || format!("the save was not durable within {} s; `status` tells why", SAVE_MAX.as_secs());
         let saving = async {
             let taken = self.shared.ask_save(label);
-            let mark = taken.await.map_err(|_| "the service is stopping".to_owned())?;
-            while !self.is_stored(mark.tick).await? {
+            let (mark, ticket) = taken.await.map_err(|_| "the service is stopping".to_owned())?;
+            loop {
+                let backlog = self.journal.backlog();
+                if backlog.written >= ticket {
+                    return Ok(shown(mark));
+                }
+                if let Some(over) = backlog.over {
+                    return Err(over.to_string());
+                }
                 tokio::time::sleep(LOOK).await;
             }
-            Ok(shown(mark))
         };
         tokio::time::timeout(SAVE_MAX, saving).await.map_err(|_| late())?
-    }
-
-    async fn is_stored(&self, tick: Tick) -> Result<bool, String> {
-        let mut query = Query::of(Kind::Snapshot).within(Scope::World(self.config.world.clone())).down().first(1);
-        query.beyond = Some(Key::Snapshot(self.config.world.clone(), Tick(tick.0.saturating_add(1))));
-        let stored = match self.store.keys(&query).await {
-            Ok(keys) => keys.contains(&Key::Snapshot(self.config.world.clone(), tick)),
-            Err(error) if error.is_transient() => false,
-            Err(error) => return Err(error.to_string()),
-        };
-        if let Some(over) = self.journal.backlog().over.filter(|_| !stored) {
-            return Err(over.to_string());
-        }
-        Ok(stored)
     }
 }
 
@@ -154,7 +142,10 @@ impl Control for Controller {
             ["config"] => self.config.values.json(),
             ["save"] => self.save(None).await?,
             ["save", label] => self.save(Some(label)).await?,
-            ["invite"] => json!({ "invite": self.inviter.issue(self.about.session).map_err(|e| e.to_string())? }),
+            ["invite"] => {
+                let session = self.shared.state().session;
+                json!({ "invite": self.inviter.issue(session).map_err(|e| e.to_string())? })
+            }
             ["stop"] => {
                 self.shared.stop();
                 json!({ "stopping": true })

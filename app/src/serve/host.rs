@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use netcode::protocol::Status;
+use netcode::protocol::{SessionId, Status};
 use netcode::transport::Identity;
 use sim::{Command, Event, Simulation};
 
@@ -58,6 +58,10 @@ impl Seat for Steering {
     }
 
     fn happened(&mut self, _tick: u64, _event: &Event) {}
+
+    fn forked(&mut self, session: SessionId) {
+        self.shared.state().session = session;
+    }
 
     fn attend(&mut self, status: &Status) -> bool {
         let turns = Turns { all: status.next_turn.0, late: status.stalled_turns, late_us_max: status.stall_us_max };

@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use netcode::protocol::KnownPeer;
 use persistence::{
-    Batch, Change, Digest, Epoch, Hash, Journal, Mark, Millis, Name, Record, Rejected, Segment, Snapshot, Tick,
+    Batch, Change, Digest, Epoch, Hash, Journal, Mark, Millis, Name, Record, Rejected, Segment, Snapshot, Tick, Ticket,
 };
 use sim::recording::{FORMAT_VERSION, pack_keyframe, pack_segment};
 use sim::{InputFrame, Simulation};
 
-use super::position::Position;
+use super::position::{Position, Reached};
 use super::shared::Shared;
 use tokio::sync::watch;
 
 use crate::exit::Failure;
-use crate::session::Ledger;
 use crate::session::world::{Played, SimWorld};
+use crate::session::{Ledger, Progress};
 
 /// Turns and states that wait to be packed.
 const QUEUE_MAX: usize = 4096;
@@ -44,6 +44,8 @@ pub struct Keeping {
     pub save_every: Duration,
     /// Bytes and batches that the journal takes.
     pub limits: persistence::Limits,
+    /// Others are told of what is durable only: of this state to begin with.
+    pub publishes_from: Option<Mark>,
 }
 
 /// What waits to be packed.
@@ -62,6 +64,8 @@ pub struct StoreLedger {
     /// Whoever writes down who is who.
     peers: watch::Sender<Vec<KnownPeer>>,
     last: Option<Mark>,
+    /// What becomes durable, and the state before that, where others are told of nothing else.
+    behind: Option<(Arc<Journal>, Mark)>,
 }
 
 impl StoreLedger {
@@ -77,10 +81,11 @@ impl StoreLedger {
         position: Position,
     ) -> Result<Self, Failure> {
         let (sender, items) = sync_channel(QUEUE_MAX);
+        let behind = keeping.publishes_from.map(|from| (Arc::clone(&journal), from));
         let packer = Packer::new(keeping, journal, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || packer.run(&items));
         let thread = thread.map_err(|e| Failure::Machine(format!("there is no thread for the log: {e}")))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), shared, position, peers, last: None })
+        Ok(Self { sender: Some(sender), thread: Some(thread), shared, position, peers, last: None, behind })
     }
 
     fn send(&mut self, item: Item) {
@@ -106,7 +111,8 @@ impl Ledger for StoreLedger {
         let (tick, digest) = (last.report.tick.0, last.report.digest.total);
         self.last = Some(mark(tick, digest));
         self.shared.state().executed = self.last;
-        self.position.note(tick, digest);
+        let published = self.told(Progress { first_tick: 0, tick, digest }).tick;
+        self.position.note(Reached { tick, digest, published });
         let first = tick.saturating_sub(played.ticks.len() as u64);
         self.send(Item::Ticks { first, entries: played.entries() });
     }
@@ -117,6 +123,12 @@ impl Ledger for StoreLedger {
 
     fn wants_state(&mut self) -> bool {
         self.shared.wants_state()
+    }
+
+    fn told(&self, reached: Progress) -> Progress {
+        let Some((journal, from)) = &self.behind else { return reached };
+        let durable = journal.backlog().durable.unwrap_or(*from);
+        Progress { tick: durable.tick.0, digest: durable.digest.0, ..reached }
     }
 
     fn state(&mut self, tick: u64, digest: u64, snapshot: Vec<u8>) {
@@ -205,6 +217,10 @@ impl Packer {
             Item::Begin { tick, digest, snapshot } => {
                 self.flush();
                 let is_durable = self.keeping.durable.take() == Some(tick);
+                // Another peer's state may be older than the log, which has the ticks up to its own end already.
+                if self.next.is_some_and(|next| next >= tick) {
+                    return;
+                }
                 if is_durable || self.saved == Some(tick) {
                     (self.next, self.saved_at) = (Some(tick), Instant::now());
                 } else {
@@ -221,20 +237,20 @@ impl Packer {
     }
 
     fn add(&mut self, first: u64, entries: Vec<(InputFrame, u64)>) {
-        match self.next {
-            Some(next) if next == first => {}
-            Some(next) => {
-                self.flush();
-                self.begin_gap(next, "the log could not keep up");
-                return;
-            }
-            None => return,
+        let Some(next) = self.next else { return };
+        if next < first {
+            self.flush();
+            return self.begin_gap(next, "the log could not keep up");
+        }
+        let end = first + entries.len() as u64;
+        if end <= next {
+            return;
         }
         if self.frames.is_empty() {
             self.since = Instant::now();
         }
-        self.next = Some(first + entries.len() as u64);
-        for (frame, digest) in entries {
+        self.next = Some(end);
+        for (frame, digest) in entries.into_iter().skip((next - first) as usize) {
             self.frames.push(frame);
             self.digests.push(digest);
         }
@@ -252,7 +268,7 @@ impl Packer {
             Ok(segment) => segment,
             Err(error) => return self.begin_gap(first, &error),
         };
-        if let Err(rejected) = self.offer(vec![Change::Put(Record::Segment(segment))], Some(mark(next, digest))) {
+        if let Err(rejected) = self.offer(vec![Change::Put(Record::Segment(segment))], mark(next, digest)) {
             self.begin_gap(first, &rejected.to_string());
         }
     }
@@ -270,11 +286,11 @@ impl Packer {
             Ok(save) => save,
             Err(error) => return self.begin_gap(tick, &error),
         };
-        match self.offer(vec![Change::Put(Record::Snapshot(save))], Some(mark(tick, digest))) {
-            Ok(()) => {
+        match self.offer(vec![Change::Put(Record::Snapshot(save))], mark(tick, digest)) {
+            Ok(ticket) => {
                 (self.saved_at, self.had_no_room) = (Instant::now(), false);
                 (self.saved, self.next) = (Some(tick), Some(tick));
-                self.shared.note_save(mark(tick, digest), ask);
+                self.shared.note_save(mark(tick, digest), ticket, ask);
                 let gap = self.shared.state().gap.take();
                 if let Some((since, _)) = gap {
                     tracing::warn!("the log goes on at tick {tick}; ticks from {since} to there are not in it");
@@ -290,9 +306,9 @@ impl Packer {
         }
     }
 
-    fn offer(&self, changes: Vec<Change>, mark: Option<Mark>) -> Result<(), Rejected> {
+    fn offer(&self, changes: Vec<Change>, mark: Mark) -> Result<Ticket, Rejected> {
         let batch = Batch::new(changes).map_err(Rejected::Over)?;
-        self.journal.offer(batch.fenced(self.keeping.world.clone(), self.keeping.epoch), mark)
+        self.journal.offer(batch.fenced(self.keeping.world.clone(), self.keeping.epoch), Some(mark))
     }
 
     /// Nothing from this tick on is in the log, until the next save.

@@ -80,6 +80,7 @@ impl Rig {
             group: Duration::from_secs(3600),
             save_every: Duration::from_secs(3600),
             limits,
+            publishes_from: None,
         };
         let packer = Packer::new(keeping, Arc::clone(&journal), Arc::clone(&shared));
         let simulation = Simulation::new(&scenario);
@@ -132,7 +133,7 @@ fn a_tick_has_one_save() {
     rig.step(10);
     rig.save();
     rig.save();
-    assert_eq!(asked.try_recv().unwrap().tick, Tick(10));
+    assert_eq!(asked.try_recv().unwrap().0.tick, Tick(10));
     assert_eq!((rig.drain().unwrap().tick, rig.saves().len()), (Tick(10), 1));
 }
 
@@ -155,7 +156,7 @@ fn a_save_without_room_leaves_no_gap_and_is_tried_again() {
     assert!(rig.shared.wants_state());
     rig.step(5);
     rig.save();
-    assert_eq!(asked.try_recv().unwrap().tick, Tick(45));
+    assert_eq!(asked.try_recv().unwrap().0.tick, Tick(45));
     assert_eq!((rig.drain().unwrap().tick, rig.saves().len()), (Tick(45), 2));
 }
 
@@ -191,4 +192,26 @@ fn a_store_that_stops_leaves_a_gap_that_the_log_tells_and_a_save_ends() {
     assert_eq!(rebuild(Some(300)).unwrap().simulation.tick().0, 300);
     assert!(rebuild(Some(400)).is_err_and(|e| e.to_string().contains("hole")));
     assert_eq!(rig.saves().len(), 2, "the first state, and the one behind the gap");
+}
+
+#[test]
+fn a_state_that_is_older_than_the_log_adds_nothing_twice() {
+    let mut rig = Rig::new(20, None);
+    rig.begin();
+    let (_, _, older) = rig.step(20);
+    rig.step(15);
+    rig.simulation = Simulation::restore(&rig.scenario, &older).unwrap();
+    rig.begin();
+    let (last, digest, _) = rig.step(40);
+    rig.packer.flush();
+    assert_eq!((rig.drain().unwrap(), rig.shared.state().gap.clone()), (mark(last, digest), None));
+    let query = Query::of(Kind::Segment).within(Scope::World(rig.world.clone()));
+    let mut end = 0;
+    for record in rig.runtime.block_on(rig.gate.list(&query)).unwrap().records {
+        let Record::Segment(segment) = record else { panic!("a segment") };
+        assert_eq!(segment.first_tick.0, end, "one behind the other");
+        end = segment.end().0;
+    }
+    let rebuilt = rig.runtime.block_on(resume::rebuild(&*rig.gate, &rig.world, &rig.scenario, None)).unwrap();
+    assert_eq!((end, rebuilt.simulation.digest().total, rig.saves().len()), (last, digest, 1));
 }

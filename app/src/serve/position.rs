@@ -1,6 +1,6 @@
-//! How far the world was, in 24 bytes beside the store, rewritten with each turn and never synchronised: it survives the
-//! process and not the machine's power, and tells how many executed ticks were lost. Must never hold the session up, and
-//! never be what a world goes on from.
+//! How far the world was, in 32 bytes beside the store, rewritten with each turn and never synchronised: it survives the
+//! process and not the machine's power, and tells how many ticks were lost, and how many of those anybody was told of. Must
+//! never hold the session up, and never be what a world goes on from.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -12,12 +12,23 @@ use std::thread::JoinHandle;
 use crate::exit::Failure;
 use crate::output;
 
-/// Bytes of the file: tick, digest, and the beginning of a hash of both.
-const BYTES: usize = 24;
+/// Bytes of the file: three numbers, and the beginning of a hash of them.
+const BYTES: usize = 32;
+
+/// How far the world was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The last tick that was executed and confirmed.
+    pub tick: u64,
+    /// The digest after it.
+    pub digest: u64,
+    /// The last tick that others could know of.
+    pub published: u64,
+}
 
 /// Writes it, by a thread of its own.
 pub struct Position {
-    sender: Option<SyncSender<(u64, u64)>>,
+    sender: Option<SyncSender<Reached>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -35,10 +46,10 @@ impl Position {
         Ok(Self { sender: Some(sender), thread: Some(thread) })
     }
 
-    /// The world is at this tick. Where the disk is slow, the next one counts.
-    pub fn note(&self, tick: u64, digest: u64) {
+    /// The world is there. Where the disk is slow, the next time counts.
+    pub fn note(&self, reached: Reached) {
         if let Some(sender) = &self.sender {
-            let _ = sender.try_send((tick, digest));
+            let _ = sender.try_send(reached);
         }
     }
 }
@@ -53,10 +64,10 @@ impl Drop for Position {
     }
 }
 
-fn write(file: &File, places: &Receiver<(u64, u64)>) {
+fn write(file: &File, places: &Receiver<Reached>) {
     let mut is_failing = false;
-    for (tick, digest) in places {
-        let written = file.write_all_at(&encode(tick, digest), 0);
+    for reached in places {
+        let written = file.write_all_at(&encode(reached), 0);
         if let Err(error) = &written
             && !is_failing
         {
@@ -66,20 +77,20 @@ fn write(file: &File, places: &Receiver<(u64, u64)>) {
     }
 }
 
-/// The tick and digest that the file tells; nothing where it tells none.
+/// What the file tells; nothing where it tells nothing.
 #[must_use]
-pub fn read(path: &Path) -> Option<(u64, u64)> {
+pub fn read(path: &Path) -> Option<Reached> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(BYTES as u64 + 1).read_to_end(&mut bytes).ok()?;
     let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-    let (tick, digest) = (number(0)?, number(8)?);
-    (bytes == encode(tick, digest)).then_some((tick, digest))
+    let reached = Reached { tick: number(0)?, digest: number(8)?, published: number(16)? };
+    (bytes == encode(reached)).then_some(reached)
 }
 
-fn encode(tick: u64, digest: u64) -> [u8; BYTES] {
+fn encode(reached: Reached) -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
-    let (numbers, sum) = bytes.split_at_mut(16);
-    for (place, number) in numbers.chunks_exact_mut(8).zip([tick, digest]) {
+    let (numbers, sum) = bytes.split_at_mut(24);
+    for (place, number) in numbers.chunks_exact_mut(8).zip([reached.tick, reached.digest, reached.published]) {
         place.copy_from_slice(&number.to_le_bytes());
     }
     let hash = blake3::derive_key("spacetime 2026 position of a world", numbers);
@@ -97,9 +108,10 @@ mod tests {
         let path = folder.path().join("position");
         assert_eq!(read(&path), None);
         let position = Position::open(&path).unwrap();
-        position.note(7, u64::MAX);
+        let reached = Reached { tick: 7, digest: u64::MAX, published: 5 };
+        position.note(reached);
         drop(position);
-        assert_eq!(read(&path), Some((7, u64::MAX)));
+        assert_eq!(read(&path), Some(reached));
         let bytes = std::fs::read(&path).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut torn = bytes.clone();

@@ -2,13 +2,13 @@
 //! Must never go on from a state that is not, to the bit, the one that was stored.
 
 use persistence::{
-    Batch, Change, Epoch, Key, Kind, Millis, Name, Query, Record, Rev, Scope, Segment, Snapshot, Store, StoreError,
-    Text, Tick, World,
+    Batch, Change, Epoch, Key, Kind, Mark, Millis, Name, Query, Record, Rev, Scope, Segment, Snapshot, Store,
+    StoreError, Text, Tick, World,
 };
 use sim::recording::{unpack_keyframe, unpack_segment};
 use sim::{InputFrame, Scenario, Simulation};
 
-use super::log::segment_of;
+use super::log::{mark, segment_of};
 
 /// Records of one page.
 const PAGE: usize = 256;
@@ -43,6 +43,14 @@ pub struct Resumed {
     pub durable: Option<u64>,
     /// The tick of the newest save in the store.
     pub saved: Option<u64>,
+}
+
+impl Resumed {
+    /// Where it is.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        mark(self.simulation.tick().0, self.simulation.digest().total)
+    }
 }
 
 /// A state that was rebuilt.

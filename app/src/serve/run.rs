@@ -31,7 +31,7 @@ use crate::exit::{Failure, Outcome};
 use crate::output::grouped;
 use crate::progress::Progress;
 use crate::session::Options;
-use crate::session_cmd::peer::{Peer, Plan};
+use crate::session_cmd::peer::{Alone, Peer, Plan};
 use crate::session_cmd::report::Report;
 use crate::session_cmd::stop::{self, Input, Stop};
 use crate::session_cmd::{Inviter, key};
@@ -175,23 +175,23 @@ impl Service<'_> {
         let keeping = self.keeping(&world, limits);
         let (peers, known) = watch::channel(Vec::new());
         let ledger = StoreLedger::start(keeping, peers, Arc::clone(&journal), Arc::clone(&shared), position)?;
-        let seated = self.runtime.spawn(seats.keep(Arc::clone(store), known));
+        let seated = self.runtime.spawn(seats.keep(Arc::clone(store), Arc::clone(&journal), known));
         startup.ready("log")?;
         startup.begin("session")?;
         let inviter = Inviter::lasting(self.identity.clone(), founded.place);
+        shared.state().session = founded.session;
         inviter.print(&self.report, self.config.session.invites, founded.session)?;
         let pool = run::pool(Some(self.config.threads))?;
         startup.ready("session")?;
         startup.begin("control")?;
         let about = About {
-            session: founded.session,
             epoch: world.world.epoch.0,
             rate_hz: world.scenario.tick_rate_hz,
             first_tick: world.simulation.tick().0,
-            durable: world.durable.map(|tick| log::mark(tick, world.simulation.digest().total)),
+            durable: world.durable.map(|_| world.mark()),
             began: Instant::now(),
         };
-        let epoch = world.world.epoch;
+        let (epoch, began) = (world.world.epoch, world.mark());
         // It is as large as the world, and the session has its own.
         drop(world);
         let tasks = self.tend(about, epoch, &journal, &shared, inviter.clone(), listener);
@@ -203,11 +203,21 @@ impl Service<'_> {
         )?;
         let (core, link, report) = (founded.core, founded.link, self.report.clone());
         let steering = Box::new(Steering { shared: Arc::clone(&shared) });
+        let session = &self.config.session;
+        let alone = session.alone_after.map(|after| Alone { after, invites: session.invites });
+        let plan = Plan { alone, ..Plan::default() };
+        let mut stored = Ok(());
         let ended = pool.install(|| {
-            let peer = Peer::new(core, link, Options::default(), Plan::default(), stop, report, inviter);
-            peer.with_ledger(Box::new(ledger)).with_seat(steering).run()
+            let peer = Peer::new(core, link, Options::default(), plan, stop, report, inviter);
+            peer.with_ledger(Box::new(ledger)).with_seat(steering).run_with(|mut reached| {
+                stored = self.drain(&journal, &shared);
+                if self.config.log.is_synchronous {
+                    let durable = journal.backlog().durable.unwrap_or(began);
+                    (reached.tick, reached.digest) = (durable.tick.0, durable.digest.0);
+                }
+                reached
+            })
         });
-        let stored = self.drain(&journal, &shared);
         // Nobody can come any more, so it ends once everybody is written down.
         let _ = self.runtime.block_on(async { tokio::time::timeout(TRY, seated).await });
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
@@ -272,11 +282,13 @@ impl Service<'_> {
             let sentence = format!("a new world, {name}, of the scenario {}", world.scenario.name);
             return self.report.say(&sentence, "created", value);
         }
-        let lost = position::read(&self.position()).map_or(0, |(last, _)| last.saturating_sub(tick));
-        let unpublished = if self.config.log.is_synchronous && lost > 0 { ", none of them published" } else { "" };
-        let sentence = format!("resumed at tick {}; {lost} executed ticks were lost{unpublished}", grouped(tick));
+        let reached = position::read(&self.position()).unwrap_or_default();
+        let lost = reached.published.saturating_sub(tick);
+        let untold = reached.tick.saturating_sub(reached.published.max(tick));
+        let rest = if untold > 0 { format!(", and {untold} that nobody was told of") } else { String::new() };
+        let sentence = format!("resumed at tick {}; {lost} executed ticks were lost{rest}", grouped(tick));
         let mut value = value;
-        value["lost_ticks"] = json!(lost);
+        (value["lost_ticks"], value["lost_unpublished_ticks"]) = (json!(lost), json!(untold));
         self.report.say(&sentence, "resumed", value)
     }
 
@@ -292,6 +304,7 @@ impl Service<'_> {
             group: log.group,
             save_every: self.config.saves.every,
             limits,
+            publishes_from: log.is_synchronous.then(|| world.mark()),
         }
     }
 
@@ -315,7 +328,6 @@ impl Service<'_> {
             about,
             shared: Arc::clone(shared),
             journal: Arc::clone(journal),
-            store: Arc::clone(&store),
             guard,
             monitor: Arc::clone(&monitor),
             inviter,

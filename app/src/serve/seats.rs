@@ -2,11 +2,14 @@
 //! Must never give a number to somebody else, nor a seat to the service itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use netcode::protocol::{KnownPeer, PeerKey, Player};
 use persistence::people::{People, PeopleError};
-use persistence::{Batch, Change, Epoch, Key, Kind, Name, PersonId, Query, Record, Scope, Seat, Store, StoreError};
+use persistence::{
+    Batch, Epoch, Journal, Key, Kind, Name, PersonId, Query, Record, Rejected, Scope, Seat, Store, StoreError,
+};
 use sim::PlayerId;
 use tokio::sync::watch;
 
@@ -16,6 +19,21 @@ use crate::session_cmd::random;
 
 /// Time between two tries.
 const TRY: Duration = Duration::from_millis(500);
+
+/// Why who is who could not be written.
+#[derive(Debug, thiserror::Error)]
+enum Unwritten {
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    #[error(transparent)]
+    Seat(#[from] Rejected),
+}
+
+impl From<StoreError> for Unwritten {
+    fn from(error: StoreError) -> Self {
+        Self::People(error.into())
+    }
+}
 
 /// The seats of one world.
 pub struct Seats {
@@ -78,14 +96,22 @@ impl Seats {
         banned.filter_map(|seat| self.keys.get(&seat.number).copied()).collect()
     }
 
-    /// Writes whoever comes, until nobody can come any more.
-    pub async fn keep(mut self, store: std::sync::Arc<dyn Store>, mut peers: watch::Receiver<Vec<KnownPeer>>) {
+    /// Writes whoever comes, until nobody can come any more. A new seat goes where the log goes: the session knows of
+    /// somebody before the world does, so the seat is durable before the log has their ship.
+    pub async fn keep(
+        mut self,
+        store: Arc<dyn Store>,
+        journal: Arc<Journal>,
+        mut peers: watch::Receiver<Vec<KnownPeer>>,
+    ) {
         while peers.changed().await.is_ok() {
             loop {
                 let known = peers.borrow_and_update().clone();
-                match self.write(&*store, &known).await {
+                match self.write(&*store, &journal, &known).await {
                     Ok(()) => break,
-                    Err(PeopleError::Store(error @ StoreError::Fenced { .. })) => {
+                    Err(Unwritten::Seat(Rejected::Over(error)) | Unwritten::People(PeopleError::Store(error)))
+                        if !error.is_transient() && !matches!(error, StoreError::Conflict(_)) =>
+                    {
                         return tracing::error!("who is who is not stored: {error}");
                     }
                     Err(error) => tracing::warn!("who is who is not stored yet: {error}"),
@@ -99,38 +125,41 @@ impl Seats {
         }
     }
 
-    async fn write(&mut self, store: &dyn Store, known: &[KnownPeer]) -> Result<(), PeopleError> {
-        let mut seats = Vec::new();
+    async fn write(&mut self, store: &dyn Store, journal: &Journal, known: &[KnownPeer]) -> Result<(), Unwritten> {
         for peer in known.iter().filter(|peer| peer.player != HOST) {
-            match self.seats.get(&peer.player.0) {
+            let seat = match self.seats.get(&peer.player.0) {
                 // Who was removed once stays so, also where a later session has not heard of it.
-                Some(seat) if seat.banned || !peer.banned => {}
-                Some(seat) => seats.push(Seat { rev: seat.rev.next(), banned: true, ..seat.clone() }),
+                Some(seat) if seat.banned || !peer.banned => continue,
+                Some(seat) => {
+                    let seat = Seat { rev: seat.rev.next(), banned: true, ..seat.clone() };
+                    // Somebody who is being erased changes it too, which must not end the log.
+                    store.commit(&self.batch(&seat)?).await?;
+                    seat
+                }
                 None => {
                     let number = random().map_err(|e| StoreError::Other(e.to_string()))?;
                     let person = PersonId(u64::from_le_bytes(number) >> 2 | 1);
                     let seat = self.people.seat(&self.world, peer.player.0, person, &peer.key.0).await?;
-                    seats.push(Seat { banned: peer.banned, ..seat });
+                    let seat = Seat { banned: peer.banned, ..seat };
+                    journal.offer(self.batch(&seat)?, None)?;
+                    seat
                 }
-            }
+            };
+            self.seats.insert(seat.number, seat);
+            self.keys.insert(peer.player.0, peer.key);
         }
-        if seats.is_empty() {
-            return Ok(());
-        }
-        let changes = seats.iter().cloned().map(|seat| Change::Put(Record::Seat(seat))).collect();
-        store.commit(&Batch::new(changes)?.fenced(self.world.clone(), self.epoch)).await?;
-        self.seats.extend(seats.into_iter().map(|seat| (seat.number, seat)));
-        self.keys.extend(known.iter().map(|peer| (peer.player.0, peer.key)));
         Ok(())
+    }
+
+    fn batch(&self, seat: &Seat) -> Result<Batch, StoreError> {
+        Ok(Batch::put([Record::Seat(seat.clone())])?.fenced(self.world.clone(), self.epoch))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use persistence::people::{MasterKey, Vault};
-    use persistence::{Embedded, Rev};
+    use persistence::{Embedded, Limits, Rev, Ticket};
 
     use super::*;
 
@@ -149,9 +178,12 @@ mod tests {
         let vault = Arc::new(Vault::open(open("keys.redb"), MasterKey::random().unwrap()).await.unwrap());
         let people = People::new(Arc::clone(&store), vault);
         let seats = async || Seats::open(&*store, world.clone(), Epoch(1), people.clone()).await.unwrap();
+        let limits = Limits { bytes: 1 << 20, batches: 16 };
+        let journal = Journal::start(Arc::clone(&store), limits, &tokio::runtime::Handle::current());
         let mut first = seats().await;
-        first.write(&*store, &[peer(0, false), peer(1, false), peer(2, false)]).await.unwrap();
-        first.write(&*store, &[peer(1, false), peer(2, true)]).await.unwrap();
+        first.write(&*store, &journal, &[peer(0, false), peer(1, false), peer(2, false)]).await.unwrap();
+        assert_eq!(journal.drain(Duration::from_secs(30)).await.written, Ticket(2), "where the log goes, in its order");
+        first.write(&*store, &journal, &[peer(1, false), peer(2, true)]).await.unwrap();
         let mut again = seats().await;
         let seated = [(PeerKey([1; 32]), Player(1)), (PeerKey([2; 32]), Player(2))];
         assert_eq!(again.known(std::iter::empty()), seated, "no seat for 0");
@@ -159,7 +191,7 @@ mod tests {
         let known = again.known(members.into_iter());
         assert_eq!((&known[..2], known[2].1, known.len()), (&seated[..], Player(3), 3), "a member without a seat");
         assert_eq!(again.banned(), [PeerKey([2; 32])]);
-        again.write(&*store, &[peer(2, false)]).await.unwrap();
+        again.write(&*store, &journal, &[peer(2, false)]).await.unwrap();
         let Some(Record::Seat(seat)) = store.get(&Key::Seat(world.clone(), 2)).await.unwrap() else { panic!("a seat") };
         assert!(
             seat.banned && seat.rev == Rev(2) && !seat.private.0.windows(4).any(|w| w == [2; 4]),

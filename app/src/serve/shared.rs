@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use persistence::{Mark, Name};
+use netcode::protocol::SessionId;
+use persistence::{Mark, Name, Ticket};
 use tokio::sync::oneshot;
 
 /// What is known.
@@ -26,18 +27,22 @@ pub struct Shared {
 pub struct Ask {
     /// What it is called.
     pub label: Option<Name>,
-    done: oneshot::Sender<Mark>,
+    done: oneshot::Sender<(Mark, Ticket)>,
 }
 
 /// How things are.
 #[derive(Clone, Debug, Default)]
 pub struct State {
+    /// The session of the world, which is another one after the service had to go on alone.
+    pub session: SessionId,
     /// The last confirmed tick and the digest of its state.
     pub executed: Option<Mark>,
     /// From this tick on nothing is durable until the next save, and why.
     pub gap: Option<(u64, String)>,
-    /// The last save that the journal took.
-    pub saved: Option<Mark>,
+    /// The last save that is durable, as far as [`Shared::saved`] was asked.
+    saved: Option<Mark>,
+    /// Those that the journal took since, oldest first.
+    saving: VecDeque<(Mark, Ticket)>,
     /// Numbers of the members, without the service.
     pub members: Vec<u32>,
     /// Turns that came later than their time, and all turns.
@@ -71,8 +76,9 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Asks for a save with this label, and is told of which state it is once the journal has it.
-    pub fn ask_save(&self, label: Option<Name>) -> oneshot::Receiver<Mark> {
+    /// Asks for a save with this label, and is told of which state it is, and when it will be durable, once the journal has
+    /// it.
+    pub fn ask_save(&self, label: Option<Name>) -> oneshot::Receiver<(Mark, Ticket)> {
         let (done, taken) = oneshot::channel();
         self.asked().push_back(Ask { label, done });
         self.want_state(true);
@@ -109,13 +115,22 @@ impl Shared {
     }
 
     /// The journal took a save, and that is what somebody asked for.
-    pub fn note_save(&self, mark: Mark, ask: Option<Ask>) {
+    pub fn note_save(&self, mark: Mark, ticket: Ticket, ask: Option<Ask>) {
         if let Some(ask) = ask {
             // Who does not wait any more need not know.
-            let _ = ask.done.send(mark);
+            let _ = ask.done.send((mark, ticket));
         }
-        self.state().saved = Some(mark);
+        self.state().saving.push_back((mark, ticket));
         self.saves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The last save that is durable, where batches up to this one are.
+    pub fn saved(&self, written: Ticket) -> Option<Mark> {
+        let mut state = self.state();
+        while let Some((mark, _)) = state.saving.pop_front_if(|(_, ticket)| *ticket <= written) {
+            state.saved = Some(mark);
+        }
+        state.saved
     }
 
     /// Saves that the journal took.

@@ -49,7 +49,7 @@ pub struct Driver<L: Link> {
 }
 
 /// What is confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Tick of the state that this peer began with.
     pub first_tick: u64,
@@ -212,6 +212,13 @@ impl<L: Link> Driver<L> {
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         self.side.progress
+    }
+
+    /// The same, as far as others may be told.
+    #[must_use]
+    pub fn told(&self) -> Option<Progress> {
+        let reached = self.side.progress?;
+        Some(self.side.ledger.as_ref().map_or(reached, |ledger| ledger.told(reached)))
     }
 
     /// What the last turns have cost to step and keep, microseconds; in no order, and not all of a long session.

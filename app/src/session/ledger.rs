@@ -4,6 +4,7 @@
 use netcode::protocol::KnownPeer;
 use netcode::protocol::signed::SignedEntries;
 
+use super::driver::Progress;
 use super::world::{Played, SimWorld};
 
 /// Takes the confirmed log of a session. Whatever takes long is done elsewhere.
@@ -28,6 +29,12 @@ pub trait Ledger: Send {
 
     /// The state behind the last turn that was played, at this tick.
     fn state(&mut self, _tick: u64, _digest: u64, _snapshot: Vec<u8>) {}
+
+    /// How far the session is as far as others may be told, who is with `reached`: less than that where the log is not to
+    /// be known before it is durable.
+    fn told(&self, reached: Progress) -> Progress {
+        reached
+    }
 
     /// The world is lost or the session over. `last` is the state behind the last turn that was played, where it is known.
     fn ended(&mut self, last: Option<Vec<u8>>);

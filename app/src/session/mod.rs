@@ -13,7 +13,7 @@ mod side;
 pub mod signed;
 pub mod world;
 
-pub use driver::{Driver, Link, Options};
+pub use driver::{Driver, Ending, Link, Options, Progress};
 pub use input::{InputError, SessionInput};
 pub use ledger::Ledger;
 pub use near::Near;

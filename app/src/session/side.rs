@@ -136,9 +136,21 @@ impl<L: Link> Side<L> {
     /// The log goes on from the state that is confirmed, which the world is in, as that of another session.
     pub(super) fn fork_log(&mut self, turn: Option<Turn>, world: &SimWorld) {
         let snapshot = world.snapshot();
-        let simulation = world.simulation();
-        self.tail = Some(Tail::new(simulation.scenario(), simulation.tick().0, snapshot.clone()));
         self.ledgers().for_each(|ledger| ledger.forked(next(turn), world, &snapshot));
+        self.begin_tail(world, snapshot);
+    }
+
+    /// Whether anything wants a whole state again and again: the recording, or the log that a desync bundle holds. Another
+    /// ledger asks for them.
+    fn keeps_keyframes(&self) -> bool {
+        self.options.record.is_some() || self.options.bundles.is_some()
+    }
+
+    /// What a desync bundle would hold begins here.
+    fn begin_tail(&mut self, world: &SimWorld, snapshot: Vec<u8>) {
+        let simulation = world.simulation();
+        let wants = self.options.bundles.is_some();
+        self.tail = wants.then(|| Tail::new(simulation.scenario(), simulation.tick().0, snapshot));
     }
 
     /// The log ends here.
@@ -233,7 +245,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         self.end_log(None);
         let rate = u64::from(world.simulation().scenario().tick_rate_hz);
         let every = self.options.recording.keyframe_ticks.map_or(rate * KEYFRAME_S, u64::from);
-        world.set_keyframes(Some(every));
+        world.set_keyframes(self.keeps_keyframes().then_some(every));
         let snapshot = world.snapshot();
         let simulation = world.simulation();
         let (tick, digest) = (simulation.tick().0, simulation.digest().total);
@@ -241,7 +253,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         self.progress = Some(Progress { first_tick: tick, tick, digest });
         self.digest = Some(digest);
         self.ledgers().for_each(|ledger| ledger.installed(next(turn), world, &snapshot));
-        self.tail = Some(Tail::new(world.simulation().scenario(), world.simulation().tick().0, snapshot));
+        self.begin_tail(world, snapshot);
         self.speculation = None;
     }
 

@@ -7,6 +7,7 @@ use super::peer::Peer;
 use super::report::{Spread, Summary, cpu_s};
 use crate::exit::Failure;
 use crate::output;
+use crate::session::{Ending, Progress};
 
 impl Peer {
     pub(super) fn sample(&mut self, status: &Status) {
@@ -33,7 +34,7 @@ impl Peer {
                 })
             })
             .collect();
-        let tick = self.driver.progress().map(|progress| progress.tick);
+        let tick = self.driver.told().map(|progress| progress.tick);
         json!({
             "player": status.player.map(|player| player.0),
             "members": status.members.iter().map(|player| player.0).collect::<Vec<_>>(),
@@ -47,16 +48,19 @@ impl Peer {
         })
     }
 
-    pub(super) fn finish(mut self) -> Result<Option<String>, Failure> {
+    /// Leaves, has the log ended, and sums up.
+    pub(super) fn finish(mut self, ending: impl FnOnce(Progress) -> Progress) -> Result<Option<String>, Failure> {
         let link = self.driver.link();
         let keys: Vec<PeerKey> = link.endpoint.peers().map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| link.endpoint.disconnect(key));
         let summary = self.summary();
         let refusal = self.dismissed.map(str::to_owned).or(self.refusal);
         let (driver, report) = (self.driver, self.report);
-        let (_, ending) = driver.finish();
-        let summary =
-            Summary { recordings: ending.recordings, failures: ending.failures, bundles: ending.bundles, ..summary };
+        let progress = driver.progress();
+        let (_, Ending { recordings, failures, bundles }) = driver.finish();
+        let told = progress.map(ending).unwrap_or_default();
+        let (first_tick, last_tick, digest) = (told.first_tick, told.tick, output::hex(told.digest));
+        let summary = Summary { first_tick, last_tick, digest, recordings, failures, bundles, ..summary };
         if let Some(reason) = &refusal {
             report.note("refused", json!({ "reason": reason }))?;
         }
@@ -70,7 +74,6 @@ impl Peer {
     fn summary(&mut self) -> Summary {
         let seconds = self.started.elapsed().as_secs_f64();
         let status = self.driver.status();
-        let progress = self.driver.progress();
         let ticks = f64::from(self.driver.replica().world().ticks_per_turn().max(1));
         let tick_ms: Vec<f64> = self.driver.costs_us().map(|us| f64::from(us) / 1e3 / ticks).collect();
         let turns = self.turns.map_or(0, |(first, next)| next.0.saturating_sub(first.0));
@@ -78,9 +81,6 @@ impl Peer {
         let per_s = |count: u64| count as f64 / seconds.max(1e-3);
         Summary {
             player: self.player,
-            first_tick: progress.map_or(0, |progress| progress.first_tick),
-            last_tick: progress.map_or(0, |progress| progress.tick),
-            digest: output::hex(progress.map_or(0, |progress| progress.digest)),
             seconds,
             input_delay_ms: self.delays_ms.spread(),
             turns,

@@ -342,7 +342,8 @@ fn options(args: &PeerArgs, fork: Option<Fork>) -> Options {
 }
 
 fn plan(args: &PeerArgs, sponsor: Option<PeerKey>, spectator: bool) -> Plan {
-    Plan { pilot: args.pilot.filter(|_| !spectator), seconds: args.seconds, sponsor, spectator }
+    let pilot = args.pilot.filter(|_| !spectator);
+    Plan { pilot, seconds: args.seconds, sponsor, spectator, alone: None }
 }
 
 /// Random bytes from the system.

@@ -22,6 +22,7 @@ impl Peer {
         if self.moved.is_none_or(|(turn, _)| turn != confirmed) {
             self.moved = Some((confirmed, now));
         }
+        self.go_on_alone(now)?;
         for _ in 0..LINES_AT_ONCE {
             let Some(line) = self.stop.line() else { break };
             let answer = match Command::parse(&line) {
@@ -32,6 +33,19 @@ impl Peer {
             self.report.answer(line.trim(), &answer)?;
         }
         Ok(())
+    }
+
+    /// Forks where that was planned and nothing was confirmed for long enough.
+    fn go_on_alone(&mut self, now: Time) -> Result<(), Failure> {
+        let stood_us = self.moved.map_or(0, |(_, at)| now.since(at));
+        let Some(alone) = self.plan.alone else { return Ok(()) };
+        if u128::from(stood_us) < alone.after.as_micros() || stood_us < STANDS_US || self.driver.progress().is_none() {
+            return Ok(());
+        }
+        let answer = self.fork(now)?;
+        // Not again and again, where it could not.
+        self.moved = Some((self.driver.status().unconfirmed, now));
+        self.report.answer("fork", &answer)
     }
 
     fn order(&mut self, now: Time, command: Command) -> Result<Result<String, String>, Failure> {
@@ -108,7 +122,10 @@ impl Peer {
         (self.plan.sponsor, self.plan.spectator) = (None, false);
         let sentence = format!("you go on alone from tick {tick}, in a session of your own");
         self.report.say(&sentence, "forked", json!({ "tick": tick, "session": to_hex(&session.0) }))?;
-        self.inviter.print(&self.report, 1, session)?;
+        self.inviter.print(&self.report, self.plan.alone.map_or(1, |alone| alone.invites), session)?;
+        if let Some(seat) = &mut self.seated.seat {
+            seat.forked(session);
+        }
         Ok(Ok("whoever joins with the new invite and was there before keeps number and ship".to_owned()))
     }
 

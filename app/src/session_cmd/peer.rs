@@ -19,7 +19,7 @@ use super::seat::Seated;
 use super::stop::{Stop, Wanted};
 use crate::exit::Failure;
 use crate::pilot::Script;
-use crate::session::{Driver, Ledger, Options, SessionInput};
+use crate::session::{Driver, Ledger, Options, Progress, SessionInput};
 
 /// How long a good-bye may take, microseconds. Longer than the core's own patience.
 const LEAVE_US: u64 = 10_000_000;
@@ -48,6 +48,17 @@ pub struct Plan {
     pub sponsor: Option<PeerKey>,
     /// Only watches.
     pub spectator: bool,
+    /// Forks by itself; never, if not given.
+    pub alone: Option<Alone>,
+}
+
+/// When a peer that nobody sits at goes on alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Alone {
+    /// Nothing was confirmed for so long, and at least for as long as a person would have to wait.
+    pub after: Duration,
+    /// Invites to the new session that are printed.
+    pub invites: u32,
 }
 
 /// A running peer.
@@ -147,10 +158,19 @@ impl Peer {
     ///
     /// # Errors
     /// [`Failure`] where this peer cannot go on.
-    pub fn run(mut self) -> Result<Option<String>, Failure> {
+    pub fn run(self) -> Result<Option<String>, Failure> {
+        self.run_with(|progress| progress)
+    }
+
+    /// The same. Before it sums up, `ending` is told how far the session is, which all has been given to the log, and says
+    /// of how much of it others may be told.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_with(mut self, ending: impl FnOnce(Progress) -> Progress) -> Result<Option<String>, Failure> {
         let broken = self.turn_until_over().err();
         // What was confirmed is recorded whatever happened.
-        let result = self.finish();
+        let result = self.finish(ending);
         broken.map_or(result, Err)
     }
 

@@ -7,7 +7,7 @@ use sim::{Command, Event, PlayerId, Simulation};
 use super::peer::Peer;
 use crate::exit::Failure;
 use crate::session::{Foreseen, SessionInput};
-use netcode::protocol::{Status, Time, Turn};
+use netcode::protocol::{SessionId, Status, Time, Turn};
 
 /// What is to be seen from a seat.
 pub struct Sight<'a> {
@@ -37,6 +37,9 @@ pub trait Seat: Send {
 
     /// Something has happened in a tick, and is confirmed.
     fn happened(&mut self, tick: u64, event: &Event);
+
+    /// The session goes on alone, as another one.
+    fn forked(&mut self, _session: SessionId) {}
 
     /// Called again and again, also while nothing goes on. Whether they want to leave.
     fn attend(&mut self, status: &Status) -> bool;

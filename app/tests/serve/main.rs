@@ -10,3 +10,4 @@ mod peers;
 mod postgres;
 mod process;
 mod running;
+mod synchronous;

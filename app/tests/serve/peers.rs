@@ -57,3 +57,31 @@ fn peers_come_back_with_their_numbers_and_ships_after_a_crash_of_the_service() {
     service.stops();
     assert_eq!(ships(&home), before);
 }
+
+#[test]
+fn a_world_whose_peers_are_gone_goes_on_alone() {
+    let home = Home::new();
+    home.configure("[session]\nalone_s = 4\n");
+    let mut service = home.serving();
+    let invite = service.event("invite")["invite"].as_str().expect("an invite").to_owned();
+    let mut first = home.join("first.key", &invite);
+    let mut second = home.join("second.key", &invite);
+    assert_eq!((player(&mut first), player(&mut second)), (1, 2));
+    home.status_until("both", |status| status["players"] == serde_json::json!([1, 2]));
+    // The service is one of three: too few to go on, and nobody to say `fork`.
+    first.crashes();
+    second.crashes();
+    let forked = service.event("forked");
+    let tick = forked["tick"].as_u64().expect("a tick");
+    let status = home.status_until("to go on", |status| status["durable"]["tick"].as_u64() > Some(tick + 90));
+    assert_eq!((&status["players"], &status["gap"]), (&serde_json::json!([]), &serde_json::Value::Null));
+    // Who comes back has the old number, by an invite of now.
+    let invite = home.asked("invite")["invite"].as_str().expect("an invite").to_owned();
+    let mut second = home.join("second.key", &invite);
+    assert_eq!(player(&mut second), 2);
+    second.stops();
+    service.stops();
+    let file = home.path("all.strec");
+    home.told(&format!("db export --json {}", file.display()));
+    assert!(crate::process::digests(&file).contains_key(&(tick + 90)), "one log without a gap");
+}

@@ -6,7 +6,7 @@ use persistence_testkit::cluster::{Cluster, PASSWORD};
 use crate::process::{Home, digests};
 
 /// The configuration of a service on this cluster.
-fn configure(home: &Home, cluster: &Cluster, role: &str) -> std::path::PathBuf {
+pub fn configure(home: &Home, cluster: &Cluster, role: &str) -> std::path::PathBuf {
     std::fs::write(home.path("password"), PASSWORD).expect("it is written");
     home.configure(&format!(
         "[store]\nkind = \"postgres\"\n[store.postgres]\nurl = {:?}\npassword_file = {:?}\nroot_certificate = {:?}\n",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use persistence::{
     Batch, BreakerConfig, Digest, Embedded, Epoch, Guarded, Health, Journal, Key, Kind, Limits, Mark, Patience,
-    PersonId, Phase, Query, Record, Rejected, Rev, Store, StoreError, Tick,
+    PersonId, Phase, Query, Record, Rejected, Rev, Store, StoreError, Tick, Ticket,
 };
 use persistence_testkit::records::{self, name};
 use persistence_testkit::suite;
@@ -45,21 +45,24 @@ fn whoever_offers_never_waits_and_nothing_taken_is_lost() {
             let offered = journal.offer(batch, mark);
             slowest = slowest.max(began.elapsed());
             match offered {
-                Ok(()) => taken += 1,
+                Ok(ticket) => {
+                    taken += 1;
+                    assert_eq!(ticket, Ticket(taken), "batches are counted");
+                }
                 Err(full) => break full,
             }
         };
         assert_eq!((full, taken), (Rejected::Full, 40));
         assert!(slowest < Duration::from_millis(100), "{slowest:?}");
         let waiting = journal.drain(Duration::from_millis(200)).await;
-        assert_eq!((waiting.batches, waiting.durable), (40, None), "{waiting:?}");
+        assert_eq!((waiting.batches, waiting.durable, waiting.written), (40, None, Ticket(0)), "{waiting:?}");
         assert_eq!(waiting.trouble, Some(StoreError::Unavailable("gone".to_owned())));
         assert!(waiting.age >= Some(Duration::from_millis(200)) && waiting.bytes > 40 * 300);
         store.set(Switch::Well);
         let drained = journal.drain(Duration::from_secs(5)).await;
         let last = Mark { tick: Tick(40 * 45), digest: Digest((39_u64 * 45).wrapping_mul(0x9e37_79b9_7f4a_7c15)) };
         assert_eq!((drained.batches, drained.bytes, drained.durable), (0, 0, Some(last)));
-        assert_eq!((drained.trouble, drained.age), (None, None));
+        assert_eq!((drained.trouble, drained.age, drained.written), (None, None, Ticket(40)));
         assert!(drained.commits < 20, "{} commits: batches that wait are written together", drained.commits);
         assert_eq!(segments(&*store).await, 40);
         let (batch, mark) = segment(taken, 1);

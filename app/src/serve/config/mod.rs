@@ -85,6 +85,8 @@ pub struct Session {
     pub invites: u32,
     /// Who needs none.
     pub allow: Vec<PeerKey>,
+    /// How long nothing may be agreed on before the service goes on alone.
+    pub alone_after: Option<Duration>,
 }
 
 impl Config {
@@ -135,6 +137,7 @@ impl Config {
                 turn_ticks: small("session.turn_ticks"),
                 invites: small("session.invites"),
                 allow,
+                alone_after: Some(values.whole("session.alone_s")).filter(|s| *s > 0).map(Duration::from_secs),
             },
             socket: own("control.socket", "control.socket"),
             folder,

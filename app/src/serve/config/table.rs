@@ -140,6 +140,14 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry("session", "turn_ticks", Whole(1, 64), "3", "ticks", "Ticks that share one exchange of inputs"),
     entry("session", "invites", Whole(0, 100), "1", "", "Invites that are printed at the start"),
+    entry(
+        "session",
+        "alone_s",
+        Whole(0, 86_400),
+        "30",
+        "s",
+        "How long so many peers may be gone that nothing is agreed on, before the world goes on without them; 0 for ever",
+    ),
     entry("session", "allow", Keys, "", "", "Public keys of peers that need no invite of their own"),
     entry(
         "control",
