@@ -92,26 +92,37 @@ impl People {
         if act.details.len() > DETAILS_BYTES_MAX {
             return Err(PeopleError::TooLong("what an audit entry keeps sealed"));
         }
-        self.append(act).await
+        self.append(std::slice::from_ref(act), Vec::new()).await
     }
 
-    /// The same, with as many details as a seal holds.
-    pub(super) async fn append(&self, act: &Act) -> Result<Head, PeopleError> {
+    /// The same of several, with as many details as a seal holds, together with other records: all of it is written, or
+    /// nothing. Gives where the chain ends then.
+    pub(super) async fn append(&self, acts: &[Act], beside: Vec<Record>) -> Result<Head, PeopleError> {
         let _turn = self.chain.lock().await;
         for round in 0..ROUNDS_MAX {
             let (end, rev) = self.note(END).await?;
-            let end = end.unwrap_or(Head::NONE);
-            let entry = self.entry(act, &end).await?;
-            let head = Head::of(&entry);
-            let batch = Batch::put([Record::Audit(entry.clone()), Record::Setting(self.noted(END, rev, &head)?)])?;
-            match commit(&*self.store, &batch).await {
-                Ok(()) => return Ok(head),
-                Err(StoreError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+            let mut head = end.unwrap_or(Head::NONE);
+            let mut records = beside.clone();
+            for act in acts {
+                let entry = self.entry(act, &head).await?;
+                head = Head::of(&entry);
+                records.push(Record::Audit(entry));
             }
+            let Some(witness) = records.first().cloned() else { return Ok(head) };
+            if !acts.is_empty() {
+                records.push(Record::Setting(self.noted(END, rev, &head)?));
+            }
+            let conflict = match commit(&*self.store, &Batch::put(records)?).await {
+                Ok(()) => return Ok(head),
+                Err(StoreError::Conflict(conflict)) => conflict,
+                Err(error) => return Err(error.into()),
+            };
             // Another process was quicker; or this was written, its answer lost, and another entry came behind it.
-            if look(&*self.store, &Key::Audit(head.seq)).await? == Some(Record::Audit(entry)) {
+            if look(&*self.store, &witness.key()).await? == Some(witness) {
                 return Ok(head);
+            }
+            if !matches!(conflict.key, Key::Audit(_) | Key::Setting(_)) {
+                return Err(StoreError::Conflict(conflict).into());
             }
             pause(round).await;
         }
@@ -238,18 +249,27 @@ impl People {
     /// Removes what is before this moment from the beginning of the chain, and notes where it begins then. Gives how many
     /// entries that were.
     pub(super) async fn forget_entries(&self, before: Millis) -> Result<u64, PeopleError> {
-        let mut removed = 0;
-        loop {
+        let (mut removed, mut round) = (0, 0);
+        while round < ROUNDS_MAX {
+            // Before the entries are read: whoever removes some meanwhile moves the note on.
+            let (_, rev) = self.note(START).await?;
             let page = self.store.list(&Query::of(Kind::Audit)).await?;
             let entries = page.records.iter().filter_map(|r| if let Record::Audit(e) = r { Some(e) } else { None });
             let due: Vec<&Audit> = entries.take_while(|entry| entry.at < before).collect();
             let Some(last) = due.last() else { return Ok(removed) };
-            let (_, rev) = self.note(START).await?;
             let mut changes: Vec<Change> = due.iter().map(|e| Change::Remove(Key::Audit(e.seq), None)).collect();
             changes.push(Change::Put(Record::Setting(self.noted(START, rev, &Head::of(last))?)));
-            commit(&*self.store, &Batch::new(changes)?).await?;
-            removed += due.len() as u64;
+            match commit(&*self.store, &Batch::new(changes)?).await {
+                Ok(()) => removed += due.len() as u64,
+                // Another process does the same.
+                Err(StoreError::Conflict(_)) => {
+                    pause(round).await;
+                    round += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(PeopleError::Busy)
     }
 }
 

@@ -63,7 +63,8 @@ impl People {
         if asked.wording.0.len() > WORDING_BYTES_MAX {
             return Err(PeopleError::TooLong("what a person is shown"));
         }
-        if self.player(person).await?.is_none() {
+        // Not only players: who joined a session has a seat and no profile.
+        if !self.vault.has_key(person).await? {
             return Err(PeopleError::NoPerson);
         }
         let mut at = now;

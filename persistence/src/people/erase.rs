@@ -33,6 +33,23 @@ pub struct Erased {
 }
 
 impl People {
+    /// Whether there is such a person: there is a key, a record of theirs, or that they were erased.
+    ///
+    /// # Errors
+    /// [`PeopleError`].
+    pub async fn is_known(&self, person: PersonId) -> Result<bool, PeopleError> {
+        if self.vault.has_key(person).await? || self.vault.erasure(person).await?.is_some() {
+            return Ok(true);
+        }
+        for kind in REMOVED.into_iter().chain([Kind::Seat]) {
+            let query = Query::of(kind).within(Scope::Person(person)).first(1);
+            if !self.store.keys(&query).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Erases a person. May be asked for again, after an error and also after it was done.
     ///
     /// # Errors

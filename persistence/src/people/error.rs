@@ -136,6 +136,20 @@ pub enum ImportError {
     People(#[from] PeopleError),
 }
 
+impl PeopleError {
+    /// Whether something may have been written nevertheless.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unknown(_)))
+    }
+}
+
+impl ImportError {
+    /// Whether somebody may be here nevertheless.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self, Self::People(error) if error.is_unknown())
+    }
+}
+
 impl From<StoreError> for ImportError {
     fn from(error: StoreError) -> Self {
         Self::People(error.into())

@@ -5,7 +5,7 @@ use super::audit::Act;
 use super::error::PeopleError;
 use super::form::{
     AuditForm, Carried, ConsentForm, CredentialForm, DiscoveryForm, FORMAT, ItemForm, PersonExport, PlaceForm,
-    PlayerForm, ProfileForm, SeatForm, SignInForm, TradeForm, Whole,
+    PlayerForm, SeatForm, SignInForm, TradeForm, Whole,
 };
 use super::page::Pages;
 use super::profile::Profile;
@@ -20,13 +20,16 @@ const ME: &str = "person:me";
 const ANOTHER: &str = "person:another";
 
 impl People {
-    /// Everything about a person, in the open.
+    /// Everything about a person, in the open. Who only joined sessions has seats, and no profile.
     ///
     /// # Errors
     /// [`PeopleError::NoPerson`] also for who was erased.
     pub async fn export(&self, person: PersonId, now: Millis) -> Result<PersonExport, PeopleError> {
-        let (player, profile) = self.read(person).await?.ok_or(PeopleError::NoPerson)?;
-        let mut out = begin(&player, profile, now);
+        let player = self.read(person).await?;
+        if !self.vault.has_key(person).await? {
+            return Err(PeopleError::NoPerson);
+        }
+        let mut out = begin(person, player, now);
         for kind in Kind::ALL {
             // Keys do not leave their store; entries may speak of the person and be another's.
             if Kind::OF_KEYS.contains(&kind) || kind == Kind::Audit {
@@ -44,6 +47,10 @@ impl People {
             for record in page {
                 self.put(&mut out, person, record).await?;
             }
+        }
+        // Erased meanwhile, or a key of whom nothing was ever written.
+        if out.is_empty() || !self.vault.has_key(person).await? {
+            return Err(PeopleError::NoPerson);
         }
         out.sort();
         Ok(out)
@@ -124,18 +131,14 @@ impl People {
     }
 }
 
-fn begin(player: &Player, profile: Profile, now: Millis) -> PersonExport {
-    let Profile { name, contact, locale, public_key, extra } = profile;
-    let place = player.place.as_ref().map(|place| {
-        let Place { world, tick, cell, offset_m } = place.clone();
-        PlaceForm { world: world.into(), tick: tick.0, cell: cell.map(Whole), offset_m }
-    });
+fn begin(person: PersonId, player: Option<(Player, Profile)>, now: Millis) -> PersonExport {
+    let (player, profile) = player.map(|(player, profile)| (form_of(player), profile.into())).unzip();
     PersonExport {
         format: FORMAT.to_owned(),
         exported_at_ms: now.0,
-        person: player.person.0,
-        profile: ProfileForm { name, contact, locale, public_key, extra },
-        player: PlayerForm { created_ms: player.created.0, seen_ms: player.seen.0, place },
+        person: person.0,
+        profile,
+        player,
         inventory: Vec::new(),
         credentials: Vec::new(),
         sign_ins: Vec::new(),
@@ -145,6 +148,16 @@ fn begin(player: &Player, profile: Profile, now: Millis) -> PersonExport {
         trades: Vec::new(),
         audit: Vec::new(),
     }
+}
+
+fn form_of(player: Player) -> PlayerForm {
+    let place = player.place.map(|Place { world, tick, cell, offset_m }| PlaceForm {
+        world: world.into(),
+        tick: tick.0,
+        cell: cell.map(Whole),
+        offset_m,
+    });
+    PlayerForm { created_ms: player.created.0, seen_ms: player.seen.0, place }
 }
 
 fn trade(trade: &Trade, person: PersonId) -> TradeForm {

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::profile::Profile;
+
 /// The version of an export.
 pub const FORMAT: &str = "spacetime-person-export-1";
 
@@ -22,10 +24,10 @@ pub struct PersonExport {
     /// The person's number in the deployment that it is from.
     #[serde(with = "decimal")]
     pub person: u64,
-    /// Who they are.
-    pub profile: ProfileForm,
-    /// As a player.
-    pub player: PlayerForm,
+    /// Who they are, if they ever said.
+    pub profile: Option<ProfileForm>,
+    /// As a player, if they are one: who has a profile.
+    pub player: Option<PlayerForm>,
     /// What they own.
     pub inventory: Vec<ItemForm>,
     /// By what they sign in.
@@ -51,6 +53,15 @@ impl PersonExport {
         *self == Self { exported_at_ms: self.exported_at_ms, person: self.person, ..other.clone() }
     }
 
+    /// Whether nothing is known of the person.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self {
+            profile, player, inventory, credentials, sign_ins, consents, discoveries, seats, trades, audit, ..
+        } = self;
+        let things = inventory.len() + credentials.len() + sign_ins.len() + consents.len() + discoveries.len();
+        profile.is_none() && player.is_none() && things + seats.len() + trades.len() + audit.len() == 0
+    }
+
     pub(super) fn sort(&mut self) {
         self.inventory.sort();
         self.credentials.sort();
@@ -74,6 +85,20 @@ pub struct ProfileForm {
     #[serde(with = "hex")]
     pub public_key: Vec<u8>,
     pub extra: BTreeMap<String, String>,
+}
+
+impl From<Profile> for ProfileForm {
+    fn from(profile: Profile) -> Self {
+        let Profile { name, contact, locale, public_key, extra } = profile;
+        Self { name, contact, locale, public_key, extra }
+    }
+}
+
+impl From<ProfileForm> for Profile {
+    fn from(form: ProfileForm) -> Self {
+        let ProfileForm { name, contact, locale, public_key, extra } = form;
+        Self { name, contact, locale, public_key, extra }
+    }
 }
 
 /// See `Player`.

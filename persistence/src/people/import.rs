@@ -1,17 +1,20 @@
 //! Takes a person in from an export of another deployment, under a new number. Must never trust what the file says: it is
 //! read strictly, bounded and checked like any record.
 //!
+//! All of it is one batch, the entries of the audit chain with it: where that fails, nobody is here, and nothing that was
+//! sealed meanwhile is anywhere.
+//!
 //! What has a place here gets it. Seats in the other deployment's worlds and its audit entries have none: they are carried
 //! along as sealed entries of the audit chain here, so that the next export has them again, and go when those go.
 
 use zeroize::Zeroizing;
 
 use super::audit::Act;
-use super::error::ImportError;
+use super::error::{ImportError, PeopleError};
 use super::export::IMPORTED;
-use super::form::{Carried, FORMAT, ItemForm, PersonExport};
+use super::form::{Carried, FORMAT, ItemForm, PersonExport, PlayerForm, ProfileForm};
 use super::profile::Profile;
-use super::{People, SOMEBODY_ELSE, VaultError, commit};
+use super::{People, SOMEBODY_ELSE, VaultError};
 use crate::batch::{Batch, CHANGES_MAX};
 use crate::error::StoreError;
 use crate::record::{
@@ -59,26 +62,39 @@ impl PersonExport {
 }
 
 impl People {
-    /// Takes somebody in. Gives their number here.
+    /// Takes somebody in, wholly or not at all. Gives their number here.
     ///
     /// # Errors
-    /// [`ImportError`]; nobody is visible then.
+    /// [`ImportError`]; nobody was taken in then. After [`StoreError::Unknown`] that is so at the latest once the stores
+    /// were opened again and [`People::reapply`] was called; where not even that can be prepared, as neither store
+    /// answers, they may be here, whole and under a number as everybody.
     pub async fn import(&self, export: &PersonExport, now: Millis) -> Result<PersonId, ImportError> {
         let person = self.new_number().await?;
-        let records = self.records(export, person).await?;
-        if records.len() > CHANGES_MAX {
-            return Err(ImportError::Invalid("it has more than 20,000 entries"));
-        }
-        let batch = Batch::put(records)?;
-        batch.check().map_err(|_| ImportError::Invalid("an entry breaks a rule, or is there twice"))?;
-        let carried = carried(export)?;
-        // The player comes last: what failed before belongs to nobody.
-        for details in carried {
-            self.append(&act(person, details, now)?).await?;
-        }
-        match commit::commit(&*self.store, &batch).await {
+        match self.take_in(export, person, now).await {
             Ok(()) => Ok(person),
-            Err(StoreError::Conflict(conflict)) if matches!(conflict.key, Key::Credential(_)) => {
+            Err(error) => {
+                self.undo(person, error.is_unknown(), now).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn take_in(&self, export: &PersonExport, person: PersonId, now: Millis) -> Result<(), ImportError> {
+        if export.is_empty() {
+            return Err(ImportError::Invalid("it says nothing of anybody"));
+        }
+        let records = self.records(export, person).await?;
+        let carried = carried(export)?;
+        // One more for the note where the audit chain ends.
+        if records.len() + carried.len() >= CHANGES_MAX {
+            return Err(ImportError::Invalid("it has 20,000 entries or more"));
+        }
+        let checked = Batch::put(records.iter().cloned())?.check();
+        checked.map_err(|_| ImportError::Invalid("an entry breaks a rule, or is there twice"))?;
+        let acts: Vec<Act> = carried.into_iter().map(|details| act(person, details, now)).collect::<Result<_, _>>()?;
+        match self.append(&acts, records).await {
+            Ok(_) => Ok(()),
+            Err(PeopleError::Store(StoreError::Conflict(conflict))) if matches!(conflict.key, Key::Credential(_)) => {
                 Err(ImportError::LoginTaken)
             }
             Err(error) => Err(error.into()),
@@ -86,7 +102,14 @@ impl People {
     }
 
     async fn records(&self, export: &PersonExport, person: PersonId) -> Result<Vec<Record>, ImportError> {
-        let mut records = vec![Record::Player(self.imported_player(export, person).await?)];
+        let mut records = Vec::new();
+        match (&export.profile, &export.player) {
+            (Some(profile), Some(player)) => {
+                records.push(Record::Player(self.imported_player(profile, player, person).await?));
+            }
+            (None, None) => {}
+            _ => return Err(ImportError::Invalid("a profile and a player come together")),
+        }
         if !export.inventory.is_empty() {
             let items = items(&export.inventory)?;
             records.push(Record::Inventory(Inventory { person, rev: Rev::FIRST, items }));
@@ -122,22 +145,19 @@ impl People {
         Ok(records)
     }
 
-    async fn imported_player(&self, export: &PersonExport, person: PersonId) -> Result<Player, ImportError> {
-        let form = export.profile.clone();
-        let profile = Profile {
-            name: form.name,
-            contact: form.contact,
-            locale: form.locale,
-            public_key: form.public_key,
-            extra: form.extra,
-        };
-        let plain = Zeroizing::new(profile.encode()?);
+    async fn imported_player(
+        &self,
+        profile: &ProfileForm,
+        player: &PlayerForm,
+        person: PersonId,
+    ) -> Result<Player, ImportError> {
+        let plain = Zeroizing::new(Profile::from(profile.clone()).encode()?);
         let private = self.vault.seal(person, &Key::Player(person), &plain).await?;
-        let place = export.player.place.as_ref().map(|form| {
+        let place = player.place.as_ref().map(|form| {
             let (world, cell) = (name(&form.world)?, form.cell.map(|whole| whole.0));
             Ok::<_, ImportError>(Place { world, tick: Tick(form.tick), cell, offset_m: form.offset_m })
         });
-        let (created, seen) = (Millis(export.player.created_ms), Millis(export.player.seen_ms));
+        let (created, seen) = (Millis(player.created_ms), Millis(player.seen_ms));
         Ok(Player { person, rev: Rev::FIRST, created, seen, place: place.transpose()?, private })
     }
 }

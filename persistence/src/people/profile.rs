@@ -103,7 +103,7 @@ impl People {
     /// Takes somebody in, under a random number.
     ///
     /// # Errors
-    /// [`PeopleError`]. After [`StoreError::Unknown`] somebody may be there whom nobody knows; retention finds them.
+    /// [`PeopleError`]; nobody was taken in then, as after [`People::import`].
     pub async fn create(&self, profile: &Profile, now: Millis) -> Result<PersonId, PeopleError> {
         let plain = zeroize::Zeroizing::new(profile.encode()?);
         let person = self.new_number().await?;
@@ -111,8 +111,24 @@ impl People {
         let player = Player { person, rev: Rev::FIRST, created: now, seen: now, place: None, private };
         match commit(&*self.store, &Batch::put([Record::Player(player)])?).await {
             // With 2^63 numbers nobody else drew this one: it was changed since it was written.
-            Err(StoreError::Conflict(_)) => Ok(person),
-            other => other.map(|()| person).map_err(PeopleError::from),
+            Ok(()) | Err(StoreError::Conflict(_)) => Ok(person),
+            Err(error) => {
+                self.undo(person, matches!(error, StoreError::Unknown(_)), now).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Nobody is to be left behind of whom whoever tried to take them in heard no number. As far as the stores answer.
+    pub(super) async fn undo(&self, person: PersonId, may_be_here: bool, now: Millis) {
+        let done = if may_be_here {
+            // What is left of them in a store that does not answer, is removed when the stores are opened next.
+            self.erase(person, now).await.map(|_| ())
+        } else {
+            self.vault.discard(person).await.map_err(PeopleError::from)
+        };
+        if let Err(error) = done {
+            tracing::warn!("what is left of somebody who could not be taken in stays for now: {error}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! How long each kind of record is kept, and why; and the job that removes what is past its period. Must never remove what
-//! is not, nor what a world needs to go on.
+//! How long each kind of record is kept, and why; and the job that removes what is past its period of what speaks of people.
+//! What is removed of a world's past is in `history`. Must never remove what is not past its period.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use super::commit::commit;
 use super::error::PeopleError;
 use super::page::Pages;
 use crate::batch::{Batch, Change};
-use crate::error::StoreError;
-use crate::record::{Consent, Epoch, Key, Kind, Millis, Name, Record, Scope};
+use crate::record::{Consent, Key, Kind, Millis, Record};
 use crate::store::Query;
 
 /// How long a kind is kept.
@@ -25,8 +24,8 @@ pub enum Period {
     AfterWriting,
     /// So long after the consent was taken back.
     AfterWithdrawal,
-    /// Until enough later snapshots of the world are there.
-    BehindSnapshots,
+    /// Until there are enough newer ones; the first of each day, and what the log needs, as long as the log.
+    Thinned,
 }
 
 /// How long a kind is kept, and why.
@@ -54,8 +53,12 @@ pub const RULES: [Rule; 15] = [
     rule(Kind::Discovery, Period::WhileHere, "it is part of the person's game"),
     rule(Kind::World, Period::Always, "it speaks of nobody"),
     rule(Kind::Seat, Period::Always, "logs know people by it; what says whose it was goes with the person"),
-    rule(Kind::Snapshot, Period::BehindSnapshots, "to go back to; one with a label is kept until a person removes it"),
-    rule(Kind::Segment, Period::BehindSnapshots, "to go on from a snapshot that is kept"),
+    rule(Kind::Snapshot, Period::Thinned, "to go back to; one with a label is kept until a person removes it"),
+    rule(
+        Kind::Segment,
+        Period::AfterWriting,
+        "to have any tick again; it goes up to a save, so that the rest can be had",
+    ),
     rule(Kind::Trade, Period::AfterWriting, "to answer claims; under pseudonyms"),
     rule(Kind::Audit, Period::AfterWriting, "to find out what happened; the chain goes on from the last one removed"),
     rule(Kind::Setting, Period::Always, "it speaks of nobody"),
@@ -76,13 +79,16 @@ pub struct Periods {
     pub consent: Duration,
     /// After a trade.
     pub trade: Duration,
-    /// The newest so many snapshots of each world are kept, with the log since: at least one.
-    pub snapshots: usize,
+    /// After a piece of a world's log was written; for good where there is none.
+    pub log: Option<Duration>,
+    /// So many of the newest saves of a world without a label: at least one.
+    pub saves: usize,
 }
 
 impl Default for Periods {
     fn default() -> Self {
-        Self { sign_in: 30 * DAY, audit: 90 * DAY, consent: 3 * 365 * DAY, trade: 3 * 365 * DAY, snapshots: 48 }
+        let years = 3 * 365 * DAY;
+        Self { sign_in: 30 * DAY, audit: 90 * DAY, consent: years, trade: years, log: Some(30 * DAY), saves: 60 }
     }
 }
 
@@ -94,44 +100,26 @@ pub struct Removed {
     pub consents: u64,
     pub trades: u64,
     pub audit: u64,
-    pub snapshots: u64,
-    pub segments: u64,
 }
 
 /// How many records are removed in one batch.
 const BATCH: usize = 500;
 
 impl People {
-    /// Removes whatever is past its period. What is exactly as old as its period is kept.
+    /// Removes what speaks of people and is past its period, whoever's it is. What is exactly as old as its period is kept.
+    /// Several processes may do so at once.
     ///
     /// # Errors
     /// [`PeopleError`]; what was removed before stays removed, and the job may be run again.
     pub async fn retain(&self, periods: &Periods, now: Millis) -> Result<Removed, PeopleError> {
         let sign_ins = now.before(periods.sign_in);
         let trades = now.before(periods.trade);
-        let mut removed = Removed {
+        Ok(Removed {
             sign_ins: self.drop_old(Kind::SignIn, |r| matches!(r, Record::SignIn(s) if s.expires < sign_ins)).await?,
             trades: self.drop_old(Kind::Trade, |r| matches!(r, Record::Trade(t) if t.at < trades)).await?,
             consents: self.drop_consents(now.before(periods.consent)).await?,
             audit: self.forget_entries(now.before(periods.audit)).await?,
-            ..Removed::default()
-        };
-        let mut worlds = Pages::new(&*self.store, Query::of(Kind::World));
-        while let Some(page) = worlds.next().await? {
-            for record in page {
-                let Record::World(world) = record else { continue };
-                match self.drop_behind(&world.id, world.epoch, periods.snapshots.max(1)).await {
-                    Ok((snapshots, segments)) => {
-                        removed.snapshots += snapshots;
-                        removed.segments += segments;
-                    }
-                    // Somebody opened it just now; the next run has its turn.
-                    Err(PeopleError::Store(StoreError::Fenced { .. })) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(removed)
+        })
     }
 
     async fn drop_old(&self, kind: Kind, is_due: impl Fn(&Record) -> bool + Send) -> Result<u64, PeopleError> {
@@ -139,7 +127,7 @@ impl People {
         let mut pages = Pages::new(&*self.store, Query::of(kind));
         while let Some(page) = pages.next().await? {
             let keys: Vec<Key> = page.iter().filter(|record| is_due(record)).map(Record::key).collect();
-            removed += self.drop_keys(keys, None).await?;
+            removed += self.drop_keys(keys).await?;
         }
         Ok(removed)
     }
@@ -163,54 +151,15 @@ impl People {
                     due.extend(waiting.drain(..).map(|c| Record::Consent(c).key()));
                 }
             }
-            removed += self.drop_keys(due, None).await?;
+            removed += self.drop_keys(due).await?;
         }
         Ok(removed)
     }
 
-    /// Removes snapshots without a label behind the newest `kept`, and the log before the oldest of those.
-    async fn drop_behind(&self, world: &Name, epoch: Epoch, kept: usize) -> Result<(u64, u64), PeopleError> {
-        let of = |kind| Query::of(kind).within(Scope::World(world.clone()));
-        let newest = self.store.keys(&of(Kind::Snapshot).down().first(kept)).await?;
-        let Some(Key::Snapshot(_, from)) = newest.last().filter(|_| newest.len() == kept).cloned() else {
-            return Ok((0, 0));
-        };
-        let fence = (world.clone(), epoch);
-        let mut snapshots = 0;
-        let mut query = of(Kind::Snapshot).beyond(Key::Snapshot(world.clone(), from)).down().first(BATCH);
-        loop {
-            let keys = self.store.keys(&query).await?;
-            let Some(last) = keys.last().cloned() else { break };
-            for key in keys {
-                // One at a time: a snapshot may be large.
-                let labelled = matches!(self.store.get(&key).await?, Some(Record::Snapshot(s)) if s.label.is_some());
-                if !labelled {
-                    snapshots += self.drop_keys(vec![key], Some(&fence)).await?;
-                }
-            }
-            query = query.beyond(last);
-        }
-        let mut segments = 0;
-        loop {
-            // A piece of the log is needed if it goes on beyond the snapshot: up to where the next one begins.
-            let keys = self.store.keys(&of(Kind::Segment).first(BATCH + 1)).await?;
-            let is_over = |pair: &&[Key]| matches!(&pair[1], Key::Segment(_, next) if *next <= from);
-            let due: Vec<Key> = keys.windows(2).take_while(is_over).map(|pair| pair[0].clone()).collect();
-            if due.is_empty() {
-                return Ok((snapshots, segments));
-            }
-            segments += self.drop_keys(due, Some(&fence)).await?;
-        }
-    }
-
-    async fn drop_keys(&self, keys: Vec<Key>, fence: Option<&(Name, Epoch)>) -> Result<u64, PeopleError> {
+    async fn drop_keys(&self, keys: Vec<Key>) -> Result<u64, PeopleError> {
         for part in keys.chunks(BATCH) {
             let changes = part.iter().map(|key| Change::Remove(key.clone(), None)).collect();
-            let mut batch = Batch::new(changes)?;
-            if let Some((world, epoch)) = fence {
-                batch = batch.fenced(world.clone(), *epoch);
-            }
-            commit(&*self.store, &batch).await?;
+            commit(&*self.store, &Batch::new(changes)?).await?;
         }
         Ok(keys.len() as u64)
     }

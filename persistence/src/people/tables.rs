@@ -21,6 +21,8 @@ impl PersonExport {
             let rows = match part {
                 Value::Array(rows) => rows,
                 Value::Object(_) => vec![part],
+                // Somebody without a profile: there is no such table.
+                Value::Null => continue,
                 single => {
                     about.insert(name, single);
                     continue;

@@ -157,6 +157,18 @@ impl Vault {
         Ok(found.and_then(|record| if let Record::Erasure(erasure) = record { Some(erasure.at) } else { None }))
     }
 
+    /// Whether a person has a key: something was sealed for them, and they were not erased.
+    pub(super) async fn has_key(&self, person: PersonId) -> Result<bool, VaultError> {
+        let is_person = person != DEPLOYMENT && person != SOMEBODY_ELSE;
+        Ok(is_person && self.keys.get(&Key::PersonKey(person)).await?.is_some())
+    }
+
+    /// Takes the key of somebody away of whom nothing was written, and whose number nobody has heard of.
+    pub(super) async fn discard(&self, person: PersonId) -> Result<(), VaultError> {
+        self.cache.forget(person);
+        Ok(commit(&*self.keys, &Batch::new(vec![Change::Remove(Key::PersonKey(person), None)])?).await?)
+    }
+
     /// Destroys a person's key and writes down that it was, both at once. Gives when that was: now, or before.
     pub(super) async fn destroy(&self, person: PersonId, now: Millis) -> Result<Millis, VaultError> {
         if person == DEPLOYMENT || person == SOMEBODY_ELSE {

@@ -18,6 +18,11 @@ pub const TEXT_BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PersonId(pub u64);
 
+impl PersonId {
+    /// The largest number that one may have.
+    pub const MAX: Self = Self(NUMBER_MAX);
+}
+
 /// How often a record was written: the first has 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rev(pub u64);

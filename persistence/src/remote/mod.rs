@@ -21,6 +21,9 @@ use crate::record::{Key, Kind, Record};
 use crate::store::{COPY_WAITING_MAX, Copy, Page, Query, Store};
 use wire::{Answer, Request};
 
+/// Most bytes of an answer to [`Remote::ask`].
+pub const ANSWER_BYTES_MAX: usize = 1 << 30;
+
 /// A store behind a socket.
 #[derive(Clone, Debug)]
 pub struct Remote {

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use super::ANSWER_BYTES_MAX;
 use super::wire::{self, Answer, Request};
 use crate::record::Kind;
 use crate::store::Store;
@@ -82,9 +83,19 @@ async fn answer(stream: &mut UnixStream, store: &dyn Store, control: &dyn Contro
         Request::Keys(query) => Answer::Keys(store.keys(&query).await),
         Request::Copy(kinds) => return copy(stream, store, &kinds).await,
         Request::Health => Answer::Healthy(store.health().await),
-        Request::Ask(question) => Answer::Said(control.ask(&question).await),
+        Request::Ask(question) => {
+            Answer::Said(control.ask(&question).await.and_then(|text| fits(text, ANSWER_BYTES_MAX)))
+        }
     };
     send(stream, &answer).await
+}
+
+/// A text that can be sent; else a sentence that can.
+fn fits(text: String, bytes_max: usize) -> std::result::Result<String, String> {
+    if text.len() <= bytes_max {
+        return Ok(text);
+    }
+    Err(format!("the answer has {} bytes, and at most {bytes_max} can be sent", text.len()))
 }
 
 /// In time: who asks and does not listen keeps nobody else from the store.
@@ -106,4 +117,15 @@ async fn copy(stream: &mut UnixStream, store: &dyn Store, kinds: &[Kind]) -> Res
         send(stream, &answer).await?;
     }
     send(stream, &Answer::Copied(None)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_cannot_be_sent_is_a_sentence() {
+        assert_eq!(fits("abc".to_owned(), 3), Ok("abc".to_owned()));
+        assert_eq!(fits("abcd".to_owned(), 3), Err("the answer has 4 bytes, and at most 3 can be sent".to_owned()));
+    }
 }

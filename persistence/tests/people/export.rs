@@ -132,7 +132,8 @@ async fn who_is_taken_in_elsewhere_is_exported_alike() {
     assert_ne!(person, a, "under a number of its own");
     let again = elsewhere.people.export(person, later).await.unwrap();
     assert!(again.is_same_content(&export), "{again:#?}\n{export:#?}");
-    let bits = |export: &PersonExport| export.player.place.as_ref().map(|place| place.offset_m.map(f64::to_bits));
+    let bits =
+        |export: &PersonExport| export.player.as_ref()?.place.as_ref().map(|place| place.offset_m.map(f64::to_bits));
     assert_eq!(bits(&again), bits(&export));
     // They sign in there, and nobody else can come with the same login.
     assert!(elsewhere.people.by_login("aa-sentinel-LOGIN").await.unwrap().is_some());
@@ -159,8 +160,10 @@ async fn what_is_no_export_is_refused() {
     assert!(matches!(PersonExport::from_json(later.as_bytes()), Err(ImportError::Version(_))));
     let elsewhere = Rig::new().await;
     let before = elsewhere.all().await;
-    let breaks: [fn(&mut PersonExport); 6] = [
-        |e| e.profile.name.clear(),
+    let breaks: [fn(&mut PersonExport); 8] = [
+        |e| e.profile.iter_mut().for_each(|profile| profile.name.clear()),
+        |e| e.profile = None,
+        |e| e.player = None,
         |e| e.consents[0].purpose = "a b".to_owned(),
         |e| e.inventory[0].count = 0,
         |e| e.discoveries.push(e.discoveries[0].clone()),

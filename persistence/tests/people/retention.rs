@@ -1,23 +1,24 @@
-//! Consents, and what is removed when: exactly what is past its period (COMP-009).
+//! Consents, and what of people is removed when: exactly what is past its period (COMP-009). What is removed of worlds is in
+//! `history`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use persistence::people::{Act, Period, Periods, Question, RULES, Removed};
 use persistence::{
-    Batch, Consent, Discovery, Epoch, Hash, Key, Kind, Millis, Name, PersonId, Record, Rev, SignIn, Snapshot, Text,
-    Tick, Token, Trade,
+    Consent, Discovery, Hash, Key, Kind, Millis, PersonId, Record, Rev, SignIn, Text, Tick, Token, Trade,
 };
 use persistence_testkit::records;
 
-use crate::rig::{NOW, Rig, item, name};
+use crate::rig::{NOW, Rig, item, name, over};
 
 const PERIODS: Periods = Periods {
     sign_in: Duration::from_secs(1000),
     audit: Duration::from_secs(2000),
     consent: Duration::from_secs(3000),
     trade: Duration::from_secs(4000),
-    snapshots: 2,
+    log: None,
+    saves: 2,
 };
 
 /// The oldest moment that is kept, and the one before it.
@@ -116,18 +117,6 @@ async fn seeded(rig: &Rig) -> (Vec<Key>, Vec<Key>) {
     (keys(stay), keys(go))
 }
 
-/// A world with snapshots at 100, 200, .. and pieces of its log of 60 ticks each.
-async fn logged(rig: &Rig, world: &str, snapshots: u64) -> Name {
-    let id = name(world);
-    rig.put([Record::World(records::world(world))]).await;
-    let labelled = |n: u64| Snapshot { label: (n == 2).then(|| name("kept")), ..records::snapshot(world, n * 100, 10) };
-    let mut all: Vec<Record> = (1..=snapshots).map(|n| Record::Snapshot(labelled(n).hashed())).collect();
-    all.extend((0..snapshots * 2).map(|n| Record::Segment(records::segment(world, n * 60, 60, 10))));
-    let batch = Batch::put(all).unwrap().fenced(id.clone(), Epoch(1));
-    rig.store.commit(&batch).await.unwrap();
-    id
-}
-
 #[tokio::test]
 async fn exactly_what_is_past_its_period_goes() {
     let rig = Rig::new().await;
@@ -145,22 +134,17 @@ async fn exactly_what_is_past_its_period_goes() {
         rig.people.record(&act(at)).await.unwrap();
     }
     let end = rig.people.verify(.., None).await.unwrap().last;
-    let (long, short) = (logged(&rig, "long", 6).await, logged(&rig, "short", 1).await);
+    rig.world("w").await;
     let before = rig.all().await;
 
     let removed = rig.people.retain(&PERIODS, NOW).await.unwrap();
-    // Of the snapshots 100 to 600, 500 and 600 are kept, and 200 has a label; pieces of the log to 480 go.
-    let expected = Removed { sign_ins: 1, consents: 5, trades: 1, audit: 2, snapshots: 3, segments: 8 };
-    assert_eq!(removed, expected);
+    assert_eq!(removed, Removed { sign_ins: 1, consents: 5, trades: 1, audit: 2 });
     let after: BTreeSet<Key> = rig.all().await.iter().map(Record::key).collect();
     let gone: BTreeSet<Key> = before.iter().map(Record::key).filter(|key| !after.contains(key)).collect();
     let mut due: BTreeSet<Key> = go.into_iter().collect();
     due.extend([1, 2].map(Key::Audit));
-    due.extend([100, 300, 400].map(|tick| Key::Snapshot(long.clone(), Tick(tick))));
-    due.extend((0..8).map(|n| Key::Segment(long.clone(), Tick(n * 60))));
     assert_eq!(gone, due);
     assert!(stay.iter().all(|key| after.contains(key)));
-    assert!(after.contains(&Key::Snapshot(short.clone(), Tick(100))), "fewer than two: none goes");
     // The chain is sound from where it begins now, and goes on.
     let verified = rig.people.verify(.., end.as_ref()).await.unwrap();
     assert_eq!((verified.entries, verified.last), (2, end));
@@ -170,8 +154,31 @@ async fn exactly_what_is_past_its_period_goes() {
     assert_eq!(rig.people.retain(&PERIODS, NOW).await.unwrap(), Removed::default());
     // A moment later the next ones are due.
     let later = rig.people.retain(&PERIODS, Millis(NOW.0 + 1)).await.unwrap();
-    assert_eq!(later, Removed { sign_ins: 1, consents: 4, trades: 1, audit: 1, ..Removed::default() });
+    assert_eq!(later, Removed { sign_ins: 1, consents: 4, trades: 1, audit: 1 });
     rig.people.verify(.., end.as_ref()).await.unwrap();
+}
+
+/// Services of a fleet remove what speaks of people at the same time.
+#[tokio::test]
+async fn two_may_remove_at_once() {
+    let rig = Rig::new().await;
+    seeded(&rig).await;
+    let old = |n: u64| Act {
+        at: Millis(n),
+        actor: None,
+        action: name("player.kick"),
+        subject: Text(n.to_string()),
+        outcome: name("done"),
+        details: String::new(),
+    };
+    for n in 0..40 {
+        rig.people.record(&old(n)).await.unwrap();
+    }
+    let other = over(&rig.store, &rig.keys, &rig.master).await;
+    let (a, b) = tokio::join!(rig.people.retain(&PERIODS, NOW), other.retain(&PERIODS, NOW));
+    assert!(a.unwrap().audit + b.unwrap().audit >= 40);
+    assert_eq!(rig.people.verify(.., None).await.unwrap().entries, 0);
+    assert_eq!(rig.people.retain(&PERIODS, NOW).await.unwrap(), Removed::default());
 }
 
 #[tokio::test]
@@ -206,7 +213,8 @@ async fn periods_by_default_are_what_the_page_says() {
         format!("| `audit` | {} days after", days(periods.audit)),
         format!("| `consent` | {} days after", days(periods.consent)),
         format!("| `trade` | {} days after", days(periods.trade)),
-        format!("the newest {} snapshots", periods.snapshots),
+        format!("the newest {} ", periods.saves),
+        format!("| `segment` | {} days after", days(periods.log.unwrap_or_default())),
     ] {
         assert!(page.contains(&line), "docs/PRIVACY.md does not say {line:?}");
     }
