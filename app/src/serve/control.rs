@@ -2,16 +2,18 @@
 //! tell a secret, nor of a state that is not to be published yet.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use netcode::transport::to_hex;
+use persistence::people::People;
 use persistence::remote::Control;
-use persistence::{Guarded, Journal, Mark, Name};
+use persistence::{Guarded, Journal, Mark, Millis, Name};
 use serde_json::{Value, json};
 
 use super::config::Config;
 use super::health::Monitor;
+use super::people;
 use super::shared::Shared;
 use crate::output;
 use crate::session_cmd::Inviter;
@@ -35,6 +37,8 @@ pub struct Controller {
     pub guard: Arc<Guarded>,
     /// Its health.
     pub monitor: Arc<Monitor>,
+    /// What belongs to people.
+    pub people: People,
     /// Makes invites.
     pub inviter: Inviter,
 }
@@ -129,6 +133,10 @@ impl Controller {
     }
 }
 
+fn now() -> Millis {
+    Millis::of(SystemTime::now())
+}
+
 fn shown(mark: Mark) -> Value {
     json!({ "tick": mark.tick.0, "digest": output::hex(mark.digest.0) })
 }
@@ -146,11 +154,16 @@ impl Control for Controller {
                 let session = self.shared.state().session;
                 json!({ "invite": self.inviter.issue(session).map_err(|e| e.to_string())? })
             }
+            ["person", "export", who] => return people::export(&self.people, who, now()).await,
+            ["person", "erase", who] => people::erase(&self.people, who, now()).await?,
             ["stop"] => {
                 self.shared.stop();
                 json!({ "stopping": true })
             }
-            _ => return Err("the service knows status, config, save [LABEL], invite and stop".to_owned()),
+            _ => {
+                let known = "status, config, save [LABEL], invite, person export ID, person erase ID and stop";
+                return Err(format!("the service knows {known}"));
+            }
         };
         Ok(answer.to_string())
     }

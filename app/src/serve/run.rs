@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use netcode::transport::Identity;
-use persistence::{Epoch, Journal, Limits, Store, StoreError};
+use persistence::people::{History, People};
+use persistence::{Epoch, Journal, Limits, Millis};
 use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
@@ -19,8 +20,8 @@ use super::host::{self, Steering};
 use super::keys::Keys;
 use super::log::{Keeping, StoreLedger};
 use super::position::{self, Position};
-use super::prune::Pruning;
 use super::resume::{self, Resumed};
+use super::retention::{self, Retention};
 use super::seats::Seats;
 use super::shared::Shared;
 use super::startup::Startup;
@@ -43,8 +44,6 @@ const TRY: Duration = Duration::from_secs(1);
 const DRAIN_MAX: Duration = Duration::from_secs(60);
 /// Time between two looks at what waits, and at signals, at the end.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
-/// Time between two looks at whether old saves are to be removed.
-const PRUNE: Duration = Duration::from_secs(5);
 
 /// Runs `spacetime serve`.
 ///
@@ -191,10 +190,10 @@ impl Service<'_> {
             durable: world.durable.map(|_| world.mark()),
             began: Instant::now(),
         };
-        let (epoch, began) = (world.world.epoch, world.mark());
+        let began = world.mark();
         // It is as large as the world, and the session has its own.
         drop(world);
-        let tasks = self.tend(about, epoch, &journal, &shared, inviter.clone(), listener);
+        let tasks = self.tend(about, &keys.people, &journal, &shared, inviter.clone(), listener);
         startup.ready("control")?;
         self.report.say(
             "serving",
@@ -312,7 +311,7 @@ impl Service<'_> {
     fn tend(
         &self,
         about: About,
-        epoch: Epoch,
+        people: &People,
         journal: &Arc<Journal>,
         shared: &Arc<Shared>,
         inviter: Inviter,
@@ -330,12 +329,19 @@ impl Service<'_> {
             journal: Arc::clone(journal),
             guard,
             monitor: Arc::clone(&monitor),
+            people: people.clone(),
             inviter,
         };
-        let pruning = Pruning::new(self.config.world.clone(), epoch, self.config.saves.keep);
+        let retention = Retention {
+            store: Arc::clone(&store),
+            people: people.clone(),
+            history: History::new(self.config.world.clone(), Epoch(about.epoch)),
+            periods: retention::periods(&self.config.values),
+            shared: Arc::clone(shared),
+        };
         vec![
             self.runtime.spawn(async move { monitor.watch().await }),
-            self.runtime.spawn(prune(pruning, Arc::clone(&store), Arc::clone(shared))),
+            self.runtime.spawn(retention.keep(|| Millis::of(SystemTime::now()))),
             self.runtime.spawn(persistence::remote::serve(listener, store, Arc::new(controller))),
         ]
     }
@@ -366,23 +372,6 @@ impl Service<'_> {
                 format!("what comes behind tick {} is not durable", grouped(mark.tick.0))
             });
             return Err(Failure::Machine(format!("{durable}: {why}")));
-        }
-    }
-}
-
-/// Removes old saves whenever there are new ones.
-async fn prune(mut pruning: Pruning, store: Arc<dyn Store>, shared: Arc<Shared>) {
-    let mut seen = 0;
-    loop {
-        tokio::time::sleep(PRUNE).await;
-        let saves = shared.saves();
-        if saves == seen {
-            continue;
-        }
-        match pruning.prune(&*store).await {
-            Ok(_) => seen = saves,
-            Err(error @ StoreError::Fenced { .. }) => return tracing::error!("old saves stay: {error}"),
-            Err(error) => tracing::warn!("old saves are not removed yet: {error}"),
         }
     }
 }

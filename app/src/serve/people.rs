@@ -1,0 +1,74 @@
+//! What an operator has the service do about one person: hand out everything about them, or erase them. Must never do
+//! either without an entry in the audit chain, nor say in one who they are.
+
+use persistence::people::{Act, People, PeopleError};
+use persistence::{Millis, Name, PersonId};
+use serde_json::{Value, json};
+
+/// Everything about a person, as the JSON of an export. It is written down that it is handed out before it is.
+///
+/// # Errors
+/// A sentence.
+pub async fn export(people: &People, who: &str, now: Millis) -> Result<String, String> {
+    let person = number(who)?;
+    let export = people.export(person, now).await.map_err(|e| told(&e, who))?;
+    let text = export.to_json().map_err(|e| format!("the export cannot be written: {e}"))?;
+    let recorded = people.record(&act("person.export", person, now)?).await;
+    recorded.map_err(|e| format!("nothing is handed out, as the audit chain does not take an entry: {e}"))?;
+    Ok(text)
+}
+
+/// Erases a person; tells what was removed. It may be asked for again.
+///
+/// # Errors
+/// A sentence, which says whether the key is destroyed.
+pub async fn erase(people: &People, who: &str, now: Millis) -> Result<Value, String> {
+    let person = number(who)?;
+    if !people.is_known(person).await.map_err(|e| told(&e, who))? {
+        return Err(told(&PeopleError::NoPerson, who));
+    }
+    let before = people.vault().erasure(person).await.map_err(|e| e.to_string())?;
+    let erased = people.erase(person, now).await;
+    let destroyed = people.vault().erasure(person).await;
+    let recorded = match &destroyed {
+        Ok(None) => Ok(()),
+        _ => people.record(&act("person.erase", person, now)?).await.map(|_| ()),
+    };
+    match (erased, destroyed, recorded) {
+        (Ok(erased), _, Ok(())) => Ok(json!({
+            "person": person.0.to_string(),
+            "erased_before_ms": before.map(|at| at.0),
+            "removed_records": erased.removed,
+            "blanked_seats": erased.seats,
+        })),
+        (Ok(_), _, Err(error)) => {
+            Err(format!("person {who} is erased, but the audit chain does not take an entry: {error}"))
+        }
+        (Err(error), Ok(None), _) => Err(format!("person {who} is not erased: {error}")),
+        (Err(error), Ok(Some(_)), _) => Err(format!(
+            "the key of person {who} is destroyed, and what was sealed opens no more; other records are there still, and go \
+             when this is asked again or the service is started anew: {error}"
+        )),
+        (Err(error), Err(_), _) => Err(format!("it is not known whether person {who} is erased, ask again: {error}")),
+    }
+}
+
+fn number(who: &str) -> Result<PersonId, String> {
+    let number = who.parse().ok().filter(|number| (1..=PersonId::MAX.0).contains(number));
+    number.map(PersonId).ok_or_else(|| "a person is a number of 1 to 2^63 - 1".to_owned())
+}
+
+fn told(error: &PeopleError, who: &str) -> String {
+    match error {
+        PeopleError::NoPerson => {
+            format!("there is no person {who}, or they were erased: `spacetime person list` lists them")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn act(action: &str, person: PersonId, at: Millis) -> Result<Act, String> {
+    let name = |text: &str| Name::new(text).map_err(|e| e.to_string());
+    let (action, outcome) = (name(action)?, name("done")?);
+    Ok(Act { at, actor: None, action, subject: Act::on(person), outcome, details: String::new() })
+}
