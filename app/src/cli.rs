@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, with help for a newcomer. Must never do any of it.
 
 mod parsers;
+mod person;
 mod service;
 
 use std::num::NonZeroUsize;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::view::camera::{self, CameraSpec};
 use parsers::{drawn_scale, julian_date, picture_size, size, speed, threads};
+pub use person::{PersonArgs, PersonCommand, Who};
 pub use service::{ConfigArgs, ConfigCommand, DbArgs, DbCommand, SaveArgs, ServeArgs, StatusArgs};
 
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.
@@ -69,6 +71,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Look into the service's store, and move worlds in and out of it.
     Db(DbArgs),
+    /// What the running service keeps of people: list them, hand out everything about one, erase one.
+    Person(PersonArgs),
     /// Try the lockstep protocol in virtual time, on a network where things go wrong.
     Netsim(NetsimArgs),
 }

@@ -10,6 +10,7 @@ pub mod entity;
 pub mod exit;
 pub mod netsim_cmd;
 pub mod output;
+pub mod person_cmd;
 pub mod pilot;
 pub mod play;
 pub mod progress;
@@ -77,6 +78,7 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
         Command::Invite(args) => serve::ask::invite(&args),
         Command::Config(args) => config_cmd::command(&args),
         Command::Db(args) => db_cmd::command(&args),
+        Command::Person(args) => person_cmd::command(&args),
         Command::Netsim(args) => netsim_cmd::command(&args, progress),
         Command::Shot(args) => view::shot::command(&args),
     }

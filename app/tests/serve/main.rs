@@ -7,6 +7,7 @@ mod db;
 mod kill;
 mod pages;
 mod peers;
+mod people;
 mod postgres;
 mod process;
 mod running;

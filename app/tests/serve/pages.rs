@@ -5,12 +5,13 @@ use std::process::Command;
 
 use crate::process::{Home, text};
 
-/// Blocks that are not run: they need root, another host, a container, or a PostgreSQL server. How each begins.
+/// Blocks that are not run: they need root, another host, a container, a PostgreSQL server, or people. How each begins.
 const NOT_RUN: &[&str] = &[
     "cargo build --release",
     "sudo -u spacetime XDG_DATA_HOME",
     "podman build",
     "SPACETIME_SERVE__STORE__KIND=postgres",
+    "spacetime person list",
     "systemctl start spacetime-backup.service",
 ];
 
