@@ -74,7 +74,9 @@ fn go_on(recording: &Path) {
 fn fresh_process(home: &Home, test: &str, recording: &Path) -> String {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     for (name, value) in home.command("").get_envs() {
-        value.into_iter().for_each(|value| drop(command.env(name, value)));
+        if let Some(value) = value {
+            command.env(name, value);
+        }
     }
     command.args(["--exact", "--nocapture", test]).env(GO_ON_WITH, recording);
     let out = command.output().expect("it runs");

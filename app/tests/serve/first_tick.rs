@@ -38,10 +38,13 @@ fn a_hundred_thousand_entities_go_on_where_they_were() {
     cluster.stop();
     cluster.forget_files();
     cluster.restart();
+    let began = std::time::Instant::now();
     let mut service = home.serving();
     let resumed = service.event("resumed");
     assert_eq!((&resumed["tick"], &resumed["digest"]), (&TICKS.into(), &app::output::hex(saved).into()), "{resumed}");
-    home.status_until("its first ticks", |status| status["durable"]["tick"].as_u64() > Some(TICKS));
+    home.status_until("its first tick", |status| status["tick"].as_u64() > Some(TICKS));
+    println!("the first tick after {:?}", began.elapsed());
+    home.status_until("it to be durable", |status| status["durable"]["tick"].as_u64() > Some(TICKS));
     service.crashes();
     // The first one is what follows from all that was saved.
     let first = runtime.block_on(async {
