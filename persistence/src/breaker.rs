@@ -71,8 +71,8 @@ pub struct Breaker {
     opened: Option<Instant>,
     /// How long it stays open this time.
     open: Duration,
-    /// A trial is under way, since then.
-    trial: Option<Instant>,
+    /// A trial is under way.
+    is_tried: bool,
     transitions: VecDeque<Transition>,
     /// How often it changed its phase.
     changes: u64,
@@ -88,13 +88,13 @@ impl Breaker {
             in_a_row: 0,
             opened: None,
             open: config.open,
-            trial: None,
+            is_tried: false,
             transitions: VecDeque::new(),
             changes: 0,
         }
     }
 
-    /// Asks for a call. Each that is let through must be told of by [`Breaker::done`].
+    /// Asks for a call. Each that is let through must be told of by [`Breaker::done`] or [`Breaker::given_up`].
     ///
     /// # Errors
     /// How long none will be.
@@ -107,17 +107,12 @@ impl Breaker {
                     return Err(self.open - since);
                 }
                 self.go(now, Phase::HalfOpen);
-                self.trial = Some(now);
+                self.is_tried = true;
                 Ok(())
             }
-            // A trial of which nothing was heard for that long was given up by its caller.
-            Phase::HalfOpen
-                if self.trial.is_some_and(|at| now.saturating_duration_since(at) < self.config.open_max) =>
-            {
-                Err(self.config.open)
-            }
+            Phase::HalfOpen if self.is_tried => Err(self.config.open),
             Phase::HalfOpen => {
-                self.trial = Some(now);
+                self.is_tried = true;
                 Ok(())
             }
         }
@@ -135,7 +130,7 @@ impl Breaker {
                 }
             }
             (Phase::HalfOpen, true) => {
-                self.trial = None;
+                self.is_tried = false;
                 self.in_a_row += 1;
                 if self.in_a_row >= self.config.trials.max(1) {
                     self.go(now, Phase::Closed);
@@ -150,8 +145,16 @@ impl Breaker {
         }
     }
 
+    /// The caller did not wait for the end of a call that was let through. What answers too late is a trial that failed;
+    /// a closed breaker learns nothing from it, as callers have reasons of their own.
+    pub fn given_up(&mut self, now: Instant) {
+        if self.phase == Phase::HalfOpen {
+            self.done(now, false);
+        }
+    }
+
     fn go(&mut self, now: Instant, to: Phase) {
-        (self.phase, self.in_a_row, self.trial) = (to, 0, None);
+        (self.phase, self.in_a_row, self.is_tried) = (to, 0, false);
         if to == Phase::Open {
             self.opened = Some(now);
         }
@@ -238,11 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_never_ends_does_not_hold_it_open() {
+    fn a_trial_that_is_given_up_does_not_hold_it_open() {
         let (mut breaker, start) = (Breaker::new(CONFIG), Instant::now());
+        (0..5).for_each(|_| breaker.given_up(start));
+        assert_eq!(breaker.phase(), Phase::Closed, "callers have reasons of their own");
         (0..3).for_each(|_| breaker.done(start, false));
         assert_eq!(breaker.admit(at(start, 100)), Ok(()));
-        assert!(breaker.admit(at(start, 399)).is_err());
-        assert_eq!(breaker.admit(at(start, 400)), Ok(()));
+        breaker.given_up(at(start, 150));
+        assert_eq!(breaker.admit(at(start, 150)), Err(Duration::from_millis(200)), "it counts as one that failed");
+        assert_eq!(breaker.admit(at(start, 350)), Ok(()));
     }
 }

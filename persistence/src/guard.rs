@@ -2,7 +2,7 @@
 //! not answer in time for done, nor for not done.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -67,10 +67,14 @@ impl Guarded {
         Self { store, patience, state: Mutex::new(state) }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What it has seen.
     #[must_use]
     pub fn guarding(&self) -> Guarding {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
         let transitions = state.breaker.transitions().map(|change| (change.to, change.at.elapsed())).collect();
         Guarding {
             phase: state.breaker.phase(),
@@ -89,15 +93,17 @@ impl Guarded {
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state();
             if let Err(wait) = state.breaker.admit(Instant::now()) {
                 state.refused += 1;
                 return Err(StoreError::BreakerOpen(wait));
             }
             state.calls += 1;
         }
+        let admitted = Admitted { guard: self, is_over: false };
         let result = tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(late()));
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        admitted.over();
+        let mut state = self.state();
         // What the caller did wrong says nothing about the store.
         let failure = result.as_ref().err().filter(|error| error.is_transient());
         state.breaker.done(Instant::now(), failure.is_none());
@@ -112,6 +118,26 @@ impl Guarded {
     async fn reading<T>(&self, call: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
         let limit = self.patience.read;
         self.call(limit, || StoreError::TimedOut(limit), call).await
+    }
+}
+
+/// A call that the breaker let through. Whoever drops it unfinished has given it up, and the breaker is told.
+struct Admitted<'a> {
+    guard: &'a Guarded,
+    is_over: bool,
+}
+
+impl Admitted<'_> {
+    fn over(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.guard.state().breaker.given_up(Instant::now());
+        }
     }
 }
 
@@ -151,7 +177,7 @@ impl Store for Guarded {
         match asked.await {
             Ok(round_trip) => Health::Well { round_trip },
             Err(error @ StoreError::BreakerOpen(_)) => {
-                let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let state = self.state();
                 Health::Ill(state.failure.clone().unwrap_or(error))
             }
             Err(error) => Health::Ill(error),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::postgres::prepared;
 use crate::process::{Home, digests, scaled};
 
 /// Kills a service so often, and gives what it had told before each time: durable ticks with digests.
@@ -51,4 +52,11 @@ fn nothing_published_is_lost_by_a_kill_with_a_synchronous_log() {
     let home = Home::new();
     home.configure("[log]\ndurability = \"synchronous\"\n");
     kill_often(&home, scaled(6), 0);
+}
+
+#[test]
+fn nothing_durable_is_lost_by_a_kill_with_the_store_in_postgresql() {
+    let home = Home::new();
+    let _cluster = prepared(&home, &[], "", "");
+    kill_often(&home, scaled(20), 90);
 }

@@ -1,9 +1,13 @@
 //! The service as operators run it: real processes with folders of their own, killed, resumed, asked and joined. One
 //! program for all of them.
 
+mod breaker;
 mod configuration;
 mod continuity;
 mod db;
+mod ending;
+mod first_tick;
+mod health;
 mod kill;
 mod pages;
 mod peers;

@@ -7,13 +7,30 @@ use crate::process::{Home, digests};
 
 /// The configuration of a service on this cluster.
 pub fn configure(home: &Home, cluster: &Cluster, role: &str) -> std::path::PathBuf {
+    configure_at(home, &cluster.url(role), Some(cluster), "", "")
+}
+
+/// The configuration of a service that reaches its store there, with TLS where the cluster is given whose certificate
+/// counts. With more keys for `store.postgres`, and more sections.
+pub fn configure_at(home: &Home, url: &str, tls: Option<&Cluster>, keys: &str, more: &str) -> std::path::PathBuf {
     std::fs::write(home.path("password"), PASSWORD).expect("it is written");
+    let certificate = tls.map(|cluster| cluster.root_certificate().display().to_string());
+    let certificate = certificate.map_or(String::new(), |path| format!("root_certificate = {path:?}\n"));
+    let password = home.path("password").display().to_string();
     home.configure(&format!(
-        "[store]\nkind = \"postgres\"\n[store.postgres]\nurl = {:?}\npassword_file = {:?}\nroot_certificate = {:?}\n",
-        cluster.url(role),
-        home.path("password").display(),
-        cluster.root_certificate().display(),
+        "[store]\nkind = \"postgres\"\n[store.postgres]\nurl = {url:?}\npassword_file = {password:?}\n{certificate}\
+         {keys}\n{more}\n"
     ))
+}
+
+/// A cluster with the tables of a service, which is configured for it, with more keys for `store.postgres` and more
+/// sections.
+pub fn prepared(home: &Home, settings: &[(&str, &str)], keys: &str, more: &str) -> Cluster {
+    let cluster = Cluster::start(settings);
+    configure(home, &cluster, "spacetime_owner");
+    home.told("db prepare --json");
+    configure_at(home, &cluster.url("spacetime_app"), Some(&cluster), keys, more);
+    cluster
 }
 
 #[test]

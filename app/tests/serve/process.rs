@@ -100,7 +100,7 @@ impl Home {
     }
 
     /// Waits until the service's status fits.
-    pub fn status_until(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub fn status_until(&self, what: &str, mut fits: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let status = self.asked("status");

@@ -1,6 +1,7 @@
 //! What it costs to keep things in each store: player saves in groups and alone, reads, worlds; and what pgbench makes of
-//! the same PostgreSQL in the same minute. Writes `store.json` where `scripts/bench` looks for it.
+//! the same PostgreSQL in the same minute; and how soon a service goes on with a large world. Writes `store.json` where `scripts/bench` looks for it.
 
+mod first_tick;
 mod work;
 
 use std::sync::Arc;
@@ -19,20 +20,24 @@ fn embedded(runtime: &Runtime, amount: Amount) -> Value {
     runtime.block_on(measure(&store, amount))
 }
 
-/// With a standby that each commit waits for, or without.
-fn postgres(runtime: &Runtime, amount: Amount, with_standby: bool) -> Value {
-    let cluster = Cluster::start(&[("shared_buffers", "256MB"), ("max_wal_size", "1GB")]);
-    let config = |role| PostgresConfig {
+fn config(cluster: &Cluster, role: &str) -> PostgresConfig {
+    PostgresConfig {
         url: cluster.url(role),
         password: Some(PASSWORD.to_owned()),
         root_certificate: Some(cluster.root_certificate()),
         ..PostgresConfig::default()
-    };
+    }
+}
+
+/// With a standby that each commit waits for, or without.
+fn postgres(runtime: &Runtime, amount: Amount, with_standby: bool) -> Value {
+    let cluster = Cluster::start(&[("shared_buffers", "256MB"), ("max_wal_size", "1GB")]);
     let standby = with_standby.then(|| cluster.standby("second"));
     standby.iter().for_each(|_| cluster.require("second"));
     let mut figures = runtime.block_on(async {
-        Postgres::migrate(config("spacetime_owner")).await.expect("migrated");
-        let store: Arc<dyn Store> = Arc::new(Postgres::connect(config("spacetime_app")).await.expect("a store"));
+        Postgres::migrate(config(&cluster, "spacetime_owner")).await.expect("migrated");
+        let store: Arc<dyn Store> =
+            Arc::new(Postgres::connect(config(&cluster, "spacetime_app")).await.expect("a store"));
         measure(&store, amount).await
     });
     figures["pgbench_upserts_per_s"] = json!(pgbench(&cluster, amount));
@@ -69,6 +74,8 @@ fn main() {
     figures.insert("redb".to_owned(), embedded(&runtime, amount));
     figures.insert("postgres".to_owned(), postgres(&runtime, amount, false));
     figures.insert("postgres_synchronous".to_owned(), postgres(&runtime, amount, true));
+    // Without the program next to this one there is nothing to measure.
+    figures.extend(first_tick::measure(&runtime, amount).map(|figure| ("first_tick_ms".to_owned(), figure)));
     if is_measured {
         write_results("store", &Value::Object(figures));
     }

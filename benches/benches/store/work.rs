@@ -26,11 +26,13 @@ pub struct Amount {
     worlds: u64,
     /// Seconds that pgbench runs.
     pub pgbench_s: u64,
+    /// Starts of a service, and the scenario that it goes on with.
+    pub starts: (u64, &'static str),
 }
 
 impl Amount {
-    pub const FULL: Self = Self { groups: 100, singles: 2000, worlds: 20, pgbench_s: 10 };
-    pub const TEST: Self = Self { groups: 2, singles: 20, worlds: 1, pgbench_s: 1 };
+    pub const FULL: Self = Self { groups: 100, singles: 2000, worlds: 20, pgbench_s: 10, starts: (5, "bench-100k") };
+    pub const TEST: Self = Self { groups: 2, singles: 20, worlds: 1, pgbench_s: 1, starts: (1, "bench-1k") };
 }
 
 /// Does all of it in an empty store.
@@ -124,7 +126,7 @@ async fn worlds(store: &Arc<dyn Store>, times: u64) -> (Vec<Duration>, Vec<Durat
     (saved, loaded)
 }
 
-fn quantiles(mut took: Vec<Duration>) -> Value {
+pub fn quantiles(mut took: Vec<Duration>) -> Value {
     took.sort_unstable();
     let at = |q: f64| took[((q * took.len() as f64).ceil() as usize).clamp(1, took.len()) - 1].as_secs_f64() * 1e3;
     json!({ "p50": at(0.5), "p99": at(0.99), "max": at(1.0) })

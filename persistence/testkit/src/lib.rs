@@ -4,6 +4,8 @@
 
 pub mod cluster;
 pub mod model;
+pub mod proxy;
 pub mod records;
 pub mod suite;
 pub mod switched;
+pub mod trades;

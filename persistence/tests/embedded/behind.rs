@@ -172,3 +172,24 @@ fn a_commit_without_an_answer_is_unknown_and_callers_mistakes_are_no_failures() 
         assert_eq!(guarded.guarding().changes, 0);
     });
 }
+
+#[test]
+fn a_trial_that_its_caller_gives_up_holds_nobody_up() {
+    suite::runtime().block_on(async {
+        let (_folder, store) = switched().await;
+        let patience = Patience { read: Duration::from_millis(200), commit: Duration::from_millis(200) };
+        let guarded = Guarded::new(store.clone(), BREAKER, patience);
+        let key = Key::World(name("w"));
+        store.set(Switch::Late(Duration::from_secs(10)));
+        while guarded.guarding().phase == Phase::Closed {
+            assert!(guarded.get(&key).await.is_err());
+        }
+        // Refused at once until one is let through, and that one is not waited for.
+        let hasty = || tokio::time::timeout(Duration::from_millis(50), guarded.get(&key));
+        while hasty().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let phases: Vec<Phase> = guarded.guarding().transitions.iter().map(|(phase, _)| *phase).collect();
+        assert_eq!(phases, [Phase::Open, Phase::HalfOpen, Phase::Open], "it counts as one that failed");
+    });
+}

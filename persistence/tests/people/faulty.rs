@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use persistence::{Batch, Copy, Health, Key, Kind, Page, Query, Record, Store, StoreError};
+use persistence_testkit::trades::mix;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,14 +67,6 @@ impl Faulty {
             Some(_) => Err(StoreError::Unavailable("so it was told".to_owned())),
         }
     }
-}
-
-/// SplitMix64.
-pub fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 async fn late() {

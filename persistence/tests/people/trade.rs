@@ -1,126 +1,24 @@
 //! Trades: wholly or not at all, each once, whatever the store does (FUNC-047).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use persistence::people::{Deal, Outcome, People, TradeError};
-use persistence::{Inventory, Item, Key, Kind, PersonId, Record, Rev, Store, Token};
+use persistence::{Key, PersonId, Record, Rev, Store, Token};
+use persistence_testkit::trades::{self, balance};
 
-use crate::faulty::{FAULTS, Fault, Faulty, Plan, mix};
+use crate::faulty::{FAULTS, Fault, Faulty, Plan};
 use crate::rig::{NOW, Rig, item, name, over};
 
-const KINDS: [&str; 3] = ["gold", "ice", "iron"];
-
-type Holdings = BTreeMap<(PersonId, String), i128>;
-
-/// Players with 1,000 of each kind.
 async fn players(rig: &Rig, count: usize) -> Vec<PersonId> {
-    let mut players = Vec::new();
-    for n in 0..count {
-        let person = rig.person(&format!("player {n}")).await;
-        let items = KINDS.iter().map(|kind| item(kind, 1000, b"as dug")).collect();
-        rig.put([Record::Inventory(Inventory { person, rev: Rev::FIRST, items })]).await;
-        players.push(person);
-    }
-    players
+    trades::players(&*rig.store, &rig.people, count).await
 }
 
-/// The `n`th deal of a seed: anything between anybody, now and then more than they have.
-fn deal(players: &[PersonId], seed: u64, n: u64) -> Deal {
-    let random = |what: u64| mix(seed ^ mix(n * 16 + what));
-    let from = random(0) as usize % players.len();
-    let to = (from + 1 + random(1) as usize % (players.len() - 1)) % players.len();
-    let goods = |what: u64| -> Vec<Item> {
-        let kind = KINDS[random(what) as usize % KINDS.len()];
-        let count = 1 + random(what + 1) % 400;
-        if random(what + 2) % 4 == 0 { Vec::new() } else { vec![item(kind, count, b"as dug")] }
-    };
-    let (gives, mut takes) = (goods(2), goods(5));
-    if gives.is_empty() && takes.is_empty() {
-        takes = vec![item("ice", 1, b"as dug")];
-    }
-    let mut id = [0; 16];
-    id[..8].copy_from_slice(&random(8).to_le_bytes());
-    id[8..].copy_from_slice(&n.to_le_bytes());
-    Deal { id: Token(id), from: players[from], to: players[to], gives, takes }
-}
-
-/// From one moment: what everybody has is what they had and what the trades that are there gave them. Gives how many
-/// trades those are.
-async fn balance(store: &dyn Store, players: &[PersonId]) -> usize {
-    let mut copy = store.copy(&[Kind::Inventory, Kind::Trade]).await.expect("the store answers");
-    let (mut has, mut trades) = (Holdings::new(), 0);
-    let mut due: Holdings = players.iter().flat_map(|p| KINDS.map(|kind| ((*p, kind.to_owned()), 1000))).collect();
-    while let Some(record) = copy.recv().await {
-        match record.expect("a sound record") {
-            Record::Inventory(inventory) => {
-                for item in inventory.items {
-                    has.insert((inventory.person, item.kind.to_string()), i128::from(item.count));
-                }
-            }
-            Record::Trade(trade) => {
-                trades += 1;
-                for (goods, from, to) in [(&trade.gives, trade.from, trade.to), (&trade.takes, trade.to, trade.from)] {
-                    for item in goods {
-                        *due.entry((from, item.kind.to_string())).or_default() -= i128::from(item.count);
-                        *due.entry((to, item.kind.to_string())).or_default() += i128::from(item.count);
-                    }
-                }
-            }
-            other => panic!("{other:?} was not asked for"),
-        }
-    }
-    due.retain(|_, count| *count != 0);
-    assert_eq!(has, due, "after {trades} trades");
-    for kind in KINDS {
-        let total: i128 = has.iter().filter(|((_, k), _)| k == kind).map(|(_, count)| count).sum();
-        assert_eq!(total, 1000 * players.len() as i128, "{kind}");
-    }
-    trades
-}
-
-fn is_final(outcome: &Result<Outcome, TradeError>) -> bool {
-    matches!(outcome, Ok(_) | Err(TradeError::Insufficient))
-}
-
-/// Trades at once, each asked for until its fate is known; a reader looks on all the time.
-async fn storm(rig: &Rig, people: &People, players: &[PersonId], seed: u64, trades: u64) {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let reader = {
-        let (store, players, is_over) = (Arc::clone(&rig.store), players.to_vec(), Arc::clone(&is_over));
-        tokio::spawn(async move {
-            while !is_over.load(Ordering::Relaxed) {
-                balance(&*store, &players).await;
-            }
-        })
-    };
-    let tasks: Vec<_> = (0..trades)
-        .map(|n| {
-            let (people, deal) = (people.clone(), deal(players, seed, n));
-            tokio::spawn(async move {
-                loop {
-                    let outcome = people.trade(&deal, NOW).await;
-                    if is_final(&outcome) {
-                        return outcome.is_ok();
-                    }
-                    assert!(!matches!(outcome, Err(TradeError::Invalid(_) | TradeError::OtherTrade)), "{outcome:?}");
-                }
-            })
-        })
-        .collect();
-    let mut done = 0;
-    for task in tasks {
-        done += usize::from(task.await.expect("a trade ends"));
-    }
-    is_over.store(true, Ordering::Relaxed);
-    reader.await.expect("no half of a trade was seen");
-    assert_eq!(
-        balance(&*rig.store, players).await,
-        done,
-        "seed {seed}: trades that are there, and that were said to be"
-    );
-    assert!(done > trades as usize / 4, "seed {seed}: only {done} of {trades}");
+/// Trades at once; all that are there were said to be, and the other way round.
+async fn storm(rig: &Rig, people: &People, players: &[PersonId], seed: u64, deals: u64) {
+    let done = trades::storm(&rig.store, people, players, seed, deals).await;
+    let there = balance(&*rig.store, players).await;
+    assert_eq!(there, done, "seed {seed}: trades that are there, and that were said to be");
+    assert!(done > deals as usize / 4, "seed {seed}: only {done} of {deals}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,8 +5,10 @@ mod connecting;
 mod crashes;
 mod failover;
 mod faults;
+mod saves;
 mod schema;
 mod tables;
+mod trades;
 
 use std::sync::Arc;
 

@@ -25,6 +25,14 @@ fn only_the_owner_migrates_and_only_once() {
         let (a, b) = (a.expect("migrated"), b.expect("migrated"));
         assert_eq!([a.len(), b.len()].iter().sum::<usize>(), 2, "each migration is applied once: {a:?} {b:?}");
         assert_eq!(owner().await.expect("nothing to do"), Vec::<String>::new());
+        // By name and in order, those that were built in.
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let files = std::fs::read_dir(folder).expect("the migrations").flatten();
+        let mut names: Vec<String> = files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name.starts_with('V'));
+        names.sort_by_key(|name| name[1..].split("__").next().and_then(|version| version.parse::<u32>().ok()));
+        let applied = "SELECT 'V' || version || '__' || name || '.sql' FROM spacetime.schema_history ORDER BY version";
+        assert_eq!(cluster.sql(applied).lines().collect::<Vec<_>>(), names);
         store(&cluster).await.commit(&player(1, 1)).await.expect("written");
     });
 }

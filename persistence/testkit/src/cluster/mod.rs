@@ -221,6 +221,37 @@ impl Cluster {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
+    /// How many lines of the server's log hold this.
+    ///
+    /// # Panics
+    /// Where there is no log.
+    #[must_use]
+    pub fn logged(&self, part: &str) -> usize {
+        let log = fs::read(self.folder.path().join("log")).expect("a log");
+        String::from_utf8_lossy(&log).lines().filter(|line| line.contains(part)).count()
+    }
+
+    /// Has the system forget what it remembers of the data files, so that they are read from the disk again.
+    ///
+    /// # Panics
+    /// Where a file cannot be opened.
+    pub fn forget_files(&self) {
+        let mut folders = vec![self.data()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder").flatten() {
+                let (path, kind) = (entry.path(), entry.file_type().expect("a type"));
+                if kind.is_dir() {
+                    folders.push(path);
+                } else if kind.is_file() {
+                    let file = fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                    // What is not on the disk yet cannot be forgotten; a system may do as it likes.
+                    let _ = file.sync_all();
+                    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+                }
+            }
+        }
+    }
+
     /// The data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {
