@@ -4,6 +4,7 @@
 mod configuration;
 mod continuity;
 mod db;
+mod fleet;
 mod kill;
 mod pages;
 mod peers;

@@ -11,6 +11,7 @@ const NOT_RUN: &[&str] = &[
     "sudo -u spacetime XDG_DATA_HOME",
     "podman build",
     "SPACETIME_SERVE__STORE__KIND=postgres",
+    "(umask 077; head -c 32 /dev/urandom | base64 -w0 > /etc/spacetime/master.key)",
     "systemctl start spacetime-backup.service",
 ];
 

@@ -5,6 +5,7 @@ mod audit;
 mod erase;
 mod export;
 mod faulty;
+mod opening;
 mod profile;
 mod retention;
 mod rig;
