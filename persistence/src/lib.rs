@@ -20,6 +20,7 @@ pub mod people;
 mod postgres;
 mod record;
 pub mod remote;
+pub mod secret;
 mod store;
 
 pub use batch::{Batch, Change, Fence, Stored, Verdict, decide};

@@ -133,6 +133,9 @@ pub enum DbCommand {
         /// Only print the SQL that makes the roles, for the server's superuser.
         #[arg(long)]
         roles: bool,
+        /// Those of the store of people's keys (`keys.postgres.url`) instead.
+        #[arg(long, conflicts_with = "roles")]
+        keys: bool,
     },
     /// Read all of it, check every hash, and simulate the last stretch of each world again.
     Verify,

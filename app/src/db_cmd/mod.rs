@@ -31,13 +31,14 @@ pub fn command(args: &DbArgs) -> Result<Outcome, Failure> {
     if let DbCommand::Migrate { from, to } = &args.command {
         return migrate::command(&runtime, from, to, args.json);
     }
-    if let DbCommand::Prepare { roles: true } = args.command {
+    if let DbCommand::Prepare { roles: true, .. } = args.command {
         output::print(persistence::ROLES_SQL)?;
         return Ok(Outcome::Fine);
     }
     let config = Config::load(args.config.as_deref())?;
-    if let DbCommand::Prepare { .. } = args.command {
-        return prepare(&runtime, &config, args.json);
+    if let DbCommand::Prepare { keys, .. } = args.command {
+        let which = if keys { stores::Which::Keys } else { stores::Which::Main };
+        return prepare(&runtime, &config, which, args.json);
     }
     let named = |world: &Option<String>| match world {
         Some(name) => Name::new(name.as_str()).map_err(|e| Failure::Misused(e.to_string())),
@@ -59,8 +60,9 @@ pub fn command(args: &DbArgs) -> Result<Outcome, Failure> {
 }
 
 /// Brings the tables of a PostgreSQL store to the version of this program.
-fn prepare(runtime: &Runtime, config: &Config, json: bool) -> Result<Outcome, Failure> {
-    let applied = runtime.block_on(stores::prepare(config)).map_err(|e| stores::failure(config, &e))?;
+fn prepare(runtime: &Runtime, config: &Config, which: stores::Which, json: bool) -> Result<Outcome, Failure> {
+    let applied = runtime.block_on(stores::prepare(config, which));
+    let applied = applied.map_err(|e| stores::failure_of(config, which, &e))?;
     if json {
         output::print_json(&serde_json::json!({ "applied": applied }))?;
     } else if applied.is_empty() {

@@ -49,6 +49,8 @@ type Part = (&'static str, Condition, &'static str, String);
 /// Looks after the parts.
 pub struct Monitor {
     store: Arc<dyn Store>,
+    /// The store of keys, where that is on a server.
+    keys: Option<Arc<dyn Store>>,
     guard: Arc<Guarded>,
     journal: Arc<Journal>,
     shared: Arc<Shared>,
@@ -77,16 +79,26 @@ impl Monitor {
     ) -> Self {
         let unseen = |name| (name, Condition::Degraded, "unknown", format!("the {name} was not looked at yet"));
         let seen = Seen { parts: ["store", "session", "disk"].map(unseen).into(), ..Seen::default() };
-        Self { store, guard, journal, shared, folder, seen: Mutex::new(seen) }
+        Self { store, keys: None, guard, journal, shared, folder, seen: Mutex::new(seen) }
+    }
+
+    /// With a store of keys that is on a server.
+    #[must_use]
+    pub fn with_keys(self, keys: Option<Arc<dyn Store>>) -> Self {
+        Self { keys, ..self }
     }
 
     /// Looks again and again, until the future is dropped. What ends the log ends the service.
     pub async fn watch(&self) {
         loop {
-            // A store that takes longer is told to be ill now, and not when its own time-outs are over.
-            let store = tokio::time::timeout(ANSWER_MAX, self.store.health()).await;
-            let store = store.unwrap_or(Health::Ill(StoreError::TimedOut(ANSWER_MAX)));
-            let parts = vec![of_store(&store), self.of_log(), self.of_breaker(), self.of_session(), self.of_disk()];
+            let (store, keys) = tokio::join!(asked(&*self.store), async {
+                match &self.keys {
+                    Some(keys) => Some(of_keys(&asked(&**keys).await)),
+                    None => None,
+                }
+            });
+            let mut parts = vec![of_store(&store), self.of_log(), self.of_breaker(), self.of_session(), self.of_disk()];
+            parts.extend(keys);
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).parts = parts;
             if self.journal.backlog().over.is_some() {
                 self.shared.stop();
@@ -172,6 +184,20 @@ impl Monitor {
             }
             Some(_) => ("disk", Condition::Well, "", String::new()),
         }
+    }
+}
+
+/// A store that takes longer is told to be ill now, and not when its own time-outs are over.
+async fn asked(store: &dyn Store) -> Health {
+    let answer = tokio::time::timeout(ANSWER_MAX, store.health()).await;
+    answer.unwrap_or(Health::Ill(StoreError::TimedOut(ANSWER_MAX)))
+}
+
+/// The world goes on without it: only who is new is not written down until it is back.
+fn of_keys(health: &Health) -> Part {
+    match health {
+        Health::Well { .. } => ("keys", Condition::Well, "", String::new()),
+        Health::Ill(error) => ("keys", Condition::Degraded, error.reason(), format!("the store of keys: {error}")),
     }
 }
 

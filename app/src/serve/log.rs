@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use netcode::protocol::KnownPeer;
 use persistence::{
-    Batch, Change, Digest, Epoch, Hash, Journal, Mark, Millis, Name, Record, Rejected, Segment, Snapshot, Tick, Ticket,
+    Batch, Digest, Epoch, Hash, Journal, Mark, Millis, Name, Record, Rejected, Segment, Snapshot, StoreError, Tick,
 };
 use sim::recording::{FORMAT_VERSION, pack_keyframe, pack_segment};
 use sim::{InputFrame, Simulation};
@@ -178,6 +178,8 @@ struct Packer {
     saved_at: Instant,
     /// The journal had no room for a save.
     had_no_room: bool,
+    /// The save that would have ended a gap, had there been room.
+    refused: Option<(Batch, Mark)>,
 }
 
 impl Packer {
@@ -194,6 +196,7 @@ impl Packer {
             next: None,
             saved_at: now,
             had_no_room: false,
+            refused: None,
         }
     }
 
@@ -210,6 +213,9 @@ impl Packer {
             self.ask_for_state();
         }
         self.flush();
+        if let Some((save, mark)) = self.refused.filter(|_| self.next.is_none()) {
+            self.shared.leave_last(save, mark);
+        }
     }
 
     fn take(&mut self, item: Item) {
@@ -268,7 +274,9 @@ impl Packer {
             Ok(segment) => segment,
             Err(error) => return self.begin_gap(first, &error),
         };
-        if let Err(rejected) = self.offer(vec![Change::Put(Record::Segment(segment))], mark(next, digest)) {
+        let offered = self.batch(Record::Segment(segment)).map_err(Rejected::Over);
+        let offered = offered.and_then(|batch| self.journal.offer(batch, Some(mark(next, digest))));
+        if let Err(rejected) = offered {
             self.begin_gap(first, &rejected.to_string());
         }
     }
@@ -286,9 +294,14 @@ impl Packer {
             Ok(save) => save,
             Err(error) => return self.begin_gap(tick, &error),
         };
-        match self.offer(vec![Change::Put(Record::Snapshot(save))], mark(tick, digest)) {
+        let batch = match self.batch(Record::Snapshot(save)) {
+            Ok(batch) => batch,
+            Err(error) => return self.begin_gap(tick, &error.to_string()),
+        };
+        self.refused = self.next.is_none().then(|| (batch.clone(), mark(tick, digest)));
+        match self.journal.offer(batch, Some(mark(tick, digest))) {
             Ok(ticket) => {
-                (self.saved_at, self.had_no_room) = (Instant::now(), false);
+                (self.saved_at, self.had_no_room, self.refused) = (Instant::now(), false, None);
                 (self.saved, self.next) = (Some(tick), Some(tick));
                 self.shared.note_save(mark(tick, digest), ticket, ask);
                 let gap = self.shared.state().gap.take();
@@ -306,9 +319,8 @@ impl Packer {
         }
     }
 
-    fn offer(&self, changes: Vec<Change>, mark: Mark) -> Result<Ticket, Rejected> {
-        let batch = Batch::new(changes).map_err(Rejected::Over)?;
-        self.journal.offer(batch.fenced(self.keeping.world.clone(), self.keeping.epoch), Some(mark))
+    fn batch(&self, record: Record) -> Result<Batch, StoreError> {
+        Ok(Batch::put([record])?.fenced(self.keeping.world.clone(), self.keeping.epoch))
     }
 
     /// Nothing from this tick on is in the log, until the next save.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use netcode::transport::Identity;
 use persistence::people::{History, People};
-use persistence::{Epoch, Journal, Limits, Millis};
+use persistence::{Epoch, Journal, Limits, Mark, Millis};
 use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
@@ -17,7 +17,7 @@ use super::config::{Config, Store as Place};
 use super::control::{About, Controller};
 use super::health::Monitor;
 use super::host::{self, Steering};
-use super::keys::Keys;
+use super::keys::{Keys, Master};
 use super::log::{Keeping, StoreLedger};
 use super::position::{self, Position};
 use super::resume::{self, Resumed};
@@ -25,7 +25,7 @@ use super::retention::{self, Retention};
 use super::seats::Seats;
 use super::shared::Shared;
 use super::startup::Startup;
-use super::stores::{self, Opened};
+use super::stores::{self, Opened, Which};
 use super::{ask, log};
 use crate::cli::ServeArgs;
 use crate::exit::{Failure, Outcome};
@@ -38,8 +38,8 @@ use crate::session_cmd::stop::{self, Input, Stop};
 use crate::session_cmd::{Inviter, key};
 use crate::{run, scenario_cmd};
 
-/// How often an unreachable store is tried again.
-const TRY: Duration = Duration::from_secs(1);
+/// Longest that the end waits until who came last is written down.
+const SEAT_MAX: Duration = Duration::from_secs(1);
 /// Longest that the end waits for what is not stored yet.
 const DRAIN_MAX: Duration = Duration::from_secs(60);
 /// Time between two looks at what waits, and at signals, at the end.
@@ -50,8 +50,11 @@ const DRAIN_LOOK: Duration = Duration::from_millis(50);
 /// # Errors
 /// [`Failure`] for a configuration, store or world that cannot be used, and for what is not durable at the end.
 pub fn command(args: &ServeArgs, progress: Progress) -> Result<Outcome, Failure> {
-    let report = Report::new(args.json, progress.is_quiet());
-    let mut startup = Startup::new(report.clone());
+    start(args, Startup::new(Report::new(args.json, progress.is_quiet())))
+}
+
+/// The same with a startup that says which part needs which.
+pub(super) fn start(args: &ServeArgs, mut startup: Startup) -> Result<Outcome, Failure> {
     startup.begin("configuration")?;
     let config = Config::load(args.config.as_deref())?;
     startup.ready("configuration")?;
@@ -59,48 +62,46 @@ pub fn command(args: &ServeArgs, progress: Progress) -> Result<Outcome, Failure>
     let mut stop = Stop::listen(Input { commands: false, leave_at_eof: false })?;
     let runtime = ask::runtime()?;
     startup.ready("signals")?;
+    startup.begin("master key")?;
+    let master = Master::find(&config)?;
+    startup.ready("master key")?;
     startup.begin("folder")?;
-    let identity = prepare_folder(&config)?;
+    prepare_folder(&config)?;
     startup.ready("folder")?;
     startup.begin("store")?;
-    let Some(opened) = wait_for_store(&config, &runtime, &startup, &mut stop)? else { return Ok(Outcome::Fine) };
+    let open = || runtime.block_on(stores::open(&config)).map_err(|e| stores::hindrance(&config, Which::Main, &e));
+    let Some(opened) = startup.wait_for("store", &mut stop, open)? else { return Ok(Outcome::Fine) };
     startup.ready("store")?;
-    let result =
-        Service { config, report, runtime: &runtime, opened: opened.clone(), identity }.run(args, startup, stop);
+    let report = startup.report().clone();
+    let service = Service { config, report, runtime: &runtime, opened: opened.clone(), master };
+    let result = service.run(args, startup, stop);
     opened.close();
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
 }
 
-/// The service's folder and its identity in it.
-fn prepare_folder(config: &Config) -> Result<Identity, Failure> {
+/// The service's folder, and that of its store.
+fn prepare_folder(config: &Config) -> Result<(), Failure> {
     stores::make_folder(&config.folder)?;
     if let Place::Embedded(path) = &config.store
         && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
     {
         stores::make_folder(folder)?;
     }
-    Ok(key::load_or_make(&config.folder.join("identity"))?.0)
+    Ok(())
 }
 
-/// Opens the store, however long it takes to come; nothing where the service is told to stop meanwhile.
-fn wait_for_store(
-    config: &Config,
-    runtime: &Runtime,
-    startup: &Startup,
-    stop: &mut Stop,
-) -> Result<Option<Opened>, Failure> {
-    loop {
-        match runtime.block_on(stores::open(config)) {
-            Ok(opened) => return Ok(Some(opened)),
-            Err(error) if error.is_transient() => startup.waits("store", &error.to_string())?,
-            Err(error) => return Err(stores::failure(config, &error)),
-        }
-        stop.wait(TRY);
-        if stop.is_asked() {
-            return Ok(None);
-        }
+/// Who the service is to peers. One that was named has to be there: peers know the service by it.
+fn identity(config: &Config) -> Result<Identity, Failure> {
+    let named = config.values.path("session.identity_file");
+    if let Some(path) = named.as_ref().filter(|path| !path.exists()) {
+        let how = format!("`spacetime key --identity {}` makes a new one", path.display());
+        return Err(Failure::unreadable(
+            path,
+            format!("there is no identity, which session.identity_file names: {how}"),
+        ));
     }
+    Ok(key::load_or_make(&named.unwrap_or_else(|| config.folder.join("identity")))?.0)
 }
 
 /// A service whose store is open.
@@ -109,17 +110,17 @@ struct Service<'a> {
     report: Report,
     runtime: &'a Runtime,
     opened: Opened,
-    identity: Identity,
+    master: Master,
 }
 
 impl Service<'_> {
-    fn run(&self, args: &ServeArgs, mut startup: Startup, stop: Stop) -> Result<Outcome, Failure> {
-        startup.begin("sockets")?;
-        let listener = self.take_sockets()?;
-        startup.ready("sockets")?;
-        let result = self.run_alone(args, startup, stop, listener);
-        // Nobody listens there any more.
-        let _ = std::fs::remove_file(&self.config.socket);
+    fn run(&self, args: &ServeArgs, mut startup: Startup, mut stop: Stop) -> Result<Outcome, Failure> {
+        startup.begin("keys")?;
+        let open = || self.runtime.block_on(Keys::open(&self.config, &self.opened, &self.master));
+        let Some(keys) = startup.wait_for("keys", &mut stop, open)? else { return Ok(Outcome::Fine) };
+        startup.ready("keys")?;
+        let result = self.run_alone(args, startup, stop, &keys);
+        keys.opened.close();
         result
     }
 
@@ -133,18 +134,13 @@ impl Service<'_> {
         listener.map_err(|e| Failure::unwritable(socket, e))
     }
 
-    fn run_alone(
-        &self,
-        args: &ServeArgs,
-        mut startup: Startup,
-        stop: Stop,
-        listener: UnixListener,
-    ) -> Result<Outcome, Failure> {
-        startup.begin("keys")?;
-        let keys = self.runtime.block_on(Keys::open(&self.config, Arc::clone(&self.opened.store)))?;
-        startup.ready("keys")?;
-        let result = self.serve(args, startup, stop, &keys, listener);
-        keys.close();
+    fn run_alone(&self, args: &ServeArgs, mut startup: Startup, stop: Stop, keys: &Keys) -> Result<Outcome, Failure> {
+        startup.begin("sockets")?;
+        let listener = self.take_sockets()?;
+        startup.ready("sockets")?;
+        let result = self.serve(args, startup, stop, keys, listener);
+        // Nobody listens there any more.
+        let _ = std::fs::remove_file(&self.config.socket);
         result
     }
 
@@ -156,6 +152,9 @@ impl Service<'_> {
         keys: &Keys,
         listener: UnixListener,
     ) -> Result<Outcome, Failure> {
+        startup.begin("identity")?;
+        let identity = identity(&self.config)?;
+        startup.ready("identity")?;
         startup.begin("world")?;
         let world = self.open_world(args)?;
         self.tell_resumed(&world)?;
@@ -169,7 +168,7 @@ impl Service<'_> {
         let (name, store) = (self.config.world.clone(), &self.opened.store);
         let seats = self.runtime.block_on(Seats::open(&**store, name, world.world.epoch, keys.people.clone()));
         let seats = seats.map_err(|e| Failure::Machine(format!("who is who in the world cannot be read: {e}")))?;
-        let founded = host::found(&self.config, &self.identity, &world, &seats)?;
+        let founded = host::found(&self.config, &identity, &world, &seats)?;
         let position = Position::open(&self.position())?;
         let keeping = self.keeping(&world, limits);
         let (peers, known) = watch::channel(Vec::new());
@@ -177,7 +176,7 @@ impl Service<'_> {
         let seated = self.runtime.spawn(seats.keep(Arc::clone(store), Arc::clone(&journal), known));
         startup.ready("log")?;
         startup.begin("session")?;
-        let inviter = Inviter::lasting(self.identity.clone(), founded.place);
+        let inviter = Inviter::lasting(identity, founded.place);
         shared.state().session = founded.session;
         inviter.print(&self.report, self.config.session.invites, founded.session)?;
         let pool = run::pool(Some(self.config.threads))?;
@@ -193,7 +192,7 @@ impl Service<'_> {
         let began = world.mark();
         // It is as large as the world, and the session has its own.
         drop(world);
-        let tasks = self.tend(about, &keys.people, &journal, &shared, inviter.clone(), listener);
+        let tasks = self.tend(about, keys, &journal, &shared, inviter.clone(), listener);
         startup.ready("control")?;
         self.report.say(
             "serving",
@@ -209,6 +208,8 @@ impl Service<'_> {
         let ended = pool.install(|| {
             let peer = Peer::new(core, link, Options::default(), plan, stop, report, inviter);
             peer.with_ledger(Box::new(ledger)).with_seat(steering).run_with(|mut reached| {
+                // Nobody can come any more, so it ends once everybody is written down.
+                let _ = self.runtime.block_on(async { tokio::time::timeout(SEAT_MAX, seated).await });
                 stored = self.drain(&journal, &shared);
                 if self.config.log.is_synchronous {
                     let durable = journal.backlog().durable.unwrap_or(began);
@@ -217,8 +218,6 @@ impl Service<'_> {
                 reached
             })
         });
-        // Nobody can come any more, so it ends once everybody is written down.
-        let _ = self.runtime.block_on(async { tokio::time::timeout(TRY, seated).await });
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
         let refusal = ended?;
         stored?;
@@ -311,7 +310,7 @@ impl Service<'_> {
     fn tend(
         &self,
         about: About,
-        people: &People,
+        keys: &Keys,
         journal: &Arc<Journal>,
         shared: &Arc<Shared>,
         inviter: Inviter,
@@ -321,7 +320,10 @@ impl Service<'_> {
         let folder = self.config.folder.clone();
         let monitor =
             Monitor::new(Arc::clone(&store), Arc::clone(&guard), Arc::clone(journal), Arc::clone(shared), folder);
-        let monitor = Arc::new(monitor);
+        let people = &keys.people;
+        let keys = keys.opened.server.is_some().then(|| Arc::clone(&keys.opened.store));
+        let monitor = Arc::new(monitor.with_keys(keys));
+        let epoch = Epoch(about.epoch);
         let controller = Controller {
             config: self.config.clone(),
             about,
@@ -335,7 +337,7 @@ impl Service<'_> {
         let retention = Retention {
             store: Arc::clone(&store),
             people: people.clone(),
-            history: History::new(self.config.world.clone(), Epoch(about.epoch)),
+            history: History::new(self.config.world.clone(), epoch),
             periods: retention::periods(&self.config.values),
             shared: Arc::clone(shared),
         };
@@ -346,14 +348,30 @@ impl Service<'_> {
         ]
     }
 
+    /// Says which ticks are in no log, now that it goes on with a save of the last one.
+    fn tell_gap(&self, shared: &Shared, mark: Mark) -> Result<(), Failure> {
+        let Some((since, why)) = shared.state().gap.take() else { return Ok(()) };
+        let (from, to) = (grouped(since), grouped(mark.tick.0));
+        let sentence = format!("ticks {from} to {to} are not in the log, only the state at its end: {why}");
+        self.report.say(&sentence, "gap", json!({ "since": since, "until": mark.tick.0, "why": why }))
+    }
+
     /// Waits until everything is durable. A second signal ends it. A gap that no save ended is a failure.
     fn drain(&self, journal: &Journal, shared: &Shared) -> Result<(), Failure> {
         let began = Instant::now();
+        self.report.note("draining", json!({ "batches": journal.backlog().batches }))?;
         loop {
             let backlog = self.runtime.block_on(journal.drain(DRAIN_LOOK));
             let why = match (backlog.over, backlog.batches) {
                 (Some(over), _) => over.to_string(),
                 (None, 0) => {
+                    // There is room now for the save that ends a gap.
+                    if let Some((save, mark)) = shared.take_last()
+                        && journal.offer(save, Some(mark)).is_ok()
+                    {
+                        self.tell_gap(shared, mark)?;
+                        continue;
+                    }
                     let gap = shared.state().gap.take();
                     if let Some((since, why)) = gap {
                         let since = grouped(since);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netcode::protocol::SessionId;
-use persistence::{Mark, Name, Ticket};
+use persistence::{Batch, Mark, Name, Ticket};
 use tokio::sync::oneshot;
 
 /// What is known.
@@ -21,6 +21,8 @@ pub struct Shared {
     saves: AtomicU64,
     /// Saves that were asked for and not taken yet, oldest first.
     asked: Mutex<VecDeque<Ask>>,
+    /// The last save of all, where the journal had no room for it.
+    last: Mutex<Option<(Batch, Mark)>>,
 }
 
 /// A save that somebody waits for.
@@ -112,6 +114,16 @@ impl Shared {
     /// Whether a state is wanted.
     pub fn wants_state(&self) -> bool {
         self.wants_state.load(Ordering::Acquire)
+    }
+
+    /// There was no room for the last save of all, with which the log would go on behind a gap.
+    pub fn leave_last(&self, save: Batch, mark: Mark) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((save, mark));
+    }
+
+    /// What was left, once.
+    pub fn take_last(&self) -> Option<(Batch, Mark)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The journal took a save, and that is what somebody asked for.

@@ -1,4 +1,5 @@
-//! Opens the store that the configuration names, behind a guard. Must never make one where an existing one was meant.
+//! Opens the stores that the configuration names, each behind a guard. Must never make one where an existing one was
+//! meant.
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use persistence::{BreakerConfig, Embedded, Guarded, Patience, Postgres, PostgresConfig, Store, StoreError};
 
 use super::config::{Config, Store as Place};
+use super::startup::Hindrance;
 use crate::exit::Failure;
 use crate::output;
 
@@ -20,6 +22,8 @@ pub struct Opened {
     pub guard: Arc<Guarded>,
     /// The file, to be closed.
     pub embedded: Option<Arc<Embedded>>,
+    /// The PostgreSQL server that it is on.
+    pub server: Option<String>,
 }
 
 impl Opened {
@@ -31,22 +35,69 @@ impl Opened {
     }
 }
 
-/// Opens the store of the configuration.
+/// Which of the two stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Worlds, and everything that has no other place.
+    Main,
+    /// People's keys.
+    Keys,
+}
+
+impl Which {
+    fn place(self, config: &Config) -> &Place {
+        match self {
+            Self::Main => &config.store,
+            Self::Keys => &config.keys,
+        }
+    }
+
+    /// The section that says how its server is reached, and the file that notes the newest one.
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Main => ("store.postgres", "postgres-seen"),
+            Self::Keys => ("keys.postgres", "keys-postgres-seen"),
+        }
+    }
+
+    /// For messages.
+    #[must_use]
+    pub fn shown(self, config: &Config) -> String {
+        match (self.place(config), self) {
+            (Place::Embedded(path), _) => path.display().to_string(),
+            (Place::Postgres, Self::Main) => "the PostgreSQL store".to_owned(),
+            (Place::Postgres, Self::Keys) => "the PostgreSQL store of keys".to_owned(),
+        }
+    }
+}
+
+/// Opens the main store of the configuration.
 ///
 /// # Errors
 /// [`StoreError`]; one that is transient may be tried again.
 pub async fn open(config: &Config) -> Result<Opened, StoreError> {
-    match &config.store {
+    open_one(config, Which::Main).await
+}
+
+/// Opens one of the stores of the configuration.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_one(config: &Config, which: Which) -> Result<Opened, StoreError> {
+    match which.place(config) {
         Place::Embedded(path) => {
             let embedded = Arc::new(Embedded::open(path)?);
-            let (store, guard) = guarded(Arc::clone(&embedded) as Arc<dyn Store>, config);
-            Ok(Opened { store, guard, embedded: Some(embedded) })
+            let (store, guard) = guarded(Arc::clone(&embedded) as Arc<dyn Store>, config, Patience::default());
+            Ok(Opened { store, guard, embedded: Some(embedded), server: None })
         }
         Place::Postgres => {
             make_own_folder(config)?;
-            let postgres = Postgres::connect(postgres(config)).await?;
-            let (store, guard) = guarded(Arc::new(postgres), config);
-            Ok(Opened { store, guard, embedded: None })
+            let postgres = postgres(config, which);
+            let patience = patience(&postgres);
+            let postgres = Postgres::connect(postgres).await?;
+            let server = Some(postgres.server().to_owned());
+            let (store, guard) = guarded(Arc::new(postgres), config, patience);
+            Ok(Opened { store, guard, embedded: None, server })
         }
     }
 }
@@ -55,12 +106,12 @@ pub async fn open(config: &Config) -> Result<Opened, StoreError> {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn prepare(config: &Config) -> Result<Vec<String>, StoreError> {
-    match &config.store {
+pub async fn prepare(config: &Config, which: Which) -> Result<Vec<String>, StoreError> {
+    match which.place(config) {
         Place::Embedded(_) => Ok(Vec::new()),
         Place::Postgres => {
             make_own_folder(config)?;
-            Postgres::migrate(postgres(config)).await
+            Postgres::migrate(postgres(config, which)).await
         }
     }
 }
@@ -70,41 +121,37 @@ fn make_own_folder(config: &Config) -> Result<(), StoreError> {
     make_folder(&config.folder).map_err(|e| StoreError::Other(e.to_string()))
 }
 
-fn guarded(store: Arc<dyn Store>, config: &Config) -> (Arc<dyn Store>, Arc<Guarded>) {
-    let guard = Arc::new(Guarded::new(store, breaker(config), patience(config)));
+fn guarded(store: Arc<dyn Store>, config: &Config, patience: Patience) -> (Arc<dyn Store>, Arc<Guarded>) {
+    let guard = Arc::new(Guarded::new(store, breaker(config), patience));
     (Arc::clone(&guard) as Arc<dyn Store>, guard)
 }
 
-fn postgres(config: &Config) -> PostgresConfig {
-    let values = &config.values;
-    let number = |key: &str| usize::try_from(values.whole(key)).unwrap_or(usize::MAX);
-    let time = |key: &str| Duration::from_millis(values.whole(key));
+fn postgres(config: &Config, which: Which) -> PostgresConfig {
+    let (section, seen) = which.names();
+    let (key, values) = (|name: &str| format!("{section}.{name}"), &config.values);
+    let number = |name: &str| usize::try_from(values.whole(&key(name))).unwrap_or(usize::MAX);
+    let time = |name: &str| Duration::from_millis(values.whole(&key(name)));
     PostgresConfig {
-        url: values.text("store.postgres.url"),
-        password: Some(values.text("store.postgres.password")).filter(|password| !password.is_empty()),
-        password_file: values.path("store.postgres.password_file"),
-        root_certificate: values.path("store.postgres.root_certificate"),
-        connections_min: number("store.postgres.pool_min"),
-        connections_max: number("store.postgres.pool_max"),
-        connect_timeout: time("store.postgres.connect_ms"),
-        wait_timeout: time("store.postgres.wait_ms"),
-        read_timeout: time("store.postgres.read_ms"),
-        write_timeout: time("store.postgres.write_ms"),
-        seen_file: Some(config.folder.join("postgres-seen")),
+        url: values.text(&key("url")),
+        password: Some(values.text(&key("password"))).filter(|password| !password.is_empty()),
+        password_file: values.path(&key("password_file")),
+        root_certificate: values.path(&key("root_certificate")),
+        connections_min: number("pool_min"),
+        connections_max: number("pool_max"),
+        connect_timeout: time("connect_ms"),
+        wait_timeout: time("wait_ms"),
+        read_timeout: time("read_ms"),
+        write_timeout: time("write_ms"),
+        seen_file: Some(config.folder.join(seen)),
         ..PostgresConfig::default()
     }
 }
 
-/// How long calls may take: where the store has time-outs of its own these come a little later.
-fn patience(config: &Config) -> Patience {
-    match &config.store {
-        Place::Embedded(_) => Patience::default(),
-        Place::Postgres => {
-            let PostgresConfig { wait_timeout, read_timeout, write_timeout, .. } = postgres(config);
-            let later = wait_timeout.saturating_add(Duration::from_millis(500));
-            Patience { read: read_timeout.saturating_add(later), commit: write_timeout.saturating_add(later) }
-        }
-    }
+/// How long calls to PostgreSQL may take: a little longer than its own time-outs.
+fn patience(postgres: &PostgresConfig) -> Patience {
+    let later = postgres.wait_timeout.saturating_add(Duration::from_millis(500));
+    let after = |limit: Duration| limit.saturating_add(later);
+    Patience { read: after(postgres.read_timeout), commit: after(postgres.write_timeout) }
 }
 
 fn breaker(config: &Config) -> BreakerConfig {
@@ -127,12 +174,23 @@ pub fn make_folder(path: &Path) -> Result<(), Failure> {
     made.map_err(|e| Failure::unwritable(path, output::plain(&e)))
 }
 
-/// What an error of a store means for a command.
+/// What an error of the main store means for a command.
 #[must_use]
 pub fn failure(config: &Config, error: &StoreError) -> Failure {
-    let what = match &config.store {
-        Place::Embedded(path) => path.display().to_string(),
-        Place::Postgres => "the PostgreSQL store".to_owned(),
-    };
-    Failure::Machine(format!("{what}: {error}"))
+    failure_of(config, Which::Main, error)
+}
+
+/// What an error of one of the stores means for a command.
+#[must_use]
+pub fn failure_of(config: &Config, which: Which, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Machine(format!("{}: {error}", which.shown(config)))
+}
+
+/// What an error of one of the stores means for a start.
+#[must_use]
+pub fn hindrance(config: &Config, which: Which, error: &StoreError) -> Hindrance {
+    if error.is_transient() {
+        return Hindrance::Later(error.to_string());
+    }
+    failure_of(config, which, error).into()
 }

@@ -12,12 +12,14 @@ use crate::process::{Home, text};
 /// and that needs a server of its own.
 fn other(home: &Home, entry: &Entry, way: u64) -> Option<String> {
     Some(match (entry.key().as_str(), entry.kind) {
-        ("store.kind", _) => return None,
+        ("store.kind" | "keys.kind", _) => return None,
         ("world.scenario", _) => ["earth-orbit", "jupiter"][way as usize].to_owned(),
         ("log.durability", _) => "synchronous".to_owned(),
         ("session.listen", _) => "127.0.0.1:0".to_owned(),
         ("session.advertise", _) => format!("localhost:{}", 4900 + way),
-        ("store.postgres.url", _) => format!("postgres://somebody@localhost:{}/world", 5433 + way),
+        ("store.postgres.url" | "keys.postgres.url", _) => {
+            format!("postgres://somebody@localhost:{}/world", 5433 + way)
+        }
         ("keys.master_key", _) => way.to_string().repeat(64),
         (_, Type::Whole(least, most)) => {
             let default: u64 = entry.default.parse().expect("a number");
@@ -62,6 +64,9 @@ fn every_key_is_read_back_from_the_running_process() {
     let file: String = sections.iter().map(|(section, lines)| format!("[{section}]\n{lines}\n")).collect();
     std::fs::write(home.path("keys.master_key_file-0"), &master).expect("it is written");
     private(&home.path("keys.master_key_file-0"));
+    for way in 0..2 {
+        home.told(&format!("key --json --identity {}", home.path(&format!("session.identity_file-{way}")).display()));
+    }
     home.configure(&file);
     let mut command = home.command("serve --json");
     command.env_remove("SPACETIME_SERVE__SESSION__LISTEN");

@@ -7,6 +7,7 @@ mod continuity;
 mod db;
 mod ending;
 mod first_tick;
+mod fleet;
 mod health;
 mod kill;
 mod pages;

@@ -51,7 +51,7 @@ fn a_world_in_postgresql_outlives_its_process_and_the_server() {
     assert!(sessions.trim().parse::<u32>().is_ok_and(|count| count >= 2), "{sessions}");
     let saved = home.asked("save");
     // A second service fails before it shuts the first out of its world.
-    home.refused("serve", "another service listens there");
+    home.refused("serve", "another process has the store open");
     // The server goes while the world goes on.
     cluster.kill();
     let ill = home.status_until("to see it", |status| status["health"]["parts"]["store"]["state"] == "ill");

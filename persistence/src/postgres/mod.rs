@@ -44,6 +44,7 @@ pub struct Postgres {
     pool: Pool<Shared>,
     config: PostgresConfig,
     refill: JoinHandle<()>,
+    server: String,
 }
 
 impl Drop for Postgres {
@@ -73,10 +74,15 @@ impl Postgres {
         let pool = pool.map_err(|e| StoreError::Other(format!("the pool cannot be made: {e}")))?;
         let min = config.connections_min.min(config.connections_max);
         let refill = tokio::spawn(refill(pool.clone(), min));
-        let store = Self { pool, config, refill };
+        let mut store = Self { pool, config, refill, server: String::new() };
         let mut lease = store.session().await?;
-        let checked = within(store.config.read_timeout, schema::check(lease.session()?)).await;
-        lease.settle(checked)?;
+        let (session, limit) = (lease.session()?, store.config.read_timeout);
+        let checked = within(limit, async {
+            schema::check(session).await?;
+            session.shown(limit).await
+        });
+        let checked = checked.await;
+        store.server = lease.settle(checked)?;
         fill(&store.pool, min).await;
         Ok(store)
     }
@@ -90,6 +96,13 @@ impl Postgres {
         keeper.survey().await;
         let mut session = keeper.connect().await?;
         schema::migrate(&mut session).await
+    }
+
+    /// Names the server that it was connected to first: the same for every database on it and every URL that leads
+    /// there, another one for every other server.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     async fn session(&self) -> Result<Lease, StoreError> {

@@ -39,6 +39,14 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Names the server: its cluster, and when it was started, as a copied cluster keeps its number.
+    pub(super) async fn shown(&self, limit: std::time::Duration) -> Result<String, StoreError> {
+        let started = self.client.query_one("SELECT pg_postmaster_start_time()::text", &[]).await;
+        let started = started.and_then(|row| row.try_get::<_, String>(0));
+        let started = started.map_err(|error| trouble::before_commit(&error, limit))?;
+        Ok(format!("{} since {started}", self.server.system))
+    }
+
     /// How many warnings the server has sent.
     pub(super) fn warnings(&self) -> u64 {
         self.warnings.load(Ordering::Acquire)

@@ -8,6 +8,7 @@ mod faulty;
 mod history;
 mod import;
 mod joined;
+mod opening;
 mod profile;
 mod retention;
 mod rig;

@@ -33,6 +33,8 @@ pub struct Config {
     pub saves: Saves,
     /// The store.
     pub store: Store,
+    /// The store of people's keys.
+    pub keys: Store,
     /// The session.
     pub session: Session,
     /// The control socket.
@@ -63,12 +65,12 @@ pub struct Saves {
     pub keep: usize,
 }
 
-/// Where the store is.
+/// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// A file.
     Embedded(PathBuf),
-    /// A PostgreSQL server; its keys are below `store.postgres`.
+    /// A PostgreSQL server; how it is reached stands in the section `postgres` below.
     Postgres,
 }
 
@@ -114,6 +116,10 @@ impl Config {
         let number = |key: &str| usize::try_from(values.whole(key)).unwrap_or(usize::MAX);
         let small = |key: &str| u32::try_from(values.whole(key)).unwrap_or(u32::MAX);
         let own = |key: &str, name: &str| values.path(key).unwrap_or_else(|| folder.join(name));
+        let place = |section: &str, name: &str| match values.text(&format!("{section}.kind")).as_str() {
+            "postgres" => Store::Postgres,
+            _ => Store::Embedded(own(&format!("{section}.path"), name)),
+        };
         let invalid = |key: &str| Failure::Misused(format!("{key} is not what it should be"));
         let allow = values.list("session.allow").iter().filter_map(|key| from_hex(key).map(PeerKey)).collect();
         Ok(Self {
@@ -127,10 +133,8 @@ impl Config {
                 backlog_batches: number("log.backlog_batches"),
             },
             saves: Saves { every: Duration::from_secs(values.whole("saves.every_s")), keep: number("saves.keep") },
-            store: match values.text("store.kind").as_str() {
-                "postgres" => Store::Postgres,
-                _ => Store::Embedded(own("store.path", "world.redb")),
-            },
+            store: place("store", "world.redb"),
+            keys: place("keys", "keys.redb"),
             session: Session {
                 listen: values.text("session.listen").parse().map_err(|_| invalid("session.listen"))?,
                 advertise: Some(values.text("session.advertise")).filter(|text| !text.is_empty()),
@@ -149,21 +153,26 @@ impl Config {
 /// What no single key can be blamed for.
 fn contradictions(values: &Values) -> Vec<String> {
     let mut mistakes = Vec::new();
-    for (least, most) in
-        [("store.postgres.pool_min", "store.postgres.pool_max"), ("breaker.open_ms", "breaker.open_ms_max")]
-    {
+    for (least, most) in [
+        ("store.postgres.pool_min", "store.postgres.pool_max"),
+        ("keys.postgres.pool_min", "keys.postgres.pool_max"),
+        ("breaker.open_ms", "breaker.open_ms_max"),
+    ] {
         if values.whole(least) > values.whole(most) {
             mistakes.push(format!("{least} is {}, more than {most}: {}", values.whole(least), values.whole(most)));
         }
     }
-    if values.text("store.kind") == "postgres" && values.text("store.postgres.url").is_empty() {
-        mistakes.push("store.kind is postgres, and store.postgres.url does not say where that is".to_owned());
-    }
-    let url = values.text("store.postgres.url");
-    let user = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map_or("", |(user, _)| user);
-    if user.contains(':') || url.contains("password") {
-        mistakes
-            .push("store.postgres.url has a password in it: name a file with store.postgres.password_file".to_owned());
+    for section in ["store", "keys"] {
+        let url = values.text(&format!("{section}.postgres.url"));
+        if values.text(&format!("{section}.kind")) == "postgres" && url.is_empty() {
+            let why = format!("{section}.kind is postgres, and {section}.postgres.url does not say where that is");
+            mistakes.push(why);
+        }
+        let user = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map_or("", |(user, _)| user);
+        if user.contains(':') || url.contains("password") {
+            let file = format!("name a file with {section}.postgres.password_file");
+            mistakes.push(format!("{section}.postgres.url has a password in it: {file}"));
+        }
     }
     mistakes
 }
@@ -203,6 +212,7 @@ mod tests {
     fn nothing_said_is_a_configuration() {
         let config = config("").unwrap();
         assert_eq!(config.store, Store::Embedded(PathBuf::from("/s/world.redb")));
+        assert_eq!(config.keys, Store::Embedded(PathBuf::from("/s/keys.redb")));
         assert_eq!(config.socket, PathBuf::from("/s/control.socket"));
         assert!(config.session.listen.ip().is_loopback() && !config.log.is_synchronous);
         assert_eq!((config.world.as_str(), config.scenario.as_str()), ("main", "demo"));
@@ -216,6 +226,9 @@ mod tests {
             ("[store]\nkind = \"postgres\"", "store.postgres.url does not say"),
             ("[store.postgres]\nurl = \"postgres://a:b@c/d\"", "store.postgres.url has a password"),
             ("[store.postgres]\nurl = \"host=c password=b\"", "store.postgres.url has a password"),
+            ("[keys]\nkind = \"postgres\"", "keys.postgres.url does not say"),
+            ("[keys.postgres]\nurl = \"postgres://a:b@c/d\"", "keys.postgres.url has a password"),
+            ("[keys.postgres]\npool_min = 9\npool_max = 3", "keys.postgres.pool_min is 9, more than"),
         ] {
             assert!(config(text).is_err_and(|e| e.to_string().contains(told)), "{text}");
         }

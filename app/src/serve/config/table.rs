@@ -75,7 +75,59 @@ const fn secret(section: &'static str, name: &'static str, doc: &'static str) ->
 use Type::{Address, Choice, Keys, Name, Path, Text, Whole};
 
 /// All keys, section by section.
-pub const ENTRIES: &[Entry] = &[
+pub const ENTRIES: &[Entry] = &joined::<{ count(PARTS) }>(PARTS);
+
+const PARTS: &[&[Entry]] = &[TO_STORE, &postgres("store.postgres"), FROM_BREAKER, &postgres("keys.postgres")];
+
+const fn count(parts: &[&[Entry]]) -> usize {
+    let (mut count, mut part) = (0, 0);
+    while part < parts.len() {
+        count += parts[part].len();
+        part += 1;
+    }
+    count
+}
+
+/// One list of several; not by iterators, as these do not work in constants.
+const fn joined<const N: usize>(parts: &[&[Entry]]) -> [Entry; N] {
+    let mut all = [parts[0][0]; N];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut entry = 0;
+        while entry < parts[part].len() {
+            all[at] = parts[part][entry];
+            (at, entry) = (at + 1, entry + 1);
+        }
+        part += 1;
+    }
+    all
+}
+
+/// How a PostgreSQL server is reached: the same in each section that names one.
+const fn postgres(section: &'static str) -> [Entry; 10] {
+    [
+        entry(section, "url", Text, "", "", "`postgres://user@host:port,host:port/database`, without a password"),
+        secret(section, "password", "Password of that user"),
+        entry(section, "password_file", Path, "", "", "File with the password, read again whenever it is needed"),
+        entry(section, "root_certificate", Path, "", "", "PEM file of whoever signed the server's certificate"),
+        entry(section, "pool_min", Whole(1, 512), "2", "", "Connections that are opened at once"),
+        entry(section, "pool_max", Whole(1, 512), "8", "", "Most connections"),
+        entry(
+            section,
+            "connect_ms",
+            Whole(10, 600_000),
+            "2000",
+            "ms",
+            "How long one host may take to let a connection in",
+        ),
+        entry(section, "wait_ms", Whole(10, 600_000), "2000", "ms", "How long a call may wait for a connection"),
+        entry(section, "read_ms", Whole(10, 600_000), "5000", "ms", "How long a read may take"),
+        entry(section, "write_ms", Whole(10, 600_000), "10000", "ms", "How long a commit may take"),
+    ]
+}
+
+/// Up to the store.
+const TO_STORE: &[Entry] = &[
     entry("world", "name", Name, "main", "", "Name of the world in the store; it is made if it is not there"),
     entry("world", "scenario", Text, "demo", "", "Scenario of a new world: name of a shipped one, or path of a file"),
     entry("world", "threads", Whole(1, 1024), "1", "", "Threads of the simulation; the result is the same"),
@@ -127,23 +179,10 @@ pub const ENTRIES: &[Entry] = &[
         "",
         "File of the embedded store; `world.redb` in the service's folder unless given",
     ),
-    entry("store.postgres", "url", Text, "", "", "`postgres://user@host:port,host:port/database`, without a password"),
-    secret("store.postgres", "password", "Password of that user"),
-    entry("store.postgres", "password_file", Path, "", "", "File with the password, read again whenever it is needed"),
-    entry("store.postgres", "root_certificate", Path, "", "", "PEM file of whoever signed the server's certificate"),
-    entry("store.postgres", "pool_min", Whole(1, 512), "2", "", "Connections that are opened at once"),
-    entry("store.postgres", "pool_max", Whole(1, 512), "8", "", "Most connections"),
-    entry(
-        "store.postgres",
-        "connect_ms",
-        Whole(10, 600_000),
-        "2000",
-        "ms",
-        "How long one host may take to let a connection in",
-    ),
-    entry("store.postgres", "wait_ms", Whole(10, 600_000), "2000", "ms", "How long a call may wait for a connection"),
-    entry("store.postgres", "read_ms", Whole(10, 600_000), "5000", "ms", "How long a read may take"),
-    entry("store.postgres", "write_ms", Whole(10, 600_000), "10000", "ms", "How long a commit may take"),
+];
+
+/// From the breaker on.
+const FROM_BREAKER: &[Entry] = &[
     entry("breaker", "failures", Whole(1, 1000), "5", "", "Failures in a row that open the breaker"),
     entry("breaker", "open_ms", Whole(10, 600_000), "1000", "ms", "How long it stays open at first"),
     entry("breaker", "open_ms_max", Whole(10, 3_600_000), "30000", "ms", "How long it stays open at most"),
@@ -169,6 +208,14 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry("session", "allow", Keys, "", "", "Public keys of peers that need no invite of their own"),
     entry(
+        "session",
+        "identity_file",
+        Path,
+        "",
+        "",
+        "File with who the service is to peers; `identity` in the service's folder, made there, unless given",
+    ),
+    entry(
         "control",
         "socket",
         Path,
@@ -178,11 +225,19 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(
         "keys",
+        "kind",
+        Choice(&["embedded", "postgres"]),
+        "embedded",
+        "",
+        "`embedded`: people's keys are in one file on this machine; `postgres`: on a PostgreSQL server of their own",
+    ),
+    entry(
+        "keys",
         "path",
         Path,
         "",
         "",
-        "File of the store of people's keys; `keys.redb` in the service's folder unless given",
+        "File of the embedded store of people's keys; `keys.redb` in the service's folder unless given",
     ),
     secret("keys", "master_key", "Key that wraps people's keys, 64 hexadecimal digits"),
     entry("keys", "master_key_file", Path, "", "", "File with the master key"),
