@@ -200,3 +200,7 @@ impl Drop for Beside {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "export_tests.rs"]
+mod tests;

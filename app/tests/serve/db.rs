@@ -143,7 +143,10 @@ fn an_import_that_was_cut_off_is_finished_and_never_served() {
         store_with(&store, &there);
         half.refused("serve", "only a part of the world main was imported");
         half.refused("db verify", "only a part of the world main was imported");
+        let is_whole = |home: &Home| home.told("db status --json")["worlds"][0]["is_whole"].clone();
+        assert_eq!(is_whole(&half), false);
         let done = half.told(&import);
+        assert_eq!(is_whole(&half), true);
         assert_eq!((&done["written"], &done["digest"]), (&(parts.len() - cut).into(), &digest.as_str().into()));
         assert_eq!(half.told("db verify --json")["worlds"][0]["digest"], digest);
         assert_eq!(in_order(&store).1, parts, "the same recording gives the same records");

@@ -88,14 +88,14 @@ fn breathe(ms: u64) {
     let _ = std::sync::mpsc::channel::<()>().1.recv_timeout(Duration::from_millis(ms));
 }
 
-/// The largest file below a folder.
+/// The largest file of a cluster below a folder of backups.
 fn largest(folder: &Path) -> PathBuf {
     let (mut found, mut waiting) = ((0, PathBuf::new()), vec![folder.to_owned()]);
     while let Some(folder) = waiting.pop() {
         for item in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             if item.file_type().unwrap().is_dir() {
                 waiting.push(item.path());
-            } else {
+            } else if item.path().extension().is_some_and(|ending| ending == "zst") {
                 found = found.max((item.metadata().unwrap().len(), item.path()));
             }
         }

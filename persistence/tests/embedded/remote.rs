@@ -97,8 +97,11 @@ fn players() -> Vec<Record> {
 
 /// What a copy gives, and how it ends.
 async fn all(store: &dyn Store) -> (Vec<Record>, Result<(), StoreError>) {
-    let mut copy = store.copy(&[Kind::Player]).await.expect("a copy");
     let mut records = Vec::new();
+    let mut copy = match store.copy(&[Kind::Player]).await {
+        Ok(copy) => copy,
+        Err(error) => return (records, Err(error)),
+    };
     while let Some(record) = copy.recv().await {
         match record {
             Ok(record) => records.push(record),
