@@ -72,7 +72,7 @@ fn a_save_that_is_removed_meanwhile_spoils_no_export() {
     let runtime = ask::runtime().unwrap();
     let world = Name::new("w").unwrap();
     for (from, going, first) in [(None, [10, 20].as_slice(), 0), (Some(25), &[20], 10), (Some(25), &[10, 20], 0)] {
-        let store = Embedded::open(&folder.path().join(format!("{first}-{}.redb", going.len()))).unwrap();
+        let store = Embedded::open(&folder.path().join(format!("{from:?}-{}.redb", going.len()))).unwrap();
         let digest = runtime.block_on(lived(&store, &world));
         let going = Mutex::new(going.iter().copied().collect());
         let store = std::sync::Arc::new(Pruning { store, world: world.clone(), going });

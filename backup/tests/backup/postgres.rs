@@ -192,7 +192,6 @@ fn bad_disks(cluster: &Cluster) {
     assert_eq!(code, 2);
     assert!(out.contains("r1") && error.contains("r2") && !error.contains("/r1:"), "{out}{error}");
     // Until it is mended PostgreSQL keeps its log, which is told before its disk is full.
-    cluster.0.sql("SELECT pg_switch_wal()");
     cluster.0.await_that("SELECT failed_count > 0 FROM pg_stat_archiver");
     let (code, _, error) = cluster.backup("list");
     assert_eq!(code, 0, "{error}");
