@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, with help for a newcomer, and the exit code. Must never do any of it, nor show
 //! a key.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,8 @@ use persistence::{Millis, Name};
 
 use crate::commands;
 
+/// Exit code when all is well.
+const FINE: u8 = 0;
 /// Exit code when something that was verified is damaged.
 const DAMAGED: u8 = 1;
 /// Exit code when something could not be done, or not all of it.
@@ -171,21 +174,27 @@ pub(crate) struct RestoreArgs {
 /// everywhere.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    ExitCode::from(run(std::env::args_os()))
+}
+
+/// The same with this command line, whose first word is the program's name.
+#[must_use]
+pub fn run(line: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(line) {
         Ok(cli) => cli,
         Err(usage) => {
             // Help for a closed pipe is nobody's loss.
             let _ = usage.print();
-            return if usage.use_stderr() { ExitCode::from(UNUSABLE) } else { ExitCode::SUCCESS };
+            return if usage.use_stderr() { UNUSABLE } else { FINE };
         }
     };
     let (sentence, code) = match commands::dispatch(cli) {
-        Ok(Outcome::Fine) => return ExitCode::SUCCESS,
+        Ok(Outcome::Fine) => return FINE,
         Ok(Outcome::Damaged(sentence)) => (sentence, DAMAGED),
         Err(sentence) => (sentence, UNUSABLE),
     };
     complain(&sentence);
-    ExitCode::from(code)
+    code
 }
 
 /// Writes one sentence to standard error.

@@ -33,7 +33,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Outcome, String> {
         match cli.command {
             Command::Now(args) => now_command(&settings, &args, now).await,
             Command::List(args) => list(&settings, &args),
-            Command::Verify(args) => verify(&settings, &args).await,
+            Command::Verify(args) => verify(&settings, &args),
             Command::Restore(args) => restore_command(&settings, args).await,
             Command::Prune => prune(&settings, now),
         }
@@ -69,6 +69,9 @@ async fn source(settings: &Settings, args: &NowArgs) -> Result<Box<dyn Store>, S
     if let Some(socket) = socket {
         let remote = Remote::at(socket);
         if remote.is_there().await {
+            if let Some(file) = file {
+                has(&remote, socket, file).await?;
+            }
             return Ok(Box::new(remote));
         }
         if file.is_none() {
@@ -81,6 +84,23 @@ async fn source(settings: &Settings, args: &NowArgs) -> Result<Box<dyn Store>, S
     }
     let store = Embedded::open(file).map_err(|e| format!("{}: {e}", file.display()))?;
     Ok(Box::new(store))
+}
+
+/// Refuses a service that has another store than the file that is to be backed up.
+async fn has(remote: &Remote, socket: &Path, file: &Path) -> Result<(), String> {
+    let socket = socket.display();
+    let status = remote.ask("status").await.map_err(|e| format!("the service at {socket} does not answer: {e}"))?;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
+    match status["store"].as_str() {
+        Some(store) if store == Embedded::place(file) => Ok(()),
+        Some(store) => Err(format!(
+            "the service at {socket} has another store ({store}) than {}: name only one of the two",
+            file.display()
+        )),
+        None => {
+            Err(format!("the service at {socket} does not say which store it has; name only that, without --store"))
+        }
+    }
 }
 
 /// What a backup holds, in lines.
@@ -139,7 +159,7 @@ fn row<'a>(repository: &'a Repository, entry: &'a Entry) -> Listed<'a> {
     }
 }
 
-async fn verify(settings: &Settings, args: &VerifyArgs) -> Result<Outcome, String> {
+fn verify(settings: &Settings, args: &VerifyArgs) -> Result<Outcome, String> {
     let key = settings.key()?;
     let (mut damaged, mut trouble) = (Vec::new(), Vec::new());
     for repository in &settings.repositories {
@@ -151,7 +171,7 @@ async fn verify(settings: &Settings, args: &VerifyArgs) -> Result<Outcome, Strin
             let checked = match entry.verify(&key) {
                 Ok(footer) if args.deep => {
                     tell(&footer);
-                    simulate(&entry, &key, &mut trouble).await
+                    simulate(&entry, &key, &mut trouble)
                 }
                 Ok(_) => Ok(()),
                 Err(RepositoryError::Archive { path, source }) => match source {
@@ -199,8 +219,8 @@ fn chosen(settings: &Settings, repository: &Repository, args: &VerifyArgs) -> Re
 }
 
 /// Simulates the worlds of a backup again. What could not be simulated is no damage, but not nothing.
-async fn simulate(entry: &Entry, key: &BackupKey, trouble: &mut Vec<String>) -> Result<(), String> {
-    let worlds = deep::check(entry, key).await.map_err(|e| e.to_string())?;
+fn simulate(entry: &Entry, key: &BackupKey, trouble: &mut Vec<String>) -> Result<(), String> {
+    let worlds = deep::check(entry, key).map_err(|e| e.to_string())?;
     let mut faults = Vec::new();
     for (world, checked) in worlds {
         let deep::Checked { ticks, saves, unreachable, skipped, fault } = checked;

@@ -1,15 +1,17 @@
-//! Simulates the worlds of a backup again, from their saves along their logs, and compares every digest. Must never change
-//! the backup; what it restores for that is removed again.
+//! Simulates the worlds of a backup again, from their saves along their logs, and compares every digest. Must never write
+//! anything of the backup anywhere: it is read twice at once, the log by one reading and the saves by another.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::BufReader;
 
-use persistence::{Embedded, Key, Kind, Name, Query, Record, Scope, Segment, Snapshot, Store, StoreError, Tick, World};
+use persistence::{Name, Record, Segment, Snapshot, World};
 use sim::recording::{unpack_keyframe, unpack_segment};
 use sim::{InputFrame, Scenario, Simulation};
 
+use crate::archive::Reader;
 use crate::key::BackupKey;
-use crate::repository::Entry;
-use crate::restore::{RestoreError, What, restore};
+use crate::repository::{Entry, RepositoryError};
 
 /// What a world's log came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,29 +31,42 @@ pub struct Checked {
 /// Simulates all worlds of a backup again.
 ///
 /// # Errors
-/// [`RestoreError`] where the backup cannot be restored.
-pub async fn check(entry: &Entry, key: &BackupKey) -> Result<Vec<(Name, Checked)>, RestoreError> {
-    let scratch = tempfile::tempdir();
-    let scratch = scratch.map_err(|source| RestoreError::Io { path: std::env::temp_dir(), source })?;
-    let path = scratch.path().join("store");
-    // Nobody is served by it.
-    restore(entry, key, &path, &What::Whole, async |_| Ok(0)).await?;
-    let store = Embedded::open(&path)?;
+/// [`RepositoryError`] where the backup cannot be read.
+pub fn check(entry: &Entry, key: &BackupKey) -> Result<Vec<(Name, Checked)>, RepositoryError> {
+    let worlds = worlds(entry, key)?;
+    let names: BTreeSet<Name> = worlds.iter().map(|world| world.id.clone()).collect();
+    let mut log: Parts<'_, Segment> = Parts::open(entry, key, &names)?;
+    let mut saves: Parts<'_, Snapshot> = Parts::open(entry, key, &names)?;
     let mut checked = Vec::new();
-    let mut query = Query::of(Kind::World).first(1);
-    loop {
-        let page = store.list(&query).await?;
-        let Some(Record::World(world)) = page.records.into_iter().next() else { return Ok(checked) };
-        query = query.beyond(Key::World(world.id.clone()));
-        checked.push((world.id.clone(), check_world(&store, &world).await?));
+    for world in worlds {
+        checked.push((world.id.clone(), check_world(&world, &mut log, &mut saves)?));
+        // Where something was wrong, the rest of it was not looked at.
+        while log.take_if(|piece| piece.world == world.id)?.is_some() {}
+        while saves.take_if(|save| save.world == world.id)?.is_some() {}
     }
+    Ok(checked)
 }
 
-/// Simulates one world of a store again.
-///
-/// # Errors
-/// Those of the store.
-pub async fn check_world(store: &dyn Store, world: &World) -> Result<Checked, StoreError> {
+/// The worlds of a backup, in their order.
+fn worlds(entry: &Entry, key: &BackupKey) -> Result<Vec<World>, RepositoryError> {
+    let mut reader = entry.open(key)?;
+    let mut worlds = Vec::new();
+    while let Some(record) = reader.next_record().map_err(|source| entry.named(source))? {
+        match record {
+            Record::World(world) => worlds.push(world),
+            // Kinds ascend.
+            _ if !worlds.is_empty() => break,
+            _ => {}
+        }
+    }
+    Ok(worlds)
+}
+
+fn check_world(
+    world: &World,
+    log: &mut Parts<'_, Segment>,
+    saves: &mut Parts<'_, Snapshot>,
+) -> Result<Checked, RepositoryError> {
     let skipped = |why: String| Ok(Checked { skipped: Some(why), ..Checked::default() });
     if u64::from(world.results_revision) != sim::RESULTS_REVISION {
         let (needed, here) = (world.results_revision, sim::RESULTS_REVISION);
@@ -61,68 +76,122 @@ pub async fn check_world(store: &dyn Store, world: &World) -> Result<Checked, St
         Ok(scenario) => scenario,
         Err(error) => return skipped(format!("its scenario does not read: {error}")),
     };
-    let saves = saves(store, &world.id).await?;
-    let mut replay = Replay { store, scenario, world: world.id.clone(), saves, at: None, checked: Checked::default() };
-    let mut query = Query::of(Kind::Segment).within(Scope::World(world.id.clone())).first(16);
-    loop {
-        let page = store.list(&query).await?;
-        for record in page.records {
-            query = query.beyond(record.key());
-            if let Record::Segment(segment) = record {
-                replay.segment(&segment).await?;
-            }
+    let mut replay = Replay { scenario, at: None, checked: Checked::default() };
+    while let Some(piece) = log.take_if(|piece| piece.world == world.id)? {
+        // Those that no log leads to.
+        while let Some(save) = saves.take_if(|save| save.world == world.id && save.tick < piece.first_tick)? {
+            replay.save(&save);
         }
-        if !page.more || replay.checked.fault.is_some() {
-            break;
+        replay.piece(&piece, saves)?;
+        if replay.checked.fault.is_some() {
+            return Ok(replay.checked);
         }
     }
-    replay.finish().await
+    // Those that no log goes on from.
+    while let Some(save) = saves.take_if(|save| save.world == world.id)? {
+        replay.save(&save);
+    }
+    Ok(replay.checked)
 }
 
-/// Ticks of all saves.
-async fn saves(store: &dyn Store, world: &Name) -> Result<BTreeSet<u64>, StoreError> {
-    let mut saves = BTreeSet::new();
-    let mut query = Query::of(Kind::Snapshot).within(Scope::World(world.clone()));
-    loop {
-        let keys = store.keys(&query).await?;
-        let Some(last) = keys.last() else { return Ok(saves) };
-        query = query.beyond(last.clone());
-        saves.extend(
-            keys.into_iter().filter_map(|key| if let Key::Snapshot(_, tick) = key { Some(tick.0) } else { None }),
-        );
+/// Saves, or pieces of log.
+trait Part: Sized {
+    fn of(record: Record) -> Option<Self>;
+    fn world(&self) -> &Name;
+}
+
+impl Part for Segment {
+    fn of(record: Record) -> Option<Self> {
+        if let Record::Segment(piece) = record { Some(piece) } else { None }
+    }
+
+    fn world(&self) -> &Name {
+        &self.world
+    }
+}
+
+impl Part for Snapshot {
+    fn of(record: Record) -> Option<Self> {
+        if let Record::Snapshot(save) = record { Some(save) } else { None }
+    }
+
+    fn world(&self) -> &Name {
+        &self.world
+    }
+}
+
+/// A reading of the backup that gives only such parts of these worlds, world by world and in the order of ticks.
+struct Parts<'a, T> {
+    entry: &'a Entry,
+    reader: Reader<BufReader<File>>,
+    worlds: &'a BTreeSet<Name>,
+    next: Option<T>,
+}
+
+impl<'a, T: Part> Parts<'a, T> {
+    fn open(entry: &'a Entry, key: &BackupKey, worlds: &'a BTreeSet<Name>) -> Result<Self, RepositoryError> {
+        let mut parts = Self { entry, reader: entry.open(key)?, worlds, next: None };
+        parts.advance()?;
+        Ok(parts)
+    }
+
+    /// The next one, if it fits; else it stays the next one.
+    fn take_if(&mut self, fits: impl Fn(&T) -> bool) -> Result<Option<T>, RepositoryError> {
+        if !self.next.as_ref().is_some_and(fits) {
+            return Ok(None);
+        }
+        let taken = self.next.take();
+        self.advance()?;
+        Ok(taken)
+    }
+
+    fn advance(&mut self) -> Result<(), RepositoryError> {
+        while let Some(record) = self.reader.next_record().map_err(|source| self.entry.named(source))? {
+            self.next = T::of(record).filter(|part| self.worlds.contains(part.world()));
+            if self.next.is_some() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
 /// A world on its way along its log.
-struct Replay<'a> {
-    store: &'a dyn Store,
+struct Replay {
     scenario: Scenario,
-    world: Name,
-    /// Ticks of saves that were not compared yet.
-    saves: BTreeSet<u64>,
     at: Option<Simulation>,
     checked: Checked,
 }
 
-impl Replay<'_> {
-    async fn segment(&mut self, segment: &Segment) -> Result<(), StoreError> {
-        let first = segment.first_tick.0;
-        let unpacked = u16::try_from(segment.format).ok().map(|v| unpack_segment(v, segment.ticks, &segment.payload));
+impl Replay {
+    /// Goes along a piece of the log, and compares the saves on the way.
+    fn piece(&mut self, piece: &Segment, saves: &mut Parts<'_, Snapshot>) -> Result<(), RepositoryError> {
+        let first = piece.first_tick.0;
+        let unpacked = u16::try_from(piece.format).ok().map(|v| unpack_segment(v, piece.ticks, &piece.payload));
         let Some(Ok((frames, digests))) = unpacked else {
             self.fault(format!("the log from tick {first} does not unpack"));
             return Ok(());
         };
-        if digests.last() != Some(&segment.digest.0) {
+        if digests.last() != Some(&piece.digest.0) {
             self.fault(format!("the log from tick {first} ends with another digest than it says"));
         }
         for (tick, (frame, digest)) in (first..).zip(frames.iter().zip(digests)) {
+            if tick == 0 && !self.is_at(tick) {
+                self.at = Some(Simulation::new(&self.scenario));
+            }
+            if let Some(save) = saves.take_if(|save| save.world == piece.world && save.tick.0 == tick)? {
+                self.save(&save);
+            }
             if self.checked.fault.is_some() {
                 break;
             }
-            self.save_at(tick).await?;
             self.step(tick, frame, digest);
         }
         Ok(())
+    }
+
+    fn is_at(&self, tick: u64) -> bool {
+        self.at.as_ref().is_some_and(|simulation| simulation.tick().0 == tick)
     }
 
     fn step(&mut self, tick: u64, frame: &InputFrame, recorded: u64) {
@@ -138,38 +207,21 @@ impl Replay<'_> {
         }
     }
 
-    /// Compares the save at a tick with the state there, or begins with it. At tick 0 the scenario begins.
-    async fn save_at(&mut self, tick: u64) -> Result<(), StoreError> {
-        let is_here = self.at.as_ref().is_some_and(|simulation| simulation.tick().0 == tick);
-        if tick == 0 && !is_here {
-            self.at = Some(Simulation::new(&self.scenario));
-        }
-        if !self.saves.remove(&tick) {
-            return Ok(());
-        }
-        let key = Key::Snapshot(self.world.clone(), Tick(tick));
-        let Some(Record::Snapshot(save)) = self.store.get(&key).await? else { return Ok(()) };
+    /// Compares a save with the state at its tick, if that was reached, and goes on from it.
+    fn save(&mut self, save: &Snapshot) {
+        let tick = save.tick.0;
         let here = self.at.as_ref().filter(|simulation| simulation.tick().0 == tick);
         if here.is_some_and(|simulation| simulation.digest().total != save.digest.0) {
             self.fault(format!("the save at tick {tick} is not the state that the log leads to"));
-        } else {
-            match loaded(&self.scenario, &save) {
-                Ok(simulation) => {
-                    self.checked.saves += 1;
-                    self.at = Some(simulation);
-                }
-                Err(why) => self.fault(format!("the save at tick {tick} {why}")),
+            return;
+        }
+        match loaded(&self.scenario, save) {
+            Ok(simulation) => {
+                self.checked.saves += 1;
+                self.at = Some(simulation);
             }
+            Err(why) => self.fault(format!("the save at tick {tick} {why}")),
         }
-        Ok(())
-    }
-
-    /// Compares the saves that no log goes on from.
-    async fn finish(mut self) -> Result<Checked, StoreError> {
-        while let Some(tick) = self.saves.first().copied().filter(|_| self.checked.fault.is_none()) {
-            self.save_at(tick).await?;
-        }
-        Ok(self.checked)
     }
 
     fn fault(&mut self, what: String) {

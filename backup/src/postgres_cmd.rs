@@ -32,6 +32,7 @@ fn take(cluster: &Cluster, now: Millis) -> Result<Outcome, String> {
         let lines = cluster.settings();
         format!("{error}\nPostgreSQL's configuration needs these lines, and a restart after the first:\n{lines}")
     };
+    warn(cluster);
     let outcomes = cluster.take(now).map_err(|e| advice(e.to_string()))?;
     let is_anywhere = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
     for (path, _) in outcomes.iter().filter(|(_, outcome)| outcome.is_ok()) {
@@ -46,6 +47,18 @@ fn everywhere(outcomes: Outcomes<()>, what: &str) -> Result<Outcome, String> {
     };
     let failed: Vec<String> = outcomes.into_iter().filter_map(failed).collect();
     if failed.is_empty() { Ok(Outcome::Fine) } else { Err(failed.join("; ")) }
+}
+
+/// Complains where the log piles up at the cluster. A cluster that is not there, such as one that is to be restored, has
+/// none.
+fn warn(cluster: &Cluster) {
+    match cluster.held_back() {
+        Ok(None) => {}
+        Ok(Some(since)) => complain(&format!(
+            "PostgreSQL keeps its log, as it is not archived since {since}; mend the repository, or its disk will be full"
+        )),
+        Err(error) => complain(&error.to_string()),
+    }
 }
 
 /// A backup in JSON.
@@ -69,6 +82,7 @@ fn list(cluster: &Cluster, json: bool) -> Result<Outcome, String> {
         bytes: backup.bytes,
         damage: backup.error,
     };
+    warn(cluster);
     let listed: Vec<Listed> = cluster.list().map_err(|e| e.to_string())?.into_iter().map(row).collect();
     if json {
         say(&serde_json::to_string_pretty(&listed).map_err(|e| e.to_string())?);

@@ -192,9 +192,12 @@ impl Entry {
     /// # Errors
     /// [`RepositoryError::Archive`] and [`RepositoryError::Io`].
     pub fn verify(&self, key: &BackupKey) -> Result<Footer, RepositoryError> {
-        let named = |source| RepositoryError::Archive { path: self.path.clone(), source };
-        let reader = self.open(key)?;
-        reader.finish().map_err(named)
+        self.open(key)?.finish().map_err(|source| self.named(source))
+    }
+
+    /// What went wrong with it, by its name.
+    pub(crate) fn named(&self, source: ArchiveError) -> RepositoryError {
+        RepositoryError::Archive { path: self.path.clone(), source }
     }
 
     /// Opens it.
@@ -202,13 +205,12 @@ impl Entry {
     /// # Errors
     /// As [`Entry::verify`].
     pub fn open(&self, key: &BackupKey) -> Result<Reader<BufReader<File>>, RepositoryError> {
-        let named = |source| RepositoryError::Archive { path: self.path.clone(), source };
         let file = File::open(&self.path).map_err(|e| RepositoryError::Io { path: self.path.clone(), source: e })?;
-        let reader = Reader::new(BufReader::new(file), key).map_err(named)?;
+        let reader = Reader::new(BufReader::new(file), key).map_err(|source| self.named(source))?;
         if reader.header().name() == self.name {
             return Ok(reader);
         }
-        Err(named(ArchiveError::Damaged("it is another backup than its name says".to_owned())))
+        Err(self.named(ArchiveError::Damaged("it is another backup than its name says".to_owned())))
     }
 }
 

@@ -115,7 +115,7 @@ pub async fn restore(
 }
 
 fn damaged(entry: &Entry, source: ArchiveError) -> RestoreError {
-    RepositoryError::Archive { path: entry.path.clone(), source }.into()
+    entry.named(source).into()
 }
 
 /// Reads all of the backup, before anything is written.

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 
 use crate::batch::Batch;
 use crate::breaker::{Breaker, BreakerConfig, Phase};
+use crate::copy::Copy;
 use crate::error::{Health, StoreError};
 use crate::record::{Key, Kind, Record};
-use crate::store::{Copy, Page, Query, Store};
+use crate::store::{Page, Query, Store};
 
 /// How long calls may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

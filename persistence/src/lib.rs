@@ -12,11 +12,13 @@
 
 mod batch;
 mod breaker;
+mod copy;
 mod embedded;
 mod error;
 mod guard;
 mod journal;
 pub mod people;
+mod pieces;
 mod postgres;
 mod record;
 pub mod remote;
@@ -25,14 +27,16 @@ mod store;
 
 pub use batch::{Batch, Change, Fence, Stored, Verdict, decide};
 pub use breaker::{Breaker, BreakerConfig, Phase, Transition};
+pub use copy::{Abandoned, Copy, Copying};
 pub use embedded::Embedded;
 pub use error::{Conflict, Health, StoreError};
 pub use guard::{Guarded, Guarding, Patience};
 pub use journal::{Backlog, Journal, Limits, Mark, Rejected, Ticket};
+pub use pieces::{Pieces, saves};
 pub use postgres::{Postgres, PostgresConfig, ROLES_SQL};
 pub use record::{
     Audit, Consent, Credential, Digest, Discovery, Epoch, Erasure, Hash, Inventory, Item, Key, Kind, Millis, Name,
     NameError, PersonId, PersonKey, Place, Player, Record, Rev, Scope, Seal, Seat, Segment, Setting, SignIn, Snapshot,
     Text, Tick, Token, Trade, World,
 };
-pub use store::{COPY_WAITING_MAX, Copy, Order, PAGE_WEIGHT_MAX, Page, Query, Store};
+pub use store::{Order, PAGE_WEIGHT_MAX, Page, Query, Store};

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
+use crate::copy::Copy;
 use crate::error::{Health, StoreError};
 use crate::record::{Key, Kind, Record, Scope};
 
@@ -76,12 +77,6 @@ pub struct Page {
 /// Bytes of records after which a page ends, by [`Record::weight`]. A single record may weigh more.
 pub const PAGE_WEIGHT_MAX: usize = 32 << 20;
 
-/// Records that come one by one; few wait to be taken.
-pub type Copy = tokio::sync::mpsc::Receiver<Result<Record, StoreError>>;
-
-/// How many records of a copy wait at most.
-pub const COPY_WAITING_MAX: usize = 64;
-
 /// Where records are kept.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -112,8 +107,8 @@ pub trait Store: Send + Sync + 'static {
     /// As [`Store::get`].
     async fn keys(&self, query: &Query) -> Result<Vec<Key>, StoreError>;
 
-    /// All records of these kinds, from one moment: kind by kind as given, each in the order of keys. The list ends early
-    /// after an error.
+    /// All records of these kinds, from one moment: kind by kind as given, each in the order of keys. A copy that
+    /// does not come to its end ends with an error.
     ///
     /// # Errors
     /// As [`Store::get`].

@@ -111,11 +111,12 @@ pub enum DbCommand {
         #[arg(long, value_name = "N")]
         from_tick: Option<u64>,
     },
-    /// Make a world of a recording.
+    /// Make a world of a recording, and read it back. May be run again after a failure.
     Import {
         /// The recording.
         file: PathBuf,
-        /// What the world is called; the configured name unless given. There must be none of that name.
+        /// What the world is called; the configured name unless given. There must be none of that name, but a part of
+        /// this recording.
         #[arg(long, value_name = "NAME")]
         world: Option<String>,
     },

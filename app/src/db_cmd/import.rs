@@ -1,15 +1,20 @@
-//! `spacetime db import`: a world of a recording. Must never begin before the recording was read to its end.
+//! `spacetime db import`: a world of a recording. Must never begin before the recording was read to its end, nor leave a
+//! part of a world that a service would go on with: until all of it was read back the world has no results revision.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use persistence::{Batch, Change, Epoch, Name, Record, Rev, Store, World};
+use persistence::{
+    Batch, Change, Epoch, Key, Kind, Millis, Name, Record, Scope, Segment, Snapshot, Store, Tick, World,
+};
 use serde_json::json;
 
-use super::Open;
+use super::{Open, all_keys};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, grouped};
 use crate::replay::Recording;
-use crate::serve::{log, resume};
+use crate::serve::log;
+use crate::serve::resume::{self, UNFINISHED};
 
 /// Bytes of records that are written at once.
 const WEIGHT_MAX: usize = 16 << 20;
@@ -30,12 +35,18 @@ pub(super) fn command(open: &Open<'_>, name: &Name, file: &Path, json: bool) -> 
         return Err(damaged(&format!("this build does not reproduce it: the digest of tick {tick} differs")));
     }
     let digest = rebuilt.simulation.digest().total;
-    let records = records(&mut recording, name, file)?;
-    let world = resume::new_world(name, &recording.scenario);
-    open.runtime.block_on(write(open, world, records))?;
+    let world = open.runtime.block_on(claim(open, resume::new_world(name, &recording.scenario)))?;
+    let records = records(&mut recording, &world, file)?;
+    let written = open.runtime.block_on(async {
+        let written = write(open, &world, &records).await?;
+        compare(open, &world, &recording, &records, digest).await?;
+        finish(open, world).await?;
+        Ok(written)
+    })?;
     if json {
         let value = json!({
             "world": name.as_str(), "first_tick": first, "last_tick": last, "digest": output::hex(digest),
+            "records": records.len(), "written": written,
         });
         output::print_json(&value)?;
     } else {
@@ -44,48 +55,114 @@ pub(super) fn command(open: &Open<'_>, name: &Name, file: &Path, json: bool) -> 
     recording.fine()
 }
 
-/// What the store gets, in the order of ticks: a save before the log that goes on from it.
-fn records(recording: &mut Recording, name: &Name, file: &Path) -> Result<Vec<Record>, Failure> {
+/// The record of the world, unfinished: a new one, or that of an import that was cut off.
+async fn claim(open: &Open<'_>, new: World) -> Result<World, Failure> {
+    let name = new.id.clone();
+    let world = match resume::world(&*open.store, &name).await.map_err(|e| open.failure(e))? {
+        None => World { results_revision: UNFINISHED, ..new },
+        Some(found) if found.results_revision != UNFINISHED => {
+            return Err(Failure::Misused(format!("there is a world {name} already; name another with --world")));
+        }
+        Some(found) if found.scenario != new.scenario => return Err(of_another(&name)),
+        // Whoever imports it besides is shut out.
+        Some(found) => World { rev: found.rev.next(), epoch: Epoch(found.epoch.0.saturating_add(1)), ..found },
+    };
+    put(open, world.clone()).await?;
+    Ok(world)
+}
+
+fn of_another(name: &Name) -> Failure {
+    let what = "what is there of it is of another recording, or was written by another program";
+    Failure::Misused(format!("the world {name} was imported in part, and {what}; name another with --world"))
+}
+
+async fn put(open: &Open<'_>, world: World) -> Result<(), Failure> {
+    let batch = Batch::put([Record::World(world)]).map_err(|e| open.failure(e))?;
+    resume::persist(&*open.store, &batch).await.map_err(|e| open.failure(e))
+}
+
+/// What the store gets, in the order of ticks: a save before the log that goes on from it. The moments are those of the
+/// world, so that the same recording gives the same records.
+fn records(recording: &mut Recording, world: &World, file: &Path) -> Result<Vec<Record>, Failure> {
     let damaged = |e: &dyn ToString| Failure::unreadable(file, e.to_string());
+    let (name, at): (_, Millis) = (&world.id, world.created);
     let mut records = Vec::new();
     for keyframe in 0..recording.reader.keyframes().len() {
-        let state = recording.keyframe(keyframe)?;
-        records.push(Record::Snapshot(log::save_of(name, &state, None).map_err(|e| damaged(&e))?));
+        let save = log::save_of(name, &recording.keyframe(keyframe)?, None).map_err(|e| damaged(&e))?;
+        records.push(Record::Snapshot(Snapshot { taken: at, ..save }.hashed()));
     }
     for segment in 0..recording.reader.segments().len() {
         let segment = recording.reader.read_segment(segment).map_err(|e| damaged(&e))?;
         let packed = log::segment_of(name, segment.first_tick, &segment.frames, &segment.digests);
-        records.push(Record::Segment(packed.map_err(|e| damaged(&e))?));
+        let packed = packed.map_err(|e| damaged(&e))?;
+        records.push(Record::Segment(Segment { written: at, ..packed }.hashed()));
     }
     records.sort_by_key(|record| match record {
         Record::Snapshot(save) => (save.tick, false),
         Record::Segment(segment) => (segment.first_tick, true),
-        _ => (persistence::Tick(0), false),
+        _ => (Tick(0), false),
     });
     Ok(records)
 }
 
-async fn write(open: &Open<'_>, world: World, records: Vec<Record>) -> Result<(), Failure> {
-    let store: &dyn Store = &*open.store;
-    let name = world.id.clone();
-    if resume::world(store, &name).await.map_err(|e| open.failure(e))?.is_some() {
-        return Err(Failure::Misused(format!("there is a world {name} already; name another with --world")));
+/// Writes what is not there yet; gives how many records that were.
+async fn write(open: &Open<'_>, world: &World, records: &[Record]) -> Result<usize, Failure> {
+    let mut there = BTreeSet::new();
+    for kind in [Kind::Snapshot, Kind::Segment] {
+        let keys = all_keys(&*open.store, kind, Scope::World(world.id.clone())).await;
+        there.extend(keys.map_err(|e| open.failure(e))?);
     }
-    let commit = async |batch: Batch| resume::persist(store, &batch).await.map_err(|e| open.failure(e));
-    let world = World { rev: Rev::FIRST, epoch: Epoch(1), ..world };
-    let epoch = world.epoch;
-    commit(Batch::put([Record::World(world)]).map_err(|e| open.failure(e))?).await?;
-    let mut changes = Vec::new();
-    let mut weight = 0;
-    let mut records = records.into_iter().peekable();
-    while let Some(record) = records.next() {
+    let wanted: BTreeSet<Key> = records.iter().map(Record::key).collect();
+    if !there.is_subset(&wanted) {
+        return Err(of_another(&world.id));
+    }
+    let missing: Vec<&Record> = records.iter().filter(|record| !there.contains(&record.key())).collect();
+    let (mut changes, mut weight) = (Vec::new(), 0);
+    for (at, record) in missing.iter().enumerate() {
         weight += record.weight();
-        changes.push(Change::Put(record));
-        if records.peek().is_none() || weight >= WEIGHT_MAX || changes.len() >= RECORDS_MAX {
+        changes.push(Change::Put((*record).clone()));
+        if at + 1 == missing.len() || weight >= WEIGHT_MAX || changes.len() >= RECORDS_MAX {
             let batch = Batch::new(std::mem::take(&mut changes)).map_err(|e| open.failure(e))?;
-            commit(batch.fenced(name.clone(), epoch)).await?;
+            let batch = batch.fenced(world.id.clone(), world.epoch);
+            resume::persist(&*open.store, &batch).await.map_err(|e| open.failure(e))?;
             weight = 0;
         }
     }
+    Ok(missing.len())
+}
+
+/// Reads back every record, and rebuilds the last state from them.
+async fn compare(
+    open: &Open<'_>,
+    world: &World,
+    recording: &Recording,
+    records: &[Record],
+    digest: u64,
+) -> Result<(), Failure> {
+    let store: &dyn Store = &*open.store;
+    for record in records {
+        if store.get(&record.key()).await.map_err(|e| open.failure(e))?.as_ref() != Some(record) {
+            return Err(of_another(&world.id));
+        }
+    }
+    let rebuilt = resume::rebuild(store, &world.id, &recording.scenario, None).await;
+    let state = rebuilt.map_err(|e| open.failure(e))?.simulation;
+    let (found, wanted) = ((state.tick().0, state.digest().total), (recording.last_tick(), digest));
+    if found != wanted {
+        return Err(Failure::Machine(format!(
+            "the world {} reads back as tick {} with digest {}, the recording ends at tick {} with digest {}",
+            world.id,
+            grouped(found.0),
+            output::hex(found.1),
+            grouped(wanted.0),
+            output::hex(wanted.1),
+        )));
+    }
     Ok(())
+}
+
+/// From here on a service may go on with it.
+async fn finish(open: &Open<'_>, world: World) -> Result<(), Failure> {
+    let results_revision = u32::try_from(sim::RESULTS_REVISION).unwrap_or(u32::MAX);
+    put(open, World { rev: world.rev.next(), results_revision, ..world }).await
 }

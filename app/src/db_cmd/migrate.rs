@@ -1,15 +1,20 @@
 //! `spacetime db migrate`: everything of one store into another one. Must never call it done before both were compared.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use persistence::{Batch, Change, Epoch, Kind, Name, Record, Store, StoreError};
+use persistence::{Batch, Change, Epoch, Key, Kind, Name, Record, Rev, Setting, Store, StoreError, Text};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
-use super::{config_of, open};
+use super::{Open, config_of, open};
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use crate::serve::config::Config;
 use crate::serve::{resume, stores};
+
+/// By kind.
+type Sums = Map<String, Value>;
 
 /// Bytes of records that are written at once.
 const WEIGHT_MAX: usize = 16 << 20;
@@ -18,17 +23,13 @@ const RECORDS_MAX: usize = 2000;
 
 pub(super) fn command(runtime: &Runtime, from: &Path, to: &Path, json: bool) -> Result<Outcome, Failure> {
     let (source, target) = (config_of(from)?, config_of(to)?);
-    if source.store == target.store
-        && source.values.text("store.postgres.url") == target.values.text("store.postgres.url")
-    {
+    let place = |config: &Config| stores::place(config).map_err(|e| stores::failure(config, &e));
+    if place(&source)? == place(&target)? {
         return Err(Failure::Misused("both are one store".to_owned()));
     }
-    let (source, target) = (open(runtime, &source, false)?, open(runtime, &target, true)?);
-    let moved = runtime.block_on(async {
-        copy(&*source.store, &*target.store).await?;
-        Ok((sums(&*source.store).await?, sums(&*target.store).await?))
-    });
-    let moved = moved.map_err(|e: StoreError| stores::failure(&target.config, &e));
+    let source = open(runtime, &source, false)?;
+    let target = open(runtime, &target, true)?;
+    let moved = runtime.block_on(move_all(&source, &target));
     source.close();
     target.close();
     let (source, target) = moved?;
@@ -52,35 +53,61 @@ fn kinds() -> Vec<Kind> {
     Kind::ALL.into_iter().filter(|kind| !Kind::OF_KEYS.contains(kind)).collect()
 }
 
+/// Copies everything, and gives the sums of both stores. While it goes on the target has a mark, by which no service goes
+/// on with a part.
+async fn move_all(source: &Open<'_>, target: &Open<'_>) -> Result<(Sums, Sums), Failure> {
+    let (of_source, of_target) = (|e: StoreError| source.failure(e), |e: StoreError| target.failure(e));
+    let (from, to) = (&*source.store, &*target.store);
+    let (key, mark) = resume::moving(from).await.map_err(of_source)?;
+    if mark.is_some() {
+        return Err(Failure::Misused(
+            "what is to be moved is itself only a part: finish moving that one first".to_owned(),
+        ));
+    }
+    if resume::moving(to).await.map_err(of_target)?.1.is_none()
+        && let Key::Setting(name) = &key
+    {
+        let mark = Setting { name: name.clone(), rev: Rev::FIRST, value: Text(String::new()) };
+        let batch = Batch::put([Record::Setting(mark)]).map_err(of_target)?;
+        resume::persist(to, &batch).await.map_err(of_target)?;
+    }
+    copy(source, target).await?;
+    let batch = Batch::new(vec![Change::Remove(key, None)]).map_err(of_target)?;
+    resume::persist(to, &batch).await.map_err(of_target)?;
+    Ok((sums(from).await.map_err(of_source)?, sums(to).await.map_err(of_target)?))
+}
+
 /// Copies what is not there already. What refers to something comes behind it, so what is there after a failure is sound.
-async fn copy(from: &dyn Store, to: &dyn Store) -> Result<(), StoreError> {
-    let mut records = from.copy(&kinds()).await?;
-    let mut owners: std::collections::BTreeMap<Name, Epoch> = std::collections::BTreeMap::new();
+async fn copy(source: &Open<'_>, target: &Open<'_>) -> Result<(), Failure> {
+    let to = &*target.store;
+    let mut records = source.store.copy(&kinds()).await.map_err(|e| source.failure(e))?;
+    let mut owners: BTreeMap<Name, Epoch> = BTreeMap::new();
     let mut changes: Vec<Change> = Vec::new();
     let mut fence: Option<Name> = None;
     let mut weight = 0;
     while let Some(record) = records.recv().await {
-        let record = record?;
+        let record = record.map_err(|e| source.failure(e))?;
         if let Record::World(world) = &record {
             owners.insert(world.id.clone(), world.epoch);
         }
         let owner = record.key().world().cloned();
         if owner != fence || weight >= WEIGHT_MAX || changes.len() >= RECORDS_MAX {
-            write(to, std::mem::take(&mut changes), fence.as_ref(), &owners).await?;
+            let written = write(to, std::mem::take(&mut changes), fence.as_ref(), &owners).await;
+            written.map_err(|e| target.failure(e))?;
             weight = 0;
         }
         fence = owner;
         weight += record.weight();
         changes.push(Change::Import(record));
     }
-    write(to, changes, fence.as_ref(), &owners).await
+    write(to, changes, fence.as_ref(), &owners).await.map_err(|e| target.failure(e))
 }
 
 async fn write(
     to: &dyn Store,
     changes: Vec<Change>,
     fence: Option<&Name>,
-    owners: &std::collections::BTreeMap<Name, Epoch>,
+    owners: &BTreeMap<Name, Epoch>,
 ) -> Result<(), StoreError> {
     if changes.is_empty() {
         return Ok(());
@@ -93,7 +120,7 @@ async fn write(
 }
 
 /// For each kind how many records there are, and a hash over all of them in order.
-async fn sums(store: &dyn Store) -> Result<Map<String, Value>, StoreError> {
+async fn sums(store: &dyn Store) -> Result<Sums, StoreError> {
     let mut sums = Map::new();
     for kind in kinds() {
         let mut hasher = blake3::Hasher::new();

@@ -98,10 +98,26 @@ impl Open<'_> {
     }
 }
 
-/// Opens the store of a configuration: that of a running service through its socket.
-fn open<'a>(runtime: &'a Runtime, config: &Config, makes: bool) -> Result<Open<'a>, Failure> {
+/// The service at the socket of a configuration, if the store that it has is the one that is configured.
+fn service(runtime: &Runtime, config: &Config) -> Result<Option<Remote>, Failure> {
     let remote = Remote::at(&config.socket);
-    if runtime.block_on(remote.is_there()) {
+    if !runtime.block_on(remote.is_there()) {
+        return Ok(None);
+    }
+    let status = ask::json(&config.socket, "status")?;
+    let place = stores::place(config).map_err(|e| stores::failure(config, &e))?;
+    match status["store"].as_str() {
+        Some(found) => Ok((found == place).then_some(remote)),
+        None => Err(Failure::Machine(format!(
+            "the service at {} does not say which store it has: is it of another version?",
+            config.socket.display()
+        ))),
+    }
+}
+
+/// Opens the store of a configuration: through the socket of the service that has it, else itself.
+fn open<'a>(runtime: &'a Runtime, config: &Config, makes: bool) -> Result<Open<'a>, Failure> {
+    if let Some(remote) = service(runtime, config)? {
         let way = format!("the service at {}", config.socket.display());
         return Ok(Open { runtime, config: config.clone(), store: Arc::new(remote), opened: None, way });
     }
@@ -128,8 +144,6 @@ fn config_of(path: &Path) -> Result<Config, Failure> {
     }
     let (values, _) = Values::of(None, "", []);
     let mut config = Config::of(values, config::folder()?)?;
-    // No service listens at a name below a file.
-    config.socket = path.join("control.socket");
     config.store = Place::Embedded(path.to_owned());
     Ok(config)
 }

@@ -37,6 +37,7 @@ async fn look(open: &Open<'_>) -> Result<Value, resume::ResumeError> {
             "name": world.id.as_str(),
             "epoch": world.epoch.0,
             "tick": resume::end_of(store, &world.id).await?,
+            "is_whole": world.results_revision != resume::UNFINISHED,
             "tick_rate_hz": world.tick_rate_hz,
             "build": crate::replay::shown(&world.build.0),
             "saves": saves.len(),
@@ -54,8 +55,9 @@ fn text(looked: &Value) -> String {
         format!("{}: {}\n", looked["store"].as_str().unwrap_or("-"), looked["health"]["state"].as_str().unwrap_or("-"));
     for world in looked["worlds"].as_array().into_iter().flatten() {
         let number = |key: &str| grouped(world[key].as_u64().unwrap_or_default());
+        let part = if world["is_whole"] == false { ", only a part, whose import was cut off" } else { "" };
         text.push_str(&format!(
-            "world {}: tick {}, {} saves, {} pieces of log, {} seats, opened {} times\n",
+            "world {}: tick {}, {} saves, {} pieces of log, {} seats, opened {} times{part}\n",
             world["name"].as_str().unwrap_or("-"),
             number("tick"),
             number("saves"),

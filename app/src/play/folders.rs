@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+
 use crate::exit::Failure;
 use crate::output;
 
@@ -49,24 +51,11 @@ impl Folders {
 /// The date and time of day (UTC) of a moment, as file names have it: `2026-03-01-174500`.
 #[must_use]
 pub fn stamp(at: SystemTime) -> String {
-    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    let [year, month, day] = civil(days);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}-{hour:02}{minute:02}{second:02}")
-}
-
-/// Year, month and day of a day after 1 January 1970 (Gregorian). The year begins in March here, so that the leap day is
-/// its last (after Hinnant, "chrono-compatible low-level date algorithms").
-fn civil(days: u64) -> [u64; 3] {
-    let since = days + 719_468;
-    let (era, of_era) = (since / 146_097, since % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    [era * 400 + year_of_era + u64::from(month <= 2), month, day]
+    let seconds = at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok());
+    let at = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (date, (hour, minute, second)) = (at.date(), at.to_hms());
+    format!("{:04}-{:02}-{:02}-{hour:02}{minute:02}{second:02}", date.year(), u8::from(date.month()), date.day())
 }
 
 /// A file that is to be written, by a name that nothing else has.
@@ -123,20 +112,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_have_dates() {
-        for (days, date) in [
-            (0, [1970, 1, 1]),
-            (58, [1970, 2, 28]),
-            (59, [1970, 3, 1]),
-            (11_016, [2000, 2, 29]),
-            (11_017, [2000, 3, 1]),
-            (20_513, [2026, 3, 1]),
-            (47_540, [2100, 2, 28]),
-            (47_541, [2100, 3, 1]),
-        ] {
-            assert_eq!(civil(days), date);
+    fn moments_have_dates() {
+        for (days, date) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_513, "2026-03-01"), (47_541, "2100-03-01")]
+        {
+            let at = UNIX_EPOCH + std::time::Duration::from_secs(days * 86_400 + 63_900);
+            assert_eq!(stamp(at), format!("{date}-174500"));
         }
-        assert_eq!(stamp(UNIX_EPOCH + std::time::Duration::from_secs(20_513 * 86_400 + 63_900)), "2026-03-01-174500");
     }
 
     #[test]

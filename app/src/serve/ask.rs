@@ -1,6 +1,7 @@
 //! Asks the running service, and tells people what it said. Must never start anything where none runs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use persistence::StoreError;
 use persistence::remote::Remote;
@@ -10,6 +11,11 @@ use super::config::Config;
 use crate::cli::{SaveArgs, StatusArgs};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, grouped};
+
+/// How long the service may take for what it knows.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take for a save: longer than it waits for one itself.
+const SAVE_PATIENCE: Duration = Duration::from_secs(75);
 
 /// A runtime for a command that asks.
 ///
@@ -25,8 +31,13 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// # Errors
 /// [`Failure::Machine`] with its sentence, or that there is none.
 pub fn json(socket: &Path, question: &str) -> Result<Value, Failure> {
-    let answer = runtime()?.block_on(Remote::at(socket).ask(question)).map_err(|e| match e {
+    let patience = if question.starts_with("save") { SAVE_PATIENCE } else { PATIENCE };
+    let asking = async { Remote::at(socket).within(patience).ask(question).await };
+    let answer = runtime()?.block_on(asking).map_err(|e| match e {
         StoreError::Other(sentence) => Failure::Machine(sentence),
+        StoreError::TimedOut(limit) => {
+            Failure::Machine(format!("the service at {} did not answer within {limit:?}", socket.display()))
+        }
         other => Failure::Machine(other.to_string()),
     })?;
     serde_json::from_str(&answer).map_err(|_| Failure::Machine("the service gave an answer that is none".to_owned()))

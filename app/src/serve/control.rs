@@ -72,6 +72,7 @@ impl Controller {
         let transitions = guarding.transitions.iter();
         json!({
             "world": self.config.world.as_str(),
+            "store": super::stores::place(&self.config).ok(),
             "epoch": self.about.epoch,
             "session": to_hex(&state.session.0),
             "build": crate::BUILD_ID,

@@ -2,7 +2,7 @@
 //! Must never go on from a state that is not, to the bit, the one that was stored.
 
 use persistence::{
-    Batch, Change, Epoch, Key, Kind, Mark, Millis, Name, Query, Record, Rev, Scope, Segment, Snapshot, Store,
+    Batch, Change, Epoch, Key, Kind, Mark, Millis, Name, Pieces, Query, Record, Rev, Scope, Segment, Snapshot, Store,
     StoreError, Text, Tick, World,
 };
 use sim::recording::{unpack_keyframe, unpack_segment};
@@ -10,8 +10,11 @@ use sim::{InputFrame, Scenario, Simulation};
 
 use super::log::{mark, segment_of};
 
-/// Records of one page.
-const PAGE: usize = 256;
+/// The results revision of a world that is not all there yet: `spacetime db import` gives it the true one at its end.
+pub const UNFINISHED: u32 = 0;
+const _: () = assert!(sim::RESULTS_REVISION != UNFINISHED as u64, "it stands for none");
+/// The setting that stands in a store while `spacetime db migrate` writes to it.
+const MOVING: &str = "moving";
 /// How often a commit is tried, and the time between.
 const TRIES_MAX: u32 = 20;
 const TRY: std::time::Duration = std::time::Duration::from_millis(500);
@@ -79,11 +82,27 @@ pub async fn world(store: &dyn Store, name: &Name) -> Result<Option<World>, Resu
     }
 }
 
+/// The mark that a store has only a part of what is moved into it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn moving(store: &dyn Store) -> Result<(Key, Option<Record>), StoreError> {
+    let key = Key::Setting(Name::new(MOVING).map_err(|e| StoreError::Other(e.to_string()))?);
+    let found = store.get(&key).await?;
+    Ok((key, found))
+}
+
 /// The scenario of a stored world.
 ///
 /// # Errors
 /// [`ResumeError::World`] where this build cannot read it, or gives other results.
 pub fn scenario_of(world: &World) -> Result<Scenario, ResumeError> {
+    if world.results_revision == UNFINISHED {
+        return Err(wrong(format!(
+            "only a part of the world {} was imported: run the same `spacetime db import` again, which goes on",
+            world.id
+        )));
+    }
     let scenario = Scenario::parse(&world.scenario.0)
         .map_err(|e| wrong(format!("this build cannot read the scenario of the world {}: {e}", world.id)))?;
     if scenario.tick_rate_hz != world.tick_rate_hz {
@@ -111,6 +130,10 @@ pub async fn open(
     fresh: &dyn Fn() -> Result<Scenario, String>,
     at: Option<u64>,
 ) -> Result<Resumed, ResumeError> {
+    if moving(store).await?.1.is_some() {
+        let again = "run the same `spacetime db migrate` again, which goes on";
+        return Err(wrong(format!("only a part of what is moved into this store is there: {again}")));
+    }
     let Some(found) = world(store, name).await? else {
         if let Some(tick) = at {
             return Err(wrong(format!("there is no world {name} yet, so it has no tick {tick}")));
@@ -181,22 +204,10 @@ pub async fn rebuild(
     };
     let save = save.map(|save| save.tick.0);
     let from = simulation.tick().0;
-    let mut beyond = from.checked_sub(1);
-    'log: loop {
-        let mut query = Query::of(Kind::Segment).within(Scope::World(name.clone())).first(PAGE);
-        query.beyond = beyond.map(|tick| Key::Segment(name.clone(), Tick(tick)));
-        let page = store.list(&query).await?;
-        for record in &page.records {
-            let Record::Segment(segment) = record else { continue };
-            if at.is_some_and(|at| simulation.tick().0 >= at) {
-                break 'log;
-            }
-            apply(&mut simulation, segment, at)?;
-            beyond = Some(segment.first_tick.0);
-        }
-        if !page.more || page.records.is_empty() {
-            break;
-        }
+    let mut pieces = Pieces::of(store, name, Tick(from));
+    while at.is_none_or(|at| simulation.tick().0 < at) {
+        let Some(piece) = pieces.next().await? else { break };
+        apply(&mut simulation, &piece, at)?;
     }
     let tick = simulation.tick().0;
     if let Some(at) = at.filter(|at| *at != tick) {

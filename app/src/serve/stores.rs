@@ -102,6 +102,17 @@ pub async fn open_one(config: &Config, which: Which) -> Result<Opened, StoreErro
     }
 }
 
+/// Which store the configuration names, the same for everybody who names it; no user and no password.
+///
+/// # Errors
+/// [`StoreError::Other`] for a URL that is none.
+pub fn place(config: &Config) -> Result<String, StoreError> {
+    match &config.store {
+        Place::Embedded(path) => Ok(Embedded::place(path)),
+        Place::Postgres => postgres(config).place(),
+    }
+}
+
 /// Makes or upgrades the tables of a PostgreSQL store; tells what was applied.
 ///
 /// # Errors

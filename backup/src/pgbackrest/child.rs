@@ -14,7 +14,7 @@ const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
     /// It is not there.
-    #[error("{0} is not installed: `apt-get install pgbackrest`")]
+    #[error("{} is not installed: `apt-get install {}`", .0, if .0 == "psql" { "postgresql-client" } else { "pgbackrest" })]
     Missing(String),
     /// It cannot be run.
     #[error("{program} cannot be run: {source}")]

@@ -13,7 +13,7 @@ pub use info::Backup;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +25,12 @@ use child::run;
 
 /// A full backup is taken when the last one is so old; in between, what has changed since the one before.
 const FULL_EVERY: Duration = Duration::from_secs(7 * 24 * 3600 - 3 * 3600);
+
+/// What PostgreSQL's archiver could not get rid of last, where it got rid of nothing since.
+const HELD_BACK: &str = "SELECT format('%s (%s tries failed): %s', last_failed_time, failed_count, last_failed_wal) \
+                         FROM pg_stat_archiver WHERE last_failed_time > coalesce(last_archived_time, '-infinity')";
+/// How long the cluster may take to say so.
+const ASK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A cluster, and where its backups go.
 #[derive(Clone, Debug)]
@@ -69,6 +75,9 @@ pub enum PgError {
         /// Its own words.
         said: String,
     },
+    /// The cluster does not say how it is.
+    #[error("PostgreSQL does not say whether its log is archived: {0}")]
+    Silent(String),
     /// Its answer is none.
     #[error("pgBackRest's list of backups does not read: {0}")]
     Answer(String),
@@ -120,10 +129,7 @@ impl Cluster {
         for folder in self.repositories.iter().chain([&self.folder]) {
             let io = |source| PgError::Io { path: folder.clone(), source };
             if !folder.exists() {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-                if let Some((user, group)) = owner {
-                    chown(folder, Some(user), Some(group)).map_err(io)?;
-                }
+                make_folder(folder, owner).map_err(io)?;
             }
         }
         config::write(self, &self.config_path(), key, owner)
@@ -172,6 +178,21 @@ impl Cluster {
             Ok(if is_sound { Verified::Sound } else { Verified::Damaged(trouble) })
         };
         (1..).zip(&self.repositories).map(|(number, path)| (path.clone(), one(number))).collect()
+    }
+
+    /// What keeps PostgreSQL from giving its log away, if something does: it asks the cluster.
+    ///
+    /// # Errors
+    /// [`PgError`] where the cluster gives no answer.
+    pub fn held_back(&self) -> Result<Option<String>, PgError> {
+        let (socket, port) = (self.socket.display().to_string(), self.port.to_string());
+        let arguments = ["-X", "-qAt", "-w", "-h", &socket, "-p", &port, "-d", "postgres", "-c", HELD_BACK];
+        let arguments = arguments.map(str::to_owned);
+        let finished = run("psql", &arguments, self.owner(), self.patience.min(ASK_PATIENCE))?;
+        if !finished.is_well {
+            return Err(PgError::Silent(finished.error.trim().to_owned()));
+        }
+        Ok(Some(finished.out.trim().to_owned()).filter(|said| !said.is_empty()))
     }
 
     /// Brings the cluster back into a new folder, as it was at a moment or as far as its log goes. What is in no
@@ -248,4 +269,18 @@ impl Cluster {
         let owners = places.filter_map(|place| fs::metadata(place).ok()).map(|about| (about.uid(), about.gid()));
         owners.into_iter().find(|(user, _)| *user != 0).filter(|_| we_are_root)
     }
+}
+
+/// Makes a folder for the cluster's user alone. Where that is another one, folders on the way to it let them through.
+fn make_folder(folder: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+    if let (Some(parent), Some(_)) = (folder.parent(), owner) {
+        let missing: Vec<&Path> = parent.ancestors().take_while(|above| !above.exists()).collect();
+        for above in missing.into_iter().rev() {
+            fs::create_dir(above)?;
+            // Whatever the mask of this process is.
+            fs::set_permissions(above, fs::Permissions::from_mode(0o755))?;
+        }
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    owner.map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)))
 }

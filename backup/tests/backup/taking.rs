@@ -85,12 +85,14 @@ fn a_backup_is_of_one_moment_while_others_write() {
     assert!(states.len() > 1, "nothing was written meanwhile");
 }
 
-struct Mute;
+/// A service that has this file.
+struct Has(std::path::PathBuf);
 
 #[async_trait::async_trait]
-impl Control for Mute {
-    async fn ask(&self, _: &str) -> Result<String, String> {
-        Err("not here".to_owned())
+impl Control for Has {
+    async fn ask(&self, question: &str) -> Result<String, String> {
+        assert_eq!(question, "status");
+        Ok(serde_json::json!({ "store": persistence::Embedded::place(&self.0) }).to_string())
     }
 }
 
@@ -103,11 +105,17 @@ fn a_running_service_is_asked_by_its_socket() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let store = open(&place.path("store"));
     let listener = runtime.block_on(bind(&place.path("socket"))).unwrap();
-    let served = runtime.spawn(serve(listener, Arc::clone(&store) as Arc<dyn Store>, Arc::new(Mute)));
+    let served =
+        runtime.spawn(serve(listener, Arc::clone(&store) as Arc<dyn Store>, Arc::new(Has(place.path("store")))));
     let (code, _, error) = place.run("now --store store");
     assert_eq!(code, 2);
     assert!(error.contains("another process has the store open"), "{error}");
     place.must(now);
+    // What was named is what is backed up, or nothing.
+    store_with_each(&place.path("other"));
+    let (code, _, error) = place.run("now --store other --socket socket");
+    assert_eq!(code, 2);
+    assert!(error.contains("has another store"), "{error}");
     served.abort();
     store.close();
     place.must(now);

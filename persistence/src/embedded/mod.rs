@@ -17,9 +17,10 @@ use async_trait::async_trait;
 use redb::{Database, DatabaseError, TableDefinition};
 
 use crate::batch::Batch;
+use crate::copy::{Copy, Copying};
 use crate::error::{Health, StoreError};
 use crate::record::{Key, Kind, Record, Token};
-use crate::store::{COPY_WAITING_MAX, Copy, Page, Query, Store};
+use crate::store::{Page, Query, Store};
 use file::Keeper;
 use writer::Writer;
 
@@ -56,6 +57,13 @@ impl Embedded {
             file::make(&path)?;
         }
         Self::with(Box::new(move || file::open(&path)))
+    }
+
+    /// Which store a path means, in words that are the same by whichever way it is named.
+    #[must_use]
+    pub fn place(path: &Path) -> String {
+        let real = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+        format!("file {}", real.as_deref().unwrap_or(path).display())
     }
 
     /// On anything that redb can use, such as a disk that tests pull the plug of.
@@ -113,14 +121,11 @@ impl Store for Embedded {
     }
 
     async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
-        let (sender, copy) = tokio::sync::mpsc::channel(COPY_WAITING_MAX);
+        let (copying, copy) = Copying::begin();
         let (keeper, kinds) = (Arc::clone(&self.keeper), kinds.to_vec());
         tokio::task::spawn_blocking(move || {
-            let copied = keeper.reading(|transaction| read::copy(transaction, &kinds, &sender));
-            if let Err(error) = copied {
-                // Who does not listen any more need not know.
-                let _ = sender.blocking_send(Err(error));
-            }
+            let copied = keeper.reading(|transaction| read::copy(transaction, &kinds, &copying));
+            copying.blocking_end(copied);
         });
         Ok(copy)
     }

@@ -3,13 +3,13 @@
 use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable as _, Table};
-use tokio::sync::mpsc::Sender;
 
 use super::file::storage;
 use super::{PEOPLE, rows, table};
 use crate::batch::Stored;
+use crate::copy::Copying;
 use crate::error::StoreError;
-use crate::record::{Key, Kind, PersonId, Record, Scope};
+use crate::record::{Key, Kind, PersonId, Scope};
 use crate::store::{Order, PAGE_WEIGHT_MAX, Page, Query};
 
 pub(super) fn get(transaction: &ReadTransaction, key: &Key) -> Result<Option<Stored>, StoreError> {
@@ -55,17 +55,13 @@ pub(super) fn keys(transaction: &ReadTransaction, query: &Query) -> Result<Vec<K
 }
 
 /// Sends all records of these kinds; ends when nobody listens any more.
-pub(super) fn copy(
-    transaction: &ReadTransaction,
-    kinds: &[Kind],
-    to: &Sender<Result<Record, StoreError>>,
-) -> Result<(), StoreError> {
+pub(super) fn copy(transaction: &ReadTransaction, kinds: &[Kind], to: &Copying) -> Result<(), StoreError> {
     for kind in kinds {
         let table_rows = transaction.open_table(table(*kind)).map_err(storage)?;
         for entry in table_rows.iter().map_err(storage)? {
             let (key, row) = entry.map_err(storage)?;
             let record = rows::decode(*kind, key.value(), row.value())?.record;
-            if to.blocking_send(Ok(record)).is_err() {
+            if to.blocking_push(record).is_err() {
                 return Ok(());
             }
         }

@@ -85,6 +85,18 @@ pub(super) struct HostConfig {
 }
 
 impl PostgresConfig {
+    /// Which store is meant: hosts and database, and neither the user nor a password.
+    ///
+    /// # Errors
+    /// [`StoreError::Other`] where the URL is none.
+    pub fn place(&self) -> Result<String, StoreError> {
+        let hosts = self.hosts()?;
+        let client = hosts.first().map(|host| &host.client);
+        let database = client.and_then(|client| client.get_dbname().or(client.get_user())).unwrap_or_default();
+        let hosts: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+        Ok(format!("postgres://{}/{database}", hosts.join(",")))
+    }
+
     /// One for each host of the URL.
     pub(super) fn hosts(&self) -> Result<Vec<HostConfig>, StoreError> {
         // The parser's own message could repeat what it did not understand.
@@ -156,6 +168,9 @@ mod tests {
         assert_eq!(found, [("127.0.0.1:5433", true), ("db.example:5434", false), ("localhost:5435", true)]);
         assert_eq!(hosts[0].client.get_password(), Some(&b"geheim"[..]));
         assert!(!format!("{config:?}").contains("geheim"));
+        let place = config.place().expect("a place");
+        assert_eq!(place, "postgres://127.0.0.1:5433,db.example:5434,localhost:5435/spacetime");
+        assert_eq!(of("postgres://me@h").place().expect("a place"), "postgres://h:5432/me");
     }
 
     #[test]

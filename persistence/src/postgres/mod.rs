@@ -26,9 +26,10 @@ use deadpool::managed::{Object, Pool, PoolError, TimeoutType, Timeouts};
 use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
+use crate::copy::{Copy, Copying};
 use crate::error::{Health, StoreError};
 use crate::record::{Key, Kind, Record};
-use crate::store::{COPY_WAITING_MAX, Copy, PAGE_WEIGHT_MAX, Page, Query, Store};
+use crate::store::{PAGE_WEIGHT_MAX, Page, Query, Store};
 use read::Reader;
 use session::{Keeper, Session, Shared};
 use write::Progress;
@@ -205,23 +206,20 @@ impl Store for Postgres {
     }
 
     async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
-        let (sender, copy) = tokio::sync::mpsc::channel(COPY_WAITING_MAX);
+        let (copying, copy) = Copying::begin();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let (mut lease, limit, kinds) = (self.session().await?, self.config.read_timeout, kinds.to_vec());
         tokio::spawn(async move {
-            // Who does not listen any more need not know.
             let copied = match lease.session() {
                 Ok(session) => {
-                    read::copy(session, &kinds, &sender, limit, || {
+                    read::copy(session, &kinds, &copying, limit, || {
                         let _ = begun.send(());
                     })
                     .await
                 }
                 Err(error) => Err(error),
             };
-            if let Err(error) = lease.settle(copied) {
-                let _ = sender.send(Err(error)).await;
-            }
+            copying.end(lease.settle(copied)).await;
         });
         // Where it does not begin, the reason is the first that the copy has to say.
         let _ = has_begun.await;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
-use tokio::sync::mpsc::Sender;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 
@@ -11,6 +10,7 @@ use super::session::Session;
 use super::table::{Table, table};
 use super::value::{Value, damaged};
 use super::{rows, sql, trouble};
+use crate::copy::Copying;
 use crate::error::StoreError;
 use crate::record::{Key, Kind, PersonId, Record, Scope};
 use crate::store::{Order, Page, Query};
@@ -132,7 +132,7 @@ impl<'a> Chosen<'a> {
 pub(super) async fn copy(
     session: &mut Session,
     kinds: &[Kind],
-    to: &Sender<Result<Record, StoreError>>,
+    to: &Copying,
     limit: Duration,
     begun: impl FnOnce() + Send,
 ) -> Result<(), StoreError> {
@@ -152,7 +152,7 @@ pub(super) async fn copy(
                 tokio::time::timeout(limit, reader.list(&query, COPY_WEIGHT_MAX, limit)).await.map_err(late)??;
             let last = page.records.last().map(Record::key).filter(|_| page.more);
             for record in page.records {
-                if to.send(Ok(record)).await.is_err() {
+                if to.push(record).await.is_err() {
                     return Ok(());
                 }
             }

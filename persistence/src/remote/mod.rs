@@ -1,7 +1,8 @@
 //! A store in another process, over a Unix socket that only its owner can open: how tools work on a store that a service
 //! has open. Must never be reached over a network: whoever can connect may do anything.
 //!
-//! One request per connection, then one answer; to [`Store::copy`] many answers. The frames are in `wire`.
+//! One request per connection, then one answer; to [`Store::copy`] many answers, and behind the last record the word that
+//! it was all. The frames are in `wire`. A service that hangs is not waited for: every answer has a time limit.
 
 mod serve;
 mod wire;
@@ -9,32 +10,47 @@ mod wire;
 pub use serve::{Control, bind, serve};
 pub use wire::decodes;
 
+use std::future::Future;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::net::UnixStream;
 
 use crate::batch::Batch;
+use crate::copy::{Copy, Copying};
 use crate::error::{Health, StoreError};
 use crate::record::{Key, Kind, Record};
-use crate::store::{COPY_WAITING_MAX, Copy, Page, Query, Store};
+use crate::store::{Page, Query, Store};
 use wire::{Answer, Request};
 
 /// Most bytes of an answer to [`Remote::ask`].
 pub const ANSWER_BYTES_MAX: usize = 1 << 30;
+/// How long a service may take to let somebody in.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an answer, or the next record of a copy, may take: longer than a service waits for its own store, or for a save
+/// to be durable, unless it is configured to.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(90);
 
 /// A store behind a socket.
 #[derive(Clone, Debug)]
 pub struct Remote {
     path: PathBuf,
+    patience: Duration,
 }
 
 impl Remote {
     /// Behind this socket. Nothing is asked yet.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), patience: ANSWER_PATIENCE }
+    }
+
+    /// With another limit than 90 s for an answer, or for the next record of a copy.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Whether somebody listens there.
@@ -55,7 +71,8 @@ impl Remote {
     }
 
     async fn connect(&self) -> Result<UnixStream, StoreError> {
-        UnixStream::connect(&self.path).await.map_err(|e| match e.kind() {
+        let connecting = tokio::time::timeout(CONNECT_PATIENCE, UnixStream::connect(&self.path)).await;
+        connecting.map_err(|_| StoreError::TimedOut(CONNECT_PATIENCE))?.map_err(|e| match e.kind() {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
                 StoreError::Unavailable(format!("no service listens at {}", self.path.display()))
             }
@@ -66,22 +83,49 @@ impl Remote {
         })
     }
 
-    async fn request(&self, request: &Request) -> Result<Answer, StoreError> {
+    /// In time, or not at all.
+    async fn timed<T>(&self, work: impl Future<Output = std::io::Result<T>> + Send) -> Result<T, StoreError> {
+        let done = tokio::time::timeout(self.patience, work).await;
+        done.map_err(|_| StoreError::TimedOut(self.patience))?.map_err(|e| StoreError::Unavailable(e.to_string()))
+    }
+
+    /// A connection on which something was asked.
+    async fn send(&self, request: &Request) -> Result<UnixStream, StoreError> {
         let mut stream = self.connect().await?;
-        wire::send(&mut stream, request).await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        wire::receive(&mut stream).await.map_err(|e| StoreError::Unavailable(e.to_string()))
+        self.timed(wire::send(&mut stream, request)).await?;
+        Ok(stream)
+    }
+
+    async fn request(&self, request: &Request) -> Result<Answer, StoreError> {
+        let mut stream = self.send(request).await?;
+        self.timed(wire::receive(&mut stream)).await
+    }
+
+    /// Takes records until it hears that they were all.
+    async fn receive_copy(&self, mut stream: UnixStream, copying: &Copying) -> Result<(), StoreError> {
+        loop {
+            match self.timed(wire::receive(&mut stream)).await? {
+                Answer::Copied(Some(record)) => {
+                    if copying.push(*record).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Answer::Copied(None) => return Ok(()),
+                Answer::Failed(error) => return Err(error),
+                other => return Err(other.unexpected()),
+            }
+        }
     }
 }
 
 #[async_trait]
 impl Store for Remote {
     async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        let mut stream = self.connect().await?;
-        wire::send(&mut stream, &Request::Commit(batch.clone()))
-            .await
-            .map_err(|e| StoreError::Unknown(e.to_string()))?;
-        // The service may have written it and died before it could say so.
-        match wire::receive(&mut stream).await.map_err(|e| StoreError::Unknown(e.to_string()))? {
+        // A request that did not get there in whole is not carried out.
+        let mut stream = self.send(&Request::Commit(batch.clone())).await?;
+        // The service may have written it and died, or hang, before it could say so.
+        let answer = self.timed(wire::receive(&mut stream)).await.map_err(|e| StoreError::Unknown(e.to_string()))?;
+        match answer {
             Answer::Committed(result) => result,
             other => Err(other.unexpected()),
         }
@@ -109,25 +153,12 @@ impl Store for Remote {
     }
 
     async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
-        let mut stream = self.connect().await?;
-        let request = Request::Copy(kinds.to_vec());
-        wire::send(&mut stream, &request).await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let (sender, copy) = tokio::sync::mpsc::channel(COPY_WAITING_MAX);
+        let stream = self.send(&Request::Copy(kinds.to_vec())).await?;
+        let (copying, copy) = Copying::begin();
+        let this = self.clone();
         tokio::spawn(async move {
-            loop {
-                let record = match wire::receive(&mut stream).await {
-                    Ok(Answer::Copied(Some(record))) => Ok(*record),
-                    Ok(Answer::Copied(None)) => return,
-                    Ok(Answer::Failed(error)) => Err(error),
-                    Ok(other) => Err(other.unexpected()),
-                    // Without the word that it was all, it was not.
-                    Err(e) => Err(StoreError::Unavailable(e.to_string())),
-                };
-                let failed = record.is_err();
-                if sender.send(record).await.is_err() || failed {
-                    return;
-                }
-            }
+            let received = this.receive_copy(stream, &copying).await;
+            copying.end(received).await;
         });
         Ok(copy)
     }

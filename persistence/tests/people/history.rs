@@ -7,8 +7,9 @@ use std::time::Duration;
 use persistence::people::{History, Periods, Thinned};
 use persistence::{Batch, Epoch, Key, Kind, Millis, Name, Query, Record, Scope, Segment, Snapshot, Store, StoreError};
 use persistence_testkit::records;
+use persistence_testkit::trades::mix;
 
-use crate::faulty::{Fault, Faulty, Plan, mix};
+use crate::faulty::{Fault, Faulty, Plan};
 use crate::rig::{NOW, Rig, name};
 
 const HOUR: u64 = 3_600_000;
