@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use netcode::transport::Identity;
-use persistence::people::{History, People};
+use persistence::people::History;
 use persistence::{Epoch, Journal, Limits, Mark, Millis};
 use serde_json::json;
 use tokio::net::UnixListener;

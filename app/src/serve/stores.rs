@@ -109,7 +109,7 @@ pub async fn open_one(config: &Config, which: Which) -> Result<Opened, StoreErro
 pub fn place(config: &Config) -> Result<String, StoreError> {
     match &config.store {
         Place::Embedded(path) => Ok(Embedded::place(path)),
-        Place::Postgres => postgres(config).place(),
+        Place::Postgres => postgres(config, Which::Main).place(),
     }
 }
 
