@@ -150,10 +150,10 @@ mod tests {
     fn a_part_before_what_it_needs_ends_the_start() {
         let mut startup = Startup::new(Report::new(false, true));
         startup.begin("configuration").unwrap();
-        let told = startup.begin("folder").unwrap_err().to_string();
-        assert!(told.contains("folder needs configuration"), "begun is not ready: {told}");
+        let told = startup.begin("master key").unwrap_err().to_string();
+        assert!(told.contains("master key needs configuration"), "begun is not ready: {told}");
         startup.ready("configuration").unwrap();
-        startup.begin("folder").unwrap();
+        startup.begin("master key").unwrap();
         assert!(startup.begin("no such part").is_err());
         let wrong: &[(&str, &[&str])] = &[("world", &["store"]), ("store", &[])];
         let startup = Startup { parts: wrong, ..startup };

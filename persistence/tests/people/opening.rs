@@ -32,7 +32,7 @@ async fn keys_are_made_where_nobody_is_yet_and_never_where_somebody_is() {
     assert!(!People::are_in(&*store).await.unwrap());
     assert_eq!(count(&keys).await, 1, "that of lookups");
     opened(&store, &open("more.redb")).await.expect("nothing is lost with other ones yet");
-    let person = people.create(&Profile::default(), NOW).await.unwrap();
+    let person = people.create(&Profile { name: "Ada".to_owned(), ..Profile::default() }, NOW).await.unwrap();
     assert!(People::are_in(&*store).await.unwrap());
     assert!(opened(&store, &keys).await.unwrap().read(person).await.unwrap().is_some());
     let empty = open("empty.redb");
