@@ -183,7 +183,9 @@ fn a_migration_that_was_cut_off_is_finished_and_never_served() {
     let there: Vec<Record> = std::iter::once(mark.clone()).chain(all[..world + 2].to_vec()).collect();
     store_with(&to, &there);
     half.refused("serve", "only a part of what is moved into this store is there");
-    half.refused(&format!("db migrate --from {} --to x.redb", to.display()), "is itself only a part");
+    let elsewhere = half.path("elsewhere.redb");
+    let onward = format!("db migrate --from {} --to {}", to.display(), elsewhere.display());
+    half.refused(&onward, "is itself only a part");
     let moved = half.told(&format!("db migrate --json --from {} --to {}", from.display(), to.display()));
     assert_eq!(moved["same"], true, "{moved}");
     assert_eq!(records(&to, &kinds), all);
