@@ -19,9 +19,8 @@ use crate::play::folders::stamp;
 use crate::serve::ask;
 use crate::serve::config::Config;
 
-/// Kinds that say that somebody is here. Trades and audit entries stay behind whoever was erased.
-const OF_PEOPLE: [Kind; 7] =
-    [Kind::Player, Kind::Inventory, Kind::Credential, Kind::SignIn, Kind::Consent, Kind::Discovery, Kind::Seat];
+/// Stay behind whoever was erased, and do not say that somebody is here.
+const LEFT_BEHIND: [Kind; 2] = [Kind::Trade, Kind::Audit];
 
 /// Runs `spacetime person`.
 ///
@@ -54,7 +53,7 @@ struct Service {
 
 impl Service {
     fn ask(&self, question: &str) -> Result<String, Failure> {
-        self.runtime.block_on(self.remote.ask(question)).map_err(|e| failure(&e))
+        self.runtime.block_on(self.remote.ask(question)).map_err(|e| self.failure(&e))
     }
 
     /// Whom somebody means.
@@ -64,17 +63,23 @@ impl Service {
             Some(name) => Name::new(name.as_str()).map_err(|e| Failure::Misused(e.to_string()))?,
             None => self.config.world.clone(),
         };
-        match self.runtime.block_on(self.remote.get(&Key::Seat(world.clone(), number))).map_err(|e| failure(&e))? {
+        match self.runtime.block_on(self.remote.get(&Key::Seat(world.clone(), number))).map_err(|e| self.failure(&e))? {
             Some(Record::Seat(seat)) => Ok(seat.person),
             _ => Err(Failure::Misused(format!("nobody has the number {number} in the world {world}"))),
         }
     }
+
+    fn failure(&self, error: &StoreError) -> Failure {
+        // A service that runs may say itself that its store cannot be reached.
+        let is_unavailable = matches!(error, StoreError::Unavailable(_));
+        failure(error, is_unavailable && self.runtime.block_on(self.remote.is_there()))
+    }
 }
 
-fn failure(error: &StoreError) -> Failure {
+fn failure(error: &StoreError, is_there: bool) -> Failure {
     Failure::Machine(match error {
         StoreError::Other(sentence) => sentence.clone(),
-        StoreError::Unavailable(why) => {
+        StoreError::Unavailable(why) if !is_there => {
             format!("{why}: it has people's keys, so it must run for that; `spacetime serve` starts it")
         }
         other => other.to_string(),
@@ -93,7 +98,7 @@ struct Known {
 }
 
 fn list(service: &Service, json: bool) -> Result<(), Failure> {
-    let people = service.runtime.block_on(known(&service.remote)).map_err(|e| failure(&e))?;
+    let people = service.runtime.block_on(known(&service.remote)).map_err(|e| service.failure(&e))?;
     let status: Value = serde_json::from_str(&service.ask("status")?).unwrap_or_default();
     let here = |world: &str, number: u32| {
         status["world"] == world && status["players"].as_array().is_some_and(|all| all.contains(&json!(number)))
@@ -140,7 +145,7 @@ fn list(service: &Service, json: bool) -> Result<(), Failure> {
 /// Everybody, by what is in the open.
 async fn known(store: &dyn Store) -> Result<BTreeMap<PersonId, Known>, StoreError> {
     let mut people: BTreeMap<PersonId, Known> = BTreeMap::new();
-    for kind in OF_PEOPLE {
+    for kind in Kind::OF_PEOPLE.into_iter().filter(|kind| !LEFT_BEHIND.contains(kind)) {
         let mut query = Query::of(kind);
         loop {
             let page = store.list(&query).await?;
@@ -233,4 +238,16 @@ fn erase(service: &Service, person: PersonId, json: bool) -> Result<(), Failure>
         "person {} is erased{again}: the key is destroyed; {} records are removed, and {} seats lost their public key\n",
         person.0, erased["removed_records"], erased["blanked_seats"]
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_runs_is_not_asked_to_be_started() {
+        let error = StoreError::Unavailable("connection refused".to_owned());
+        assert!(failure(&error, false).to_string().contains("it must run"));
+        assert_eq!(failure(&error, true).to_string(), error.to_string());
+    }
 }

@@ -87,7 +87,7 @@ pub(crate) struct Common {
     /// The cluster's port; 5432 unless given.
     #[arg(long, global = true, value_name = "PORT", env = "SPACETIME_BACKUP_POSTGRES_PORT")]
     pub(crate) postgres_port: Option<u16>,
-    /// Where pgBackRest's configuration is kept, which has a passphrase in it; /etc/spacetime/pgbackrest unless given.
+    /// Where pgBackRest's configuration is kept, which has a passphrase in it; /etc/spacetime-pgbackrest unless given.
     #[arg(long, global = true, value_name = "DIR", env = "SPACETIME_BACKUP_PGBACKREST")]
     pub(crate) pgbackrest: Option<PathBuf>,
 }

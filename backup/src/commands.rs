@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use persistence::people::{MasterKey, People, Vault};
+use persistence::people::{MasterKey, People, Vault, VaultError};
 use persistence::remote::Remote;
 use persistence::{Embedded, Millis, Store, Tick};
 use serde::Serialize;
@@ -284,8 +284,13 @@ async fn vault(keys: &Path, master: &Path) -> Result<Arc<Vault>, String> {
         return Err(named(&"there is no such file"));
     }
     let master = MasterKey::from_file(master).map_err(|e| e.to_string())?;
-    let keys = Arc::new(Embedded::open(keys).map_err(|e| named(&e))?);
-    Ok(Arc::new(Vault::open(keys, master).await.map_err(|e| e.to_string())?))
+    let store = Arc::new(Embedded::open(keys).map_err(|e| named(&e))?);
+    // One without keys, or without that of the deployment, would get new ones.
+    let vault = Vault::open_existing(store, master).await.map_err(|e| match e {
+        VaultError::KeyMissing => named(&"it holds no keys of people, or not that of the deployment"),
+        other => other.to_string(),
+    })?;
+    Ok(Arc::new(vault))
 }
 
 async fn erase_again(store: Arc<dyn Store>, vault: Option<Arc<Vault>>) -> Result<u64, String> {

@@ -84,7 +84,7 @@ impl Settings {
                 port: common.postgres_port.or(section.postgres_port).unwrap_or(5432),
                 stanza: name.clone(),
                 repositories: paths.iter().cloned().map(absolute).collect::<Result<_, _>>()?,
-                folder: of(common.pgbackrest, &section.pgbackrest, "/etc/spacetime/pgbackrest")?,
+                folder: of(common.pgbackrest, &section.pgbackrest, "/etc/spacetime-pgbackrest")?,
                 keep_days,
                 patience: PGBACKREST_PATIENCE,
             })

@@ -87,27 +87,34 @@ impl Guarded {
         }
     }
 
+    /// The number by which the breaker lets a call through.
+    fn admit(&self) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        match state.breaker.admit(Instant::now()) {
+            Ok(number) => {
+                state.calls += 1;
+                Ok(number)
+            }
+            Err(wait) => {
+                state.refused += 1;
+                Err(StoreError::BreakerOpen(wait))
+            }
+        }
+    }
+
     async fn call<T>(
         &self,
         limit: Duration,
         late: impl FnOnce() -> StoreError,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        {
-            let mut state = self.state();
-            if let Err(wait) = state.breaker.admit(Instant::now()) {
-                state.refused += 1;
-                return Err(StoreError::BreakerOpen(wait));
-            }
-            state.calls += 1;
-        }
-        let admitted = Admitted { guard: self, is_over: false };
+        let admitted = Admitted { guard: self, number: self.admit()?, is_over: false };
         let result = tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(late()));
-        admitted.over();
+        let number = admitted.over();
         let mut state = self.state();
         // What the caller did wrong says nothing about the store.
         let failure = result.as_ref().err().filter(|error| error.is_transient());
-        state.breaker.done(Instant::now(), failure.is_none());
+        state.breaker.done(number, Instant::now(), failure.is_none());
         match failure {
             Some(error) => state.failure = Some(error.clone()),
             None if state.breaker.phase() == Phase::Closed => state.failure = None,
@@ -125,19 +132,21 @@ impl Guarded {
 /// A call that the breaker let through. Whoever drops it unfinished has given it up, and the breaker is told.
 struct Admitted<'a> {
     guard: &'a Guarded,
+    number: u64,
     is_over: bool,
 }
 
 impl Admitted<'_> {
-    fn over(mut self) {
+    fn over(mut self) -> u64 {
         self.is_over = true;
+        self.number
     }
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.guard.state().breaker.given_up(Instant::now());
+            self.guard.state().breaker.given_up(self.number, Instant::now());
         }
     }
 }

@@ -46,9 +46,13 @@ pub enum SecretError {
 /// [`SecretError`].
 pub fn read(path: &Path) -> Result<Secret, SecretError> {
     let failed = |source| SecretError::File { path: path.to_owned(), source };
+    // A pipe would be waited for, as soon as it is opened, and a folder says something odd.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("it is no ordinary file")));
+    }
     let file = File::open(path).map_err(failed)?;
     let about = file.metadata().map_err(failed)?;
-    // A pipe would be waited for, and a folder says something odd.
+    // Another one may have come in its place in between.
     if !about.is_file() {
         return Err(failed(std::io::Error::other("it is no ordinary file")));
     }
@@ -61,7 +65,8 @@ pub fn read(path: &Path) -> Result<Secret, SecretError> {
     parse(&text)
 }
 
-/// Reads 64 hexadecimal digits, or base64 with or without its padding. White space around them does not count.
+/// Reads 64 hexadecimal digits, or base64 (RFC 4648, section 4 or 5) with or without its padding. White space around them
+/// does not count.
 ///
 /// # Errors
 /// [`SecretError::Form`].
@@ -97,8 +102,8 @@ fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
             b'A'..=b'Z' => digit - b'A',
             b'a'..=b'z' => digit - b'a' + 26,
             b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
             _ => return None,
         };
         waiting = (waiting << 6 | u32::from(value)) & 0xffff;
@@ -125,6 +130,12 @@ mod tests {
         for text in [base64, base64.trim_end_matches('=')] {
             assert_eq!(parse(text).unwrap(), secret);
         }
+        let url = "-h9EaY6z2P0iR2yRttsAJUpvlLneAyhNcpe84QYrUH_=";
+        assert!(matches!(parse(url), Err(SecretError::Form)), "bits to spare");
+        let [url, other] =
+            ["-h9EaY6z2P0iR2yRttsAJUpvlLneAyhNcpe84QYrU_U", "+h9EaY6z2P0iR2yRttsAJUpvlLneAyhNcpe84QYrU/U"];
+        assert_eq!(parse(url).ok(), parse(other).ok());
+        assert_eq!(parse(other).unwrap()[..3], [0xfa, 0x1f, 0x44]);
         let one_short = &digits[1..];
         let not_canonical = base64.replace("8=", "9=");
         for bad in
@@ -147,6 +158,12 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(*read(&path).unwrap(), [0x7f; 32]);
         assert!(matches!(read(folder.path()), Err(SecretError::File { .. })));
+        // A pipe that nobody writes into is not waited for.
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+        let (told, hears) = std::sync::mpsc::channel();
+        std::thread::spawn(move || told.send(read(&pipe).is_err()));
+        assert_eq!(hears.recv_timeout(std::time::Duration::from_secs(10)), Ok(true));
         let nowhere = read(&folder.path().join("no")).unwrap_err();
         assert!(nowhere.to_string().contains("no"), "{nowhere}");
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use persistence::{Key, Name, Pieces, Record, Store, Tick};
+use persistence::{Key, Kind, Name, Pieces, Query, Record, Scope, Store, StoreError, Tick};
 use serde_json::json;
 use sim::{Scenario, Simulation};
 
@@ -57,7 +57,29 @@ struct Done {
     gap: Option<u64>,
 }
 
+/// Exports, anew where the log behind the first save was removed meanwhile. What would have no tick, although there are
+/// some, is a failure: it must not take the place of an export that has them.
 async fn export(open: &Open<'_>, name: &Name, file: &Path, from: Option<u64>) -> Result<Done, Failure> {
+    resume::refuse_moving(&*open.store).await.map_err(|e| open.failure(e))?;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let done = attempt(open, name, file, from).await?;
+        match done.gap {
+            Some(next) if done.last == done.first => {
+                if from.is_some() || tries >= BEGINNINGS_MAX {
+                    return Err(Failure::Misused(format!(
+                        "the world {name} has no log behind its save at tick {}: what comes later is had by --from-tick {next}",
+                        done.first
+                    )));
+                }
+            }
+            _ => return Ok(done),
+        }
+    }
+}
+
+async fn attempt(open: &Open<'_>, name: &Name, file: &Path, from: Option<u64>) -> Result<Done, Failure> {
     let (store, fail) = (&*open.store, |error: ResumeError| open.failure(error));
     let world = resume::world(store, name).await.map_err(fail)?;
     let world = world.ok_or_else(|| Failure::Misused(format!("there is no world {name}")))?;
@@ -127,7 +149,8 @@ async fn keyframe(
     }
 }
 
-/// The state to begin with, and the ticks of all saves: the first save, or the last one at or before a tick.
+/// The state to begin with, and the ticks of all saves: the first save from which the log goes on, or the last one at or
+/// before a tick.
 async fn begin(
     store: &dyn Store,
     name: &Name,
@@ -137,10 +160,10 @@ async fn begin(
     for _ in 0..BEGINNINGS_MAX {
         let saves = persistence::saves(store, name).await?;
         let begin = match from {
-            None => saves.first(),
-            Some(from) => saves.range(..=from).next_back(),
+            None => first_with_log(store, name, &saves).await?,
+            Some(from) => saves.range(..=from).next_back().copied(),
         };
-        let Some(tick) = begin.copied() else { return Ok((Simulation::new(scenario), saves)) };
+        let Some(tick) = begin else { return Ok((Simulation::new(scenario), saves)) };
         // A running service removes old saves; then the one before it is the right one.
         if let Some(start) = state(store, name, scenario, tick).await? {
             return Ok((start, saves));
@@ -149,6 +172,20 @@ async fn begin(
     Err(ResumeError::World(format!(
         "saves of the world {name} are removed faster than they can be read: stop the service, or leave --from-tick out"
     )))
+}
+
+/// The first save from which the log goes on; the last one where it does from none. A save with a label stays where the
+/// log around it is gone.
+async fn first_with_log(store: &dyn Store, name: &Name, saves: &BTreeSet<u64>) -> Result<Option<u64>, StoreError> {
+    for save in saves {
+        let piece = Key::Segment(name.clone(), Tick(*save));
+        let mut query = Query::of(Kind::Segment).within(Scope::World(name.clone())).first(1);
+        query.beyond = save.checked_sub(1).map(|before| Key::Segment(name.clone(), Tick(before)));
+        if store.keys(&query).await?.contains(&piece) {
+            return Ok(Some(*save));
+        }
+    }
+    Ok(saves.last().copied())
 }
 
 /// The state of a save, if it is still there.

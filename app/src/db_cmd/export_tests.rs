@@ -3,18 +3,26 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use persistence::{Batch, Change, Copy, Embedded, Epoch, Health, Kind, Page, Query, StoreError};
+use persistence::{Batch, Change, Copy, Embedded, Epoch, Health, Page};
 use sim::InputFrame;
 
 use super::*;
 use crate::serve::config::values::Values;
 use crate::serve::{ask, config::Config, log};
 
-/// Removes saves when they are about to be read.
+/// Removes saves when they are about to be read, or the log behind them.
 struct Pruning {
     store: Embedded,
     world: Name,
     going: Mutex<BTreeSet<u64>>,
+    log_going: Mutex<BTreeSet<u64>>,
+}
+
+impl Pruning {
+    async fn remove(&self, key: Key) -> Result<(), StoreError> {
+        let batch = Batch::new(vec![Change::Remove(key, None)])?;
+        self.store.commit(&batch.fenced(self.world.clone(), Epoch(1))).await
+    }
 }
 
 #[async_trait]
@@ -24,11 +32,15 @@ impl Store for Pruning {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        if let Key::Snapshot(_, tick) = key
-            && self.going.lock().unwrap().remove(&tick.0)
-        {
-            let batch = Batch::new(vec![Change::Remove(key.clone(), None)])?;
-            self.store.commit(&batch.fenced(self.world.clone(), Epoch(1))).await?;
+        if let Key::Snapshot(_, tick) = key {
+            let is_going = self.going.lock().unwrap().remove(&tick.0);
+            if is_going {
+                self.remove(key.clone()).await?;
+            }
+            let is_log_going = self.log_going.lock().unwrap().remove(&tick.0);
+            if is_log_going {
+                self.remove(Key::Segment(self.world.clone(), *tick)).await?;
+            }
         }
         self.store.get(key).await
     }
@@ -66,6 +78,43 @@ async fn lived(store: &Embedded, world: &Name) -> u64 {
     simulation.digest().total
 }
 
+/// A store in which nothing goes yet.
+fn quiet(store: Embedded, world: &Name) -> Pruning {
+    Pruning { store, world: world.clone(), going: Mutex::default(), log_going: Mutex::default() }
+}
+
+fn opened<'a>(runtime: &'a tokio::runtime::Runtime, folder: &Path, store: Pruning) -> Open<'a> {
+    let config = Config::of(Values::of(None, "", []).0, folder.to_owned()).unwrap();
+    Open { runtime, config, store: std::sync::Arc::new(store), opened: None, way: String::new() }
+}
+
+#[test]
+fn a_save_without_its_log_is_passed_over_and_takes_nobodys_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = ask::runtime().unwrap();
+    let world = Name::new("w").unwrap();
+    // The log behind the first save is gone before, or goes when that save is read.
+    for is_gone in [true, false] {
+        let store = Embedded::open(&folder.path().join(format!("{is_gone}.redb"))).unwrap();
+        let digest = runtime.block_on(lived(&store, &world));
+        let store = quiet(store, &world);
+        if is_gone {
+            runtime.block_on(store.remove(Key::Segment(world.clone(), Tick(0)))).unwrap();
+        } else {
+            store.log_going.lock().unwrap().insert(0);
+        }
+        let open = opened(&runtime, folder.path(), store);
+        let file = folder.path().join("out.strec");
+        let done = runtime.block_on(export(&open, &world, &file, None)).unwrap();
+        assert_eq!((done.first, done.last, done.digest, done.gap), (10, 30, digest, None));
+        // A file of no tick is not put in the place of one that has some.
+        std::fs::write(&file, "good").unwrap();
+        let failed = command(&open, &world, &file, Some(5), true).unwrap_err().to_string();
+        assert!(failed.contains("no log behind its save at tick 0") && failed.contains("--from-tick 10"), "{failed}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "good");
+    }
+}
+
 #[test]
 fn a_save_that_is_removed_meanwhile_spoils_no_export() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,10 +123,8 @@ fn a_save_that_is_removed_meanwhile_spoils_no_export() {
     for (from, going, first) in [(None, [10, 20].as_slice(), 0), (Some(25), &[20], 10), (Some(25), &[10, 20], 0)] {
         let store = Embedded::open(&folder.path().join(format!("{from:?}-{}.redb", going.len()))).unwrap();
         let digest = runtime.block_on(lived(&store, &world));
-        let going = Mutex::new(going.iter().copied().collect());
-        let store = std::sync::Arc::new(Pruning { store, world: world.clone(), going });
-        let config = Config::of(Values::of(None, "", []).0, folder.path().to_owned()).unwrap();
-        let open = Open { runtime: &runtime, config, store, opened: None, way: String::new() };
+        let store = Pruning { going: Mutex::new(going.iter().copied().collect()), ..quiet(store, &world) };
+        let open = opened(&runtime, folder.path(), store);
         let file = folder.path().join("out.strec");
         let done = runtime.block_on(export(&open, &world, &file, from)).unwrap();
         assert_eq!((done.first, done.last, done.digest, done.gap), (first, 30, digest, None));

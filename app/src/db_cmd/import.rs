@@ -1,11 +1,11 @@
 //! `spacetime db import`: a world of a recording. Must never begin before the recording was read to its end, nor leave a
 //! part of a world that a service would go on with: until all of it was read back the world has no results revision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use persistence::{
-    Batch, Change, Epoch, Key, Kind, Millis, Name, Record, Scope, Segment, Snapshot, Store, Tick, World,
+    Batch, Change, Epoch, Key, Kind, Millis, Name, Record, Scope, Segment, Snapshot, Store, StoreError, Tick, World,
 };
 use serde_json::json;
 
@@ -57,23 +57,23 @@ pub(super) fn command(open: &Open<'_>, name: &Name, file: &Path, json: bool) -> 
 
 /// The record of the world, unfinished: a new one, or that of an import that was cut off.
 async fn claim(open: &Open<'_>, new: World) -> Result<World, Failure> {
+    resume::refuse_moving(&*open.store).await.map_err(|e| open.failure(e))?;
     let name = new.id.clone();
     let world = match resume::world(&*open.store, &name).await.map_err(|e| open.failure(e))? {
         None => World { results_revision: UNFINISHED, ..new },
         Some(found) if found.results_revision != UNFINISHED => {
             return Err(Failure::Misused(format!("there is a world {name} already; name another with --world")));
         }
-        Some(found) if found.scenario != new.scenario => return Err(of_another(&name)),
         // Whoever imports it besides is shut out.
-        Some(found) => World { rev: found.rev.next(), epoch: Epoch(found.epoch.0.saturating_add(1)), ..found },
+        Some(found) => {
+            let (rev, epoch) = (found.rev.next(), Epoch(found.epoch.0.saturating_add(1)));
+            let is_same = found.scenario == new.scenario;
+            let whole = if is_same { found } else { new };
+            World { rev, epoch, results_revision: UNFINISHED, ..whole }
+        }
     };
     put(open, world.clone()).await?;
     Ok(world)
-}
-
-fn of_another(name: &Name) -> Failure {
-    let what = "what is there of it is of another recording, or was written by another program";
-    Failure::Misused(format!("the world {name} was imported in part, and {what}; name another with --world"))
 }
 
 async fn put(open: &Open<'_>, world: World) -> Result<(), Failure> {
@@ -105,16 +105,20 @@ fn records(recording: &mut Recording, world: &World, file: &Path) -> Result<Vec<
     Ok(records)
 }
 
-/// Writes what is not there yet; gives how many records that were.
+/// Writes what is not there yet; gives how many records that were. A part that is of another recording, or was written by
+/// another program, goes first: the world was never whole, so nobody has used it.
 async fn write(open: &Open<'_>, world: &World, records: &[Record]) -> Result<usize, Failure> {
     let mut there = BTreeSet::new();
     for kind in [Kind::Snapshot, Kind::Segment] {
         let keys = all_keys(&*open.store, kind, Scope::World(world.id.clone())).await;
         there.extend(keys.map_err(|e| open.failure(e))?);
     }
-    let wanted: BTreeSet<Key> = records.iter().map(Record::key).collect();
-    if !there.is_subset(&wanted) {
-        return Err(of_another(&world.id));
+    if !is_part(open, &there, records).await.map_err(|e| open.failure(e))? {
+        let changes: Vec<Change> = there.iter().map(|key| Change::Remove(key.clone(), None)).collect();
+        for part in changes.chunks(RECORDS_MAX) {
+            commit(open, world, part.to_vec()).await?;
+        }
+        there.clear();
     }
     let missing: Vec<&Record> = records.iter().filter(|record| !there.contains(&record.key())).collect();
     let (mut changes, mut weight) = (Vec::new(), 0);
@@ -122,13 +126,29 @@ async fn write(open: &Open<'_>, world: &World, records: &[Record]) -> Result<usi
         weight += record.weight();
         changes.push(Change::Put((*record).clone()));
         if at + 1 == missing.len() || weight >= WEIGHT_MAX || changes.len() >= RECORDS_MAX {
-            let batch = Batch::new(std::mem::take(&mut changes)).map_err(|e| open.failure(e))?;
-            let batch = batch.fenced(world.id.clone(), world.epoch);
-            resume::persist(&*open.store, &batch).await.map_err(|e| open.failure(e))?;
+            commit(open, world, std::mem::take(&mut changes)).await?;
             weight = 0;
         }
     }
     Ok(missing.len())
+}
+
+/// Whether everything that is there is of these records.
+async fn is_part(open: &Open<'_>, there: &BTreeSet<Key>, records: &[Record]) -> Result<bool, StoreError> {
+    let wanted: BTreeMap<Key, &Record> = records.iter().map(|record| (record.key(), record)).collect();
+    for key in there {
+        let Some(record) = wanted.get(key) else { return Ok(false) };
+        if open.store.get(key).await?.as_ref() != Some(*record) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn commit(open: &Open<'_>, world: &World, changes: Vec<Change>) -> Result<(), Failure> {
+    let batch = Batch::new(changes).map_err(|e| open.failure(e))?;
+    let batch = batch.fenced(world.id.clone(), world.epoch);
+    resume::persist(&*open.store, &batch).await.map_err(|e| open.failure(e))
 }
 
 /// Reads back every record, and rebuilds the last state from them.
@@ -142,7 +162,8 @@ async fn compare(
     let store: &dyn Store = &*open.store;
     for record in records {
         if store.get(&record.key()).await.map_err(|e| open.failure(e))?.as_ref() != Some(record) {
-            return Err(of_another(&world.id));
+            let why = "reads back as something else than was written: does another program write to it?";
+            return Err(Failure::Machine(format!("the world {} {why}", world.id)));
         }
     }
     let rebuilt = resume::rebuild(store, &world.id, &recording.scenario, None).await;

@@ -45,7 +45,7 @@ pub fn command(args: &DbArgs) -> Result<Outcome, Failure> {
         None => Ok(config.world.clone()),
     };
     let makes = matches!(args.command, DbCommand::Import { .. });
-    let open = open(&runtime, &config, makes)?;
+    let open = open(&runtime, &config, Given::Configuration, makes)?;
     let result = match &args.command {
         DbCommand::Status => status::command(&open, args.json),
         DbCommand::Export { file, world, from_tick } => {
@@ -98,16 +98,42 @@ impl Open<'_> {
     }
 }
 
-/// The service at the socket of a configuration, if the store that it has is the one that is configured.
-fn service(runtime: &Runtime, config: &Config) -> Result<Option<Remote>, Failure> {
+/// By what a store is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    /// A configuration, whose socket is meant, too.
+    Configuration,
+    /// Its own file: which store a service has is another matter.
+    File,
+}
+
+impl Given {
+    fn of(path: &Path) -> Self {
+        if path.extension().is_some_and(|ending| ending == "toml") { Self::Configuration } else { Self::File }
+    }
+}
+
+/// Who is at the socket of a configuration.
+enum Service {
+    /// Nobody.
+    Nobody,
+    /// A service that has the store that is configured.
+    Ours(Remote),
+    /// A service that has this other one.
+    Other(String),
+}
+
+/// Asks who is there.
+fn service(runtime: &Runtime, config: &Config) -> Result<Service, Failure> {
     let remote = Remote::at(&config.socket);
     if !runtime.block_on(remote.is_there()) {
-        return Ok(None);
+        return Ok(Service::Nobody);
     }
     let status = ask::json(&config.socket, "status")?;
     let place = stores::place(config).map_err(|e| stores::failure(config, &e))?;
     match status["store"].as_str() {
-        Some(found) => Ok((found == place).then_some(remote)),
+        Some(found) if found == place => Ok(Service::Ours(remote)),
+        Some(found) => Ok(Service::Other(found.to_owned())),
         None => Err(Failure::Machine(format!(
             "the service at {} does not say which store it has: is it of another version?",
             config.socket.display()
@@ -115,11 +141,28 @@ fn service(runtime: &Runtime, config: &Config) -> Result<Option<Remote>, Failure
     }
 }
 
+/// Says that the service at the socket is not asked, as it has another store; refuses to make one beside it.
+fn tell_other(config: &Config, found: &str, makes: bool) -> Result<(), Failure> {
+    let (socket, meant) = (config.socket.display(), stores::Which::Main.shown(config));
+    let other = format!("the service at {socket} has another store ({found}) than {meant}");
+    if makes && matches!(&config.store, Place::Embedded(path) if !path.exists()) {
+        return Err(Failure::Misused(format!(
+            "{other}, which is not there yet: is this the configuration of that service?"
+        )));
+    }
+    output::complain(&format!("{other}: it is not asked"));
+    Ok(())
+}
+
 /// Opens the store of a configuration: through the socket of the service that has it, else itself.
-fn open<'a>(runtime: &'a Runtime, config: &Config, makes: bool) -> Result<Open<'a>, Failure> {
-    if let Some(remote) = service(runtime, config)? {
-        let way = format!("the service at {}", config.socket.display());
-        return Ok(Open { runtime, config: config.clone(), store: Arc::new(remote), opened: None, way });
+fn open<'a>(runtime: &'a Runtime, config: &Config, given: Given, makes: bool) -> Result<Open<'a>, Failure> {
+    match service(runtime, config)? {
+        Service::Ours(remote) => {
+            let way = format!("the service at {}", config.socket.display());
+            return Ok(Open { runtime, config: config.clone(), store: Arc::new(remote), opened: None, way });
+        }
+        Service::Other(found) if given == Given::Configuration => tell_other(config, &found, makes)?,
+        Service::Other(_) | Service::Nobody => {}
     }
     let way = match &config.store {
         Place::Embedded(path) if !path.exists() && !makes => {
@@ -139,7 +182,7 @@ fn open<'a>(runtime: &'a Runtime, config: &Config, makes: bool) -> Result<Open<'
 
 /// The configuration that a path stands for: itself, where it is one (`.toml`), else that of an embedded store there.
 fn config_of(path: &Path) -> Result<Config, Failure> {
-    if path.extension().is_some_and(|ending| ending == "toml") {
+    if Given::of(path) == Given::Configuration {
         return Config::load(Some(path));
     }
     let (values, _) = Values::of(None, "", []);

@@ -47,12 +47,16 @@ async fn look(open: &Open<'_>) -> Result<Value, resume::ResumeError> {
             "seats": all_keys(store, Kind::Seat, scope).await?.len(),
         }));
     }
-    Ok(json!({ "store": open.way, "health": health, "worlds": told, "records": kinds }))
+    let is_moving = resume::moving(store).await?.1.is_some();
+    Ok(json!({ "store": open.way, "health": health, "moving": is_moving, "worlds": told, "records": kinds }))
 }
 
 fn text(looked: &Value) -> String {
     let mut text =
         format!("{}: {}\n", looked["store"].as_str().unwrap_or("-"), looked["health"]["state"].as_str().unwrap_or("-"));
+    if looked["moving"] == true {
+        text.push_str("only a part of what is moved into this store is there: `spacetime db migrate` was cut off\n");
+    }
     for world in looked["worlds"].as_array().into_iter().flatten() {
         let number = |key: &str| grouped(world[key].as_u64().unwrap_or_default());
         let part = if world["is_whole"] == false { ", only a part, whose import was cut off" } else { "" };

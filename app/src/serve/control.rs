@@ -67,7 +67,7 @@ impl Controller {
         let guarding = self.guard.guarding();
         let durable = backlog.durable.or(self.about.durable);
         // In the synchronous mode nothing is told that could still be lost.
-        let published = if self.config.log.is_synchronous { durable } else { state.executed };
+        let published = state.executed.map(|mark| self.shared.published(mark));
         let saved = self.shared.saved(backlog.written);
         let transitions = guarding.transitions.iter();
         json!({
@@ -85,7 +85,7 @@ impl Controller {
             "digest": published.map(|mark| output::hex(mark.digest.0)),
             "durable": durable.map(shown),
             "saved": saved.map(shown),
-            "gap": state.gap.as_ref().map(|(since, why)| json!({ "since": since, "why": why })),
+            "gap": state.gap.as_ref().map(|(since, why)| json!({ "since": self.shared.published_tick(*since), "why": why })),
             "backlog": {
                 "batches": backlog.batches,
                 "bytes": backlog.bytes,
@@ -118,7 +118,7 @@ impl Controller {
         let late = || format!("the save was not durable within {} s; `status` tells why", SAVE_MAX.as_secs());
         let saving = async {
             let taken = self.shared.ask_save(label);
-            let (mark, ticket) = taken.await.map_err(|_| "the service is stopping".to_owned())?;
+            let (mark, ticket) = taken.await.map_err(|_| "the service is stopping".to_owned())??;
             loop {
                 let backlog = self.journal.backlog();
                 if backlog.written >= ticket {

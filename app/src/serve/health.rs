@@ -131,7 +131,9 @@ impl Monitor {
         if let Some(over) = backlog.over {
             return ("log", Condition::Ill, over.reason(), format!("nothing is stored any more: {over}"));
         }
-        if let Some((since, why)) = &self.shared.state().gap {
+        let gap = self.shared.state().gap.clone();
+        if let Some((since, why)) = gap {
+            let since = self.shared.published_tick(since);
             return ("log", Condition::Ill, "not_durable", format!("not durable since tick {since}: {why}"));
         }
         match (backlog.trouble, backlog.age) {
@@ -163,6 +165,7 @@ impl Monitor {
         let (late, all) = (turns.late.saturating_sub(seen.late), turns.all.saturating_sub(seen.turns));
         (seen.tick, seen.late, seen.turns) = (tick, turns.late, turns.all);
         if seen.still >= STILL_MAX {
+            let tick = self.shared.published_tick(tick);
             return ("session", Condition::Ill, "still", format!("the session stands still at tick {tick}"));
         }
         if late * 10 > all {

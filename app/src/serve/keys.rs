@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use persistence::people::{MasterKey, OpenError, People, PeopleError, VaultError};
+use persistence::Millis;
+use persistence::people::{MasterKey, Masters, OpenError, People, PeopleError, Rotated, VaultError};
 
 use super::config::{Config, Store as Place};
 use super::startup::Hindrance;
@@ -70,6 +72,8 @@ pub struct Keys {
     pub people: People,
     /// The store, to be closed.
     pub opened: Opened,
+    /// What became of the keys where a former master key was named.
+    pub rotated: Option<Rotated>,
 }
 
 impl Keys {
@@ -89,17 +93,23 @@ impl Keys {
                 stores::make_folder(folder)?;
             }
         }
-        let key = master.take()?;
+        let masters = Masters { current: master.take()?, former: former(config)? };
         let opened =
             stores::open_one(config, Which::Keys).await.map_err(|e| stores::hindrance(config, Which::Keys, &e))?;
-        let people = Self::people(config, main, &opened, key).await;
+        let people = Self::people(config, main, &opened, masters).await;
         if people.is_err() {
             opened.close();
         }
-        Ok(Self { people: people?, opened })
+        let (people, rotated) = people?;
+        Ok(Self { people, opened, rotated })
     }
 
-    async fn people(config: &Config, main: &Opened, keys: &Opened, key: MasterKey) -> Result<People, Hindrance> {
+    async fn people(
+        config: &Config,
+        main: &Opened,
+        keys: &Opened,
+        masters: Masters,
+    ) -> Result<(People, Option<Rotated>), Hindrance> {
         if keys.server.is_some() && keys.server == main.server {
             return Err(Failure::Misused(
                 "keys.postgres.url and store.postgres.url lead to one PostgreSQL server: give the keys one of their own, \
@@ -108,20 +118,38 @@ impl Keys {
             )
             .into());
         }
-        let opening = People::open(Arc::clone(&main.store), Arc::clone(&keys.store), key).await;
+        let opening = People::open(Arc::clone(&main.store), Arc::clone(&keys.store), masters.clone()).await;
         let people = opening.map_err(|e| of_people(config, e))?;
+        let mut rotated = None;
+        if !masters.former.is_empty() {
+            let rotation = people.vault().rotate(masters.current).await;
+            rotated = Some(rotation.map_err(|e| of_people(config, e.into()))?);
+        }
         let without = people.without_key(&config.world).await.map_err(|e| of_people(config, e.into()))?;
-        if let Some(first) = without.first() {
+        if config.values.text("keys.lost") == "erase" {
+            for person in &without {
+                let now = Millis::of(SystemTime::now());
+                super::people::erase(&people, &person.0.to_string(), now).await.map_err(Failure::Machine)?;
+                tracing::warn!("person {} has no key and is erased, as keys.lost says", person.0);
+            }
+        } else if let Some(first) = without.first() {
             let (count, world, shown) = (without.len(), &config.world, Which::Keys.shown(config));
             return Err(Failure::Machine(format!(
                 "{shown} lacks the keys of {count} of the people of the world {world}, such as person {}: bring its newest \
-                 copy, or erase those people if it is lost",
+                 copy; if there is none, keys.lost = \"erase\" erases those people at the start",
                 first.0
             ))
             .into());
         }
-        Ok(people)
+        Ok((people, rotated))
     }
+}
+
+/// The master key of before, which the new one is to replace.
+fn former(config: &Config) -> Result<Vec<MasterKey>, Failure> {
+    let path = config.values.path("keys.former_master_key_file");
+    let key = path.map(|path| MasterKey::from_file(&path)).transpose();
+    key.map(|key| key.into_iter().collect()).map_err(|e| Failure::Machine(format!("keys.former_master_key_file: {e}")))
 }
 
 fn of_people(config: &Config, error: OpenError) -> Hindrance {

@@ -44,8 +44,6 @@ pub struct Keeping {
     pub save_every: Duration,
     /// Bytes and batches that the journal takes.
     pub limits: persistence::Limits,
-    /// Others are told of what is durable only: of this state to begin with.
-    pub publishes_from: Option<Mark>,
 }
 
 /// What waits to be packed.
@@ -64,8 +62,6 @@ pub struct StoreLedger {
     /// Whoever writes down who is who.
     peers: watch::Sender<Vec<KnownPeer>>,
     last: Option<Mark>,
-    /// What becomes durable, and the state before that, where others are told of nothing else.
-    behind: Option<(Arc<Journal>, Mark)>,
 }
 
 impl StoreLedger {
@@ -81,11 +77,10 @@ impl StoreLedger {
         position: Position,
     ) -> Result<Self, Failure> {
         let (sender, items) = sync_channel(QUEUE_MAX);
-        let behind = keeping.publishes_from.map(|from| (Arc::clone(&journal), from));
         let packer = Packer::new(keeping, journal, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || packer.run(&items));
         let thread = thread.map_err(|e| Failure::Machine(format!("there is no thread for the log: {e}")))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), shared, position, peers, last: None, behind })
+        Ok(Self { sender: Some(sender), thread: Some(thread), shared, position, peers, last: None })
     }
 
     fn send(&mut self, item: Item) {
@@ -126,9 +121,8 @@ impl Ledger for StoreLedger {
     }
 
     fn told(&self, reached: Progress) -> Progress {
-        let Some((journal, from)) = &self.behind else { return reached };
-        let durable = journal.backlog().durable.unwrap_or(*from);
-        Progress { tick: durable.tick.0, digest: durable.digest.0, ..reached }
+        let Mark { tick, digest } = self.shared.published(mark(reached.tick, reached.digest));
+        Progress { tick: tick.0, digest: digest.0, ..reached }
     }
 
     fn state(&mut self, tick: u64, digest: u64, snapshot: Vec<u8>) {
@@ -213,7 +207,8 @@ impl Packer {
             self.ask_for_state();
         }
         self.flush();
-        if let Some((save, mark)) = self.refused.filter(|_| self.next.is_none()) {
+        let last = self.shared.state().executed;
+        if let Some((save, mark)) = self.refused.filter(|(_, mark)| self.next.is_none() && last == Some(*mark)) {
             self.shared.leave_last(save, mark);
         }
     }
@@ -290,13 +285,20 @@ impl Packer {
         }
         let ask = self.shared.take_ask();
         let label = ask.as_ref().and_then(|ask| ask.label.clone());
-        let save = match pack(&self.keeping.world, mark(tick, digest), snapshot, label) {
-            Ok(save) => save,
-            Err(error) => return self.begin_gap(tick, &error),
-        };
-        let batch = match self.batch(Record::Snapshot(save)) {
+        let save = pack(&self.keeping.world, mark(tick, digest), snapshot, label);
+        let batch = save.and_then(|save| self.batch(Record::Snapshot(save)).map_err(|e| e.to_string()));
+        let batch = match batch {
             Ok(batch) => batch,
-            Err(error) => return self.begin_gap(tick, &error.to_string()),
+            Err(why) => {
+                tracing::error!("the world cannot be saved: {why}");
+                ask.into_iter().for_each(|ask| ask.refuse(&why));
+                // Without a save the log goes on all the same, unless it has to begin with one.
+                self.saved_at = Instant::now();
+                if self.next.is_none() {
+                    self.begin_gap(tick, &why);
+                }
+                return;
+            }
         };
         self.refused = self.next.is_none().then(|| (batch.clone(), mark(tick, digest)));
         match self.journal.offer(batch, Some(mark(tick, digest))) {
@@ -306,7 +308,8 @@ impl Packer {
                 self.shared.note_save(mark(tick, digest), ticket, ask);
                 let gap = self.shared.state().gap.take();
                 if let Some((since, _)) = gap {
-                    tracing::warn!("the log goes on at tick {tick}; ticks from {since} to there are not in it");
+                    let [since, tick] = [since, tick].map(|tick| self.shared.published_tick(tick));
+                    tracing::warn!("the log goes on after a gap: not all ticks from {since} to {tick} are in it");
                 }
             }
             Err(rejected) => {
@@ -333,7 +336,7 @@ impl Packer {
         state.gap.get_or_insert_with(|| (tick, why.to_owned()));
         drop(state);
         if is_first {
-            tracing::error!("not durable since tick {tick}: {why}");
+            tracing::error!("not durable since tick {}: {why}", self.shared.published_tick(tick));
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod ask;
 pub mod config;
 pub mod control;
+pub mod ending;
 pub mod health;
 pub mod host;
 pub mod keys;

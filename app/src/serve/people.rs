@@ -13,12 +13,13 @@ pub async fn export(people: &People, who: &str, now: Millis) -> Result<String, S
     let person = number(who)?;
     let export = people.export(person, now).await.map_err(|e| told(&e, who))?;
     let text = export.to_json().map_err(|e| format!("the export cannot be written: {e}"))?;
-    let recorded = people.record(&act("person.export", person, now)?).await;
+    let recorded = people.record(&act("person.export", person, "done", now)?).await;
     recorded.map_err(|e| format!("nothing is handed out, as the audit chain does not take an entry: {e}"))?;
     Ok(text)
 }
 
-/// Erases a person; tells what was removed. It may be asked for again.
+/// Erases a person; tells what was removed. It may be asked for again. That it was asked for is written down before
+/// anything is done, and then how it ended.
 ///
 /// # Errors
 /// A sentence, which says whether the key is destroyed.
@@ -28,12 +29,12 @@ pub async fn erase(people: &People, who: &str, now: Millis) -> Result<Value, Str
         return Err(told(&PeopleError::NoPerson, who));
     }
     let before = people.vault().erasure(person).await.map_err(|e| e.to_string())?;
+    let asked = people.record(&act("person.erase", person, "asked", now)?).await;
+    asked.map_err(|e| format!("person {who} is not erased, as the audit chain does not take an entry: {e}"))?;
     let erased = people.erase(person, now).await;
     let destroyed = people.vault().erasure(person).await;
-    let recorded = match &destroyed {
-        Ok(None) => Ok(()),
-        _ => people.record(&act("person.erase", person, now)?).await.map(|_| ()),
-    };
+    let outcome = if erased.is_ok() { "done" } else { "failed" };
+    let recorded = people.record(&act("person.erase", person, outcome, now)?).await.map(|_| ());
     match (erased, destroyed, recorded) {
         (Ok(erased), _, Ok(())) => Ok(json!({
             "person": person.0.to_string(),
@@ -42,7 +43,7 @@ pub async fn erase(people: &People, who: &str, now: Millis) -> Result<Value, Str
             "blanked_seats": erased.seats,
         })),
         (Ok(_), _, Err(error)) => {
-            Err(format!("person {who} is erased, but the audit chain does not take an entry: {error}"))
+            Err(format!("person {who} is erased, but the audit chain does not take the entry that it is: {error}"))
         }
         (Err(error), Ok(None), _) => Err(format!("person {who} is not erased: {error}")),
         (Err(error), Ok(Some(_)), _) => Err(format!(
@@ -67,8 +68,44 @@ fn told(error: &PeopleError, who: &str) -> String {
     }
 }
 
-fn act(action: &str, person: PersonId, at: Millis) -> Result<Act, String> {
+fn act(action: &str, person: PersonId, outcome: &str, at: Millis) -> Result<Act, String> {
     let name = |text: &str| Name::new(text).map_err(|e| e.to_string());
-    let (action, outcome) = (name(action)?, name("done")?);
+    let (action, outcome) = (name(action)?, name(outcome)?);
     Ok(Act { at, actor: None, action, subject: Act::on(person), outcome, details: String::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use persistence::people::{MasterKey, Profile, Vault};
+    use persistence::{Batch, Change, Embedded, Key, Kind, Query, Record, Rev, Setting, Store, Text};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_erasure_is_written_down_before_and_after_or_not_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| Arc::new(Embedded::open(&folder.path().join(name)).unwrap()) as Arc<dyn Store>;
+        let store = open("world.redb");
+        let vault = Arc::new(Vault::open(open("keys.redb"), MasterKey::random().unwrap()).await.unwrap());
+        let people = People::new(Arc::clone(&store), vault);
+        let now = Millis(1_800_000_000_000);
+        let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
+        let person = people.create(&profile, now).await.unwrap();
+        let who = person.0.to_string();
+        // The chain takes no entry.
+        let note = Name::new("audit.end").unwrap();
+        let wrong = Setting { name: note.clone(), rev: Rev::FIRST, value: Text("1 1 x y".to_owned()) };
+        store.commit(&Batch::put([Record::Setting(wrong)]).unwrap()).await.unwrap();
+        let refused = erase(&people, &who, now).await.unwrap_err();
+        assert!(refused.contains("is not erased"), "{refused}");
+        assert!(people.read(person).await.unwrap().is_some());
+        store.commit(&Batch::new(vec![Change::Remove(Key::Setting(note), None)]).unwrap()).await.unwrap();
+        erase(&people, &who, now).await.unwrap();
+        let entries = store.list(&Query::of(Kind::Audit)).await.unwrap().records;
+        let outcomes =
+            entries.iter().filter_map(|r| if let Record::Audit(e) = r { Some(e.outcome.as_str()) } else { None });
+        assert_eq!(outcomes.collect::<Vec<_>>(), ["asked", "done"]);
+    }
 }

@@ -92,6 +92,19 @@ pub async fn moving(store: &dyn Store) -> Result<(Key, Option<Record>), StoreErr
     Ok((key, found))
 }
 
+/// Refuses a store that has only a part of what is moved into it. Before anything is written to it: the rest would not fit.
+///
+/// # Errors
+/// [`ResumeError`].
+pub async fn refuse_moving(store: &dyn Store) -> Result<(), ResumeError> {
+    match moving(store).await? {
+        (_, None) => Ok(()),
+        (_, Some(_)) => Err(wrong(
+            "only a part of what is moved into this store is there: run the same `spacetime db migrate` again, which begins anew",
+        )),
+    }
+}
+
 /// The scenario of a stored world.
 ///
 /// # Errors
@@ -130,10 +143,6 @@ pub async fn open(
     fresh: &dyn Fn() -> Result<Scenario, String>,
     at: Option<u64>,
 ) -> Result<Resumed, ResumeError> {
-    if moving(store).await?.1.is_some() {
-        let again = "run the same `spacetime db migrate` again, which goes on";
-        return Err(wrong(format!("only a part of what is moved into this store is there: {again}")));
-    }
     let Some(found) = world(store, name).await? else {
         if let Some(tick) = at {
             return Err(wrong(format!("there is no world {name} yet, so it has no tick {tick}")));

@@ -61,14 +61,18 @@ impl Retention {
             match &thinned {
                 Ok(thinned) => {
                     tracing::debug!("{} old saves and {} pieces of log are removed", thinned.saves, thinned.segments);
-                    seen = saves;
                 }
                 Err(error @ StoreError::Fenced { .. }) => return tracing::error!("old saves stay: {error}"),
                 Err(error) => tracing::warn!("old saves are not removed yet: {error}"),
             }
             if is_round {
                 let forgotten = self.forget(now()).await;
-                round = Instant::now() + if thinned.is_ok() && forgotten { ROUND } else { AGAIN };
+                round = Instant::now() + if forgotten { ROUND } else { AGAIN };
+            }
+            seen = saves;
+            if thinned.is_err() {
+                // Not at the next look: a store that has trouble is not read all the time.
+                round = round.min(Instant::now() + AGAIN);
             }
         }
     }

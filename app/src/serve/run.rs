@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use netcode::transport::Identity;
 use persistence::people::History;
-use persistence::{Epoch, Journal, Limits, Mark, Millis};
+use persistence::{Epoch, Journal, Limits, Millis};
 use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::config::{Config, Store as Place};
 use super::control::{About, Controller};
+use super::ending::Ending;
 use super::health::Monitor;
 use super::host::{self, Steering};
 use super::keys::{Keys, Master};
@@ -34,23 +35,16 @@ use crate::progress::Progress;
 use crate::session::Options;
 use crate::session_cmd::peer::{Alone, Peer, Plan};
 use crate::session_cmd::report::Report;
-use crate::session_cmd::stop::{self, Input, Stop};
+use crate::session_cmd::stop::{Input, Stop};
 use crate::session_cmd::{Inviter, key};
 use crate::{run, scenario_cmd};
-
-/// Longest that the end waits until who came last is written down.
-const SEAT_MAX: Duration = Duration::from_secs(1);
-/// Longest that the end waits for what is not stored yet.
-const DRAIN_MAX: Duration = Duration::from_secs(60);
-/// Time between two looks at what waits, and at signals, at the end.
-const DRAIN_LOOK: Duration = Duration::from_millis(50);
 
 /// Runs `spacetime serve`.
 ///
 /// # Errors
 /// [`Failure`] for a configuration, store or world that cannot be used, and for what is not durable at the end.
 pub fn command(args: &ServeArgs, progress: Progress) -> Result<Outcome, Failure> {
-    start(args, Startup::new(Report::new(args.json, progress.is_quiet())))
+    start(args, Startup::new(Report::new(args.json, progress.is_quiet()).lasting()))
 }
 
 /// The same with a startup that says which part needs which.
@@ -115,9 +109,17 @@ struct Service<'a> {
 
 impl Service<'_> {
     fn run(&self, args: &ServeArgs, mut startup: Startup, mut stop: Stop) -> Result<Outcome, Failure> {
+        let moved = self.runtime.block_on(resume::refuse_moving(&*self.opened.store));
+        moved.map_err(|e| self.failure(e))?;
         startup.begin("keys")?;
         let open = || self.runtime.block_on(Keys::open(&self.config, &self.opened, &self.master));
         let Some(keys) = startup.wait_for("keys", &mut stop, open)? else { return Ok(Outcome::Fine) };
+        if let Some(rotated) = keys.rotated {
+            let (now, before) = (rotated.rewrapped, rotated.already);
+            let sentence =
+                format!("{now} keys are wrapped with the new master key, {before} were before: destroy the former one");
+            self.report.say(&sentence, "rotated", json!({ "rewrapped": now, "already": before }))?;
+        }
         startup.ready("keys")?;
         let result = self.run_alone(args, startup, stop, &keys);
         keys.opened.close();
@@ -189,7 +191,9 @@ impl Service<'_> {
             durable: world.durable.map(|_| world.mark()),
             began: Instant::now(),
         };
-        let began = world.mark();
+        if self.config.log.is_synchronous {
+            shared.publish_behind(Arc::clone(&journal), world.mark());
+        }
         // It is as large as the world, and the session has its own.
         drop(world);
         let tasks = self.tend(about, keys, &journal, &shared, inviter.clone(), listener);
@@ -208,13 +212,10 @@ impl Service<'_> {
         let ended = pool.install(|| {
             let peer = Peer::new(core, link, Options::default(), plan, stop, report, inviter);
             peer.with_ledger(Box::new(ledger)).with_seat(steering).run_with(|mut reached| {
-                // Nobody can come any more, so it ends once everybody is written down.
-                let _ = self.runtime.block_on(async { tokio::time::timeout(SEAT_MAX, seated).await });
-                stored = self.drain(&journal, &shared);
-                if self.config.log.is_synchronous {
-                    let durable = journal.backlog().durable.unwrap_or(began);
-                    (reached.tick, reached.digest) = (durable.tick.0, durable.digest.0);
-                }
+                let ending = Ending { runtime: self.runtime, report: &self.report, journal: &journal, shared: &shared };
+                stored = ending.wait(seated);
+                let told = shared.published(log::mark(reached.tick, reached.digest));
+                (reached.tick, reached.digest) = (told.tick.0, told.digest.0);
                 reached
             })
         });
@@ -302,7 +303,6 @@ impl Service<'_> {
             group: log.group,
             save_every: self.config.saves.every,
             limits,
-            publishes_from: log.is_synchronous.then(|| world.mark()),
         }
     }
 
@@ -346,50 +346,5 @@ impl Service<'_> {
             self.runtime.spawn(retention.keep(|| Millis::of(SystemTime::now()))),
             self.runtime.spawn(persistence::remote::serve(listener, store, Arc::new(controller))),
         ]
-    }
-
-    /// Says which ticks are in no log, now that it goes on with a save of the last one.
-    fn tell_gap(&self, shared: &Shared, mark: Mark) -> Result<(), Failure> {
-        let Some((since, why)) = shared.state().gap.take() else { return Ok(()) };
-        let (from, to) = (grouped(since), grouped(mark.tick.0));
-        let sentence = format!("ticks {from} to {to} are not in the log, only the state at its end: {why}");
-        self.report.say(&sentence, "gap", json!({ "since": since, "until": mark.tick.0, "why": why }))
-    }
-
-    /// Waits until everything is durable. A second signal ends it. A gap that no save ended is a failure.
-    fn drain(&self, journal: &Journal, shared: &Shared) -> Result<(), Failure> {
-        let began = Instant::now();
-        self.report.note("draining", json!({ "batches": journal.backlog().batches }))?;
-        loop {
-            let backlog = self.runtime.block_on(journal.drain(DRAIN_LOOK));
-            let why = match (backlog.over, backlog.batches) {
-                (Some(over), _) => over.to_string(),
-                (None, 0) => {
-                    // There is room now for the save that ends a gap.
-                    if let Some((save, mark)) = shared.take_last()
-                        && journal.offer(save, Some(mark)).is_ok()
-                    {
-                        self.tell_gap(shared, mark)?;
-                        continue;
-                    }
-                    let gap = shared.state().gap.take();
-                    if let Some((since, why)) = gap {
-                        let since = grouped(since);
-                        return Err(Failure::Machine(format!("nothing is durable since tick {since}: {why}")));
-                    }
-                    let tick = backlog.durable.map(|mark| mark.tick.0);
-                    return self.report.note("stored", json!({ "tick": tick }));
-                }
-                (None, _) if stop::signals() > 1 => "it was told to end at once".to_owned(),
-                (None, _) if began.elapsed() > DRAIN_MAX => {
-                    backlog.trouble.map_or("the store is slow".to_owned(), |trouble| trouble.to_string())
-                }
-                (None, _) => continue,
-            };
-            let durable = backlog.durable.map_or("nothing is durable".to_owned(), |mark| {
-                format!("what comes behind tick {} is not durable", grouped(mark.tick.0))
-            });
-            return Err(Failure::Machine(format!("{durable}: {why}")));
-        }
     }
 }

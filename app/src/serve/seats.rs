@@ -43,6 +43,8 @@ pub struct Seats {
     seats: BTreeMap<u32, Seat>,
     /// Whose they are, as far as they could be opened.
     keys: BTreeMap<u32, PeerKey>,
+    /// Sealed, but not yet taken by the log: drawn and sealed once, however often they are offered.
+    pending: BTreeMap<u32, Seat>,
 }
 
 impl Seats {
@@ -51,7 +53,8 @@ impl Seats {
     /// # Errors
     /// [`PeopleError`] where the store, or the store of keys, cannot be read.
     pub async fn open(store: &dyn Store, world: Name, epoch: Epoch, people: People) -> Result<Self, PeopleError> {
-        let mut seats = Self { world, epoch, people, seats: BTreeMap::new(), keys: BTreeMap::new() };
+        let (known, keys, pending) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut seats = Self { world, epoch, people, seats: known, keys, pending };
         seats.load(store).await?;
         Ok(seats)
     }
@@ -97,7 +100,9 @@ impl Seats {
     }
 
     /// Writes whoever comes, until nobody can come any more. A new seat goes where the log goes: the session knows of
-    /// somebody before the world does, so the seat is durable before the log has their ship.
+    /// somebody before the world does, so the seat is durable before the log has their ship, as long as the store of keys
+    /// answers in time: where it does not, the ship may be first, and its number is nobody's if the service is killed
+    /// before the seat follows ([`Self::known`]). Goes on trying until another process owns the world, or the log is over.
     pub async fn keep(
         mut self,
         store: Arc<dyn Store>,
@@ -109,11 +114,10 @@ impl Seats {
                 let known = peers.borrow_and_update().clone();
                 match self.write(&*store, &journal, &known).await {
                     Ok(()) => break,
-                    Err(Unwritten::Seat(Rejected::Over(error)) | Unwritten::People(PeopleError::Store(error)))
-                        if !error.is_transient() && !matches!(error, StoreError::Conflict(_)) =>
-                    {
-                        return tracing::error!("who is who is not stored: {error}");
-                    }
+                    Err(
+                        Unwritten::Seat(Rejected::Over(error))
+                        | Unwritten::People(PeopleError::Store(error @ StoreError::Fenced { .. })),
+                    ) => return tracing::error!("who is who is not stored: {error}"),
                     Err(error) => tracing::warn!("who is who is not stored yet: {error}"),
                 }
                 tokio::time::sleep(TRY).await;
@@ -137,11 +141,9 @@ impl Seats {
                     seat
                 }
                 None => {
-                    let number = random().map_err(|e| StoreError::Other(e.to_string()))?;
-                    let person = PersonId(u64::from_le_bytes(number) >> 2 | 1);
-                    let seat = self.people.seat(&self.world, peer.player.0, person, &peer.key.0).await?;
-                    let seat = Seat { banned: peer.banned, ..seat };
+                    let seat = Seat { banned: peer.banned, ..self.sealed(peer).await? };
                     journal.offer(self.batch(&seat)?, None)?;
+                    self.pending.remove(&peer.player.0);
                     seat
                 }
             };
@@ -149,6 +151,19 @@ impl Seats {
             self.keys.insert(peer.player.0, peer.key);
         }
         Ok(())
+    }
+
+    /// A new seat, or the one that was not taken before.
+    async fn sealed(&mut self, peer: &KnownPeer) -> Result<Seat, Unwritten> {
+        let number = peer.player.0;
+        if let Some(seat) = self.pending.get(&number) {
+            return Ok(seat.clone());
+        }
+        let drawn = random().map_err(|e| StoreError::Other(e.to_string()))?;
+        let person = PersonId(u64::from_le_bytes(drawn) >> 2 | 1);
+        let seat = self.people.seat(&self.world, number, person, &peer.key.0).await?;
+        self.pending.insert(number, seat.clone());
+        Ok(seat)
     }
 
     fn batch(&self, seat: &Seat) -> Result<Batch, StoreError> {
@@ -175,12 +190,23 @@ mod tests {
         let scenario = crate::scenario_cmd::load("demo").unwrap();
         let record = Record::World(crate::serve::resume::new_world(&world, &scenario));
         store.commit(&Batch::put([record]).unwrap()).await.unwrap();
-        let vault = Arc::new(Vault::open(open("keys.redb"), MasterKey::random().unwrap()).await.unwrap());
+        let keys = open("keys.redb");
+        let vault = Arc::new(Vault::open(Arc::clone(&keys), MasterKey::random().unwrap()).await.unwrap());
         let people = People::new(Arc::clone(&store), vault);
         let seats = async || Seats::open(&*store, world.clone(), Epoch(1), people.clone()).await.unwrap();
-        let limits = Limits { bytes: 1 << 20, batches: 16 };
-        let journal = Journal::start(Arc::clone(&store), limits, &tokio::runtime::Handle::current());
+        let journal = |batches| {
+            let limits = Limits { bytes: 1 << 20, batches };
+            Journal::start(Arc::clone(&store), limits, &tokio::runtime::Handle::current())
+        };
         let mut first = seats().await;
+        // However often there is no room, somebody gets one key.
+        let (full, journal) = (journal(0), journal(16));
+        for _ in 0..3 {
+            let refused = first.write(&*store, &full, &[peer(1, false)]).await.unwrap_err();
+            assert!(matches!(refused, Unwritten::Seat(Rejected::Full)), "{refused}");
+        }
+        let made = keys.keys(&Query::of(Kind::PersonKey)).await.unwrap().len();
+        assert_eq!(made, 2, "that of lookups, and that of player 1");
         first.write(&*store, &journal, &[peer(0, false), peer(1, false), peer(2, false)]).await.unwrap();
         assert_eq!(journal.drain(Duration::from_secs(30)).await.written, Ticket(2), "where the log goes, in its order");
         first.write(&*store, &journal, &[peer(1, false), peer(2, true)]).await.unwrap();

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use netcode::protocol::SessionId;
-use persistence::{Batch, Mark, Name, Ticket};
+use persistence::{Batch, Digest, Journal, Mark, Name, Tick, Ticket};
 use tokio::sync::oneshot;
 
 /// What is known.
@@ -21,6 +21,8 @@ pub struct Shared {
     saves: AtomicU64,
     /// Saves that were asked for and not taken yet, oldest first.
     asked: Mutex<VecDeque<Ask>>,
+    /// What becomes durable, and the state before that, where others are told of nothing else.
+    behind: OnceLock<(Arc<Journal>, Mark)>,
     /// The last save of all, where the journal had no room for it.
     last: Mutex<Option<(Batch, Mark)>>,
 }
@@ -29,7 +31,18 @@ pub struct Shared {
 pub struct Ask {
     /// What it is called.
     pub label: Option<Name>,
-    done: oneshot::Sender<(Mark, Ticket)>,
+    done: oneshot::Sender<Taken>,
+}
+
+/// Of which state a save is that was asked for, and when it will be durable; or why there is none.
+pub type Taken = Result<(Mark, Ticket), String>;
+
+impl Ask {
+    /// There will be none.
+    pub fn refuse(self, why: &str) {
+        // Who does not wait any more need not know.
+        let _ = self.done.send(Err(why.to_owned()));
+    }
 }
 
 /// How things are.
@@ -68,6 +81,22 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Others are told of what this journal has made durable only: of this state to begin with.
+    pub fn publish_behind(&self, journal: Arc<Journal>, from: Mark) {
+        // It is said once, before there is anything to tell.
+        let _ = self.behind.set((journal, from));
+    }
+
+    /// The state that others may be told of, where the world is in this one.
+    pub fn published(&self, reached: Mark) -> Mark {
+        self.behind.get().map_or(reached, |(journal, from)| journal.backlog().durable.unwrap_or(*from))
+    }
+
+    /// The same for a tick that has to do with the world.
+    pub fn published_tick(&self, tick: u64) -> u64 {
+        self.published(Mark { tick: Tick(tick), digest: Digest(0) }).tick.0.min(tick)
+    }
+
     /// Asks the service to stop.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
@@ -80,7 +109,7 @@ impl Shared {
 
     /// Asks for a save with this label, and is told of which state it is, and when it will be durable, once the journal has
     /// it.
-    pub fn ask_save(&self, label: Option<Name>) -> oneshot::Receiver<(Mark, Ticket)> {
+    pub fn ask_save(&self, label: Option<Name>) -> oneshot::Receiver<Taken> {
         let (done, taken) = oneshot::channel();
         self.asked().push_back(Ask { label, done });
         self.want_state(true);
@@ -130,7 +159,7 @@ impl Shared {
     pub fn note_save(&self, mark: Mark, ticket: Ticket, ask: Option<Ask>) {
         if let Some(ask) = ask {
             // Who does not wait any more need not know.
-            let _ = ask.done.send((mark, ticket));
+            let _ = ask.done.send(Ok((mark, ticket)));
         }
         self.state().saving.push_back((mark, ticket));
         self.saves.fetch_add(1, Ordering::Relaxed);

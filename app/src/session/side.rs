@@ -155,7 +155,11 @@ impl<L: Link> Side<L> {
 
     /// The log ends here.
     pub(super) fn end_log(&mut self, replica: Option<&Replica<SimWorld>>) {
-        let last = replica.and_then(|replica| replica.world().snapshot_at(replica.confirmed()));
+        let last = replica.and_then(|replica| {
+            let (world, confirmed) = (replica.world(), replica.confirmed());
+            // Not every turn's state is kept in a large world; but it may be the one that it is in.
+            world.snapshot_at(confirmed).or_else(|| (replica.executed() == confirmed).then(|| world.snapshot()))
+        });
         self.ledgers().for_each(|ledger| ledger.ended(last.clone()));
     }
 

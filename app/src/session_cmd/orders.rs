@@ -120,6 +120,7 @@ impl Peer {
         self.driver.link().found(session);
         (self.leaving, self.gone, self.farewell, self.moved) = (None, None, false, None);
         (self.plan.sponsor, self.plan.spectator) = (None, false);
+        let tick = self.driver.told().map_or(tick, |told| told.tick.min(tick));
         let sentence = format!("you go on alone from tick {tick}, in a session of your own");
         self.report.say(&sentence, "forked", json!({ "tick": tick, "session": to_hex(&session.0) }))?;
         self.inviter.print(&self.report, self.plan.alone.map_or(1, |alone| alone.invites), session)?;

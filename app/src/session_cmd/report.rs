@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use netcode::protocol::{Change, Coming, Departure, Event};
 use serde::{Deserialize, Serialize};
@@ -123,19 +124,27 @@ pub struct Report {
     quiet: bool,
     /// Who hears the sentences instead of standard output.
     listener: Option<Listener>,
+    /// It goes on where standard output takes nothing any more: whether that was said already.
+    lasting: Option<Arc<AtomicBool>>,
 }
 
 impl Report {
     /// JSON or sentences; quiet sentences are left out, but for invites and the summary.
     #[must_use]
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, listener: None }
+        Self { json, quiet, listener: None, lasting: None }
+    }
+
+    /// The same of what must not end because nobody can be told any more: of a full disk that it is written to, say.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { lasting: Some(Arc::default()), ..self }
     }
 
     /// Sentences to somebody else than standard output: a window, say.
     #[must_use]
     pub fn to(listener: Listener) -> Self {
-        Self { json: false, quiet: false, listener: Some(listener) }
+        Self { json: false, quiet: false, listener: Some(listener), lasting: None }
     }
 
     /// Something that a reader waits for.
@@ -148,12 +157,23 @@ impl Report {
             return Ok(());
         }
         if !self.json {
-            return if self.quiet { Ok(()) } else { output::print(&format!("{sentence}\n")) };
+            return if self.quiet { Ok(()) } else { self.put(&format!("{sentence}\n")) };
         }
         if let Some(object) = value.as_object_mut() {
             object.insert("event".to_owned(), json!(event));
         }
-        output::print(&format!("{value}\n"))
+        self.put(&format!("{value}\n"))
+    }
+
+    fn put(&self, text: &str) -> Result<(), Failure> {
+        let written = output::print(text);
+        let Some(is_said) = &self.lasting else { return written };
+        if let Err(error) = written
+            && !is_said.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!("not all is told any more: {error}");
+        }
+        Ok(())
     }
 
     /// Only for programs.
@@ -214,7 +234,7 @@ impl Report {
                 self.say(sentence, "paused", json!({}))
             }
             Event::Resumed { after_ms } => {
-                self.say(&format!("goes on after {after_ms} ms"), "resumed", json!({ "after_ms": after_ms }))
+                self.say(&format!("goes on after {after_ms} ms"), "went_on", json!({ "after_ms": after_ms }))
             }
             Event::Delay { turns, turn } => self.note("delay", json!({ "turns": turns, "turn": turn.0 })),
             Event::Exposed { proof } => self.say(

@@ -15,6 +15,7 @@ fn other(home: &Home, entry: &Entry, way: u64) -> Option<String> {
         ("store.kind" | "keys.kind", _) => return None,
         ("world.scenario", _) => ["earth-orbit", "jupiter"][way as usize].to_owned(),
         ("log.durability", _) => "synchronous".to_owned(),
+        ("keys.lost", _) => "erase".to_owned(),
         ("session.listen", _) => "127.0.0.1:0".to_owned(),
         ("session.advertise", _) => format!("localhost:{}", 4900 + way),
         ("store.postgres.url" | "keys.postgres.url", _) => {
@@ -64,6 +65,11 @@ fn every_key_is_read_back_from_the_running_process() {
     let file: String = sections.iter().map(|(section, lines)| format!("[{section}]\n{lines}\n")).collect();
     std::fs::write(home.path("keys.master_key_file-0"), &master).expect("it is written");
     private(&home.path("keys.master_key_file-0"));
+    for way in 0..2 {
+        let former = home.path(&format!("keys.former_master_key_file-{way}"));
+        std::fs::write(&former, "6".repeat(64)).expect("it is written");
+        private(&former);
+    }
     for way in 0..2 {
         home.told(&format!("key --json --identity {}", home.path(&format!("session.identity_file-{way}")).display()));
     }
@@ -116,6 +122,29 @@ fn by_environment(home: &Home, master: &str) {
         (said, complaints)
     };
     assert!(!format!("{said:?}{complaints}").contains(master), "a secret is shown");
+}
+
+#[test]
+fn another_master_key_takes_the_place_of_the_former_one() {
+    let home = Home::new();
+    home.serving().stops();
+    let (new, old) = (home.path("new.key"), home.service().join("master.key"));
+    std::fs::write(&new, "7".repeat(64)).expect("it is written");
+    private(&new);
+    let by = |current: &std::path::Path, former: Option<&std::path::Path>| {
+        let former = former.map_or(String::new(), |path| format!("former_master_key_file = {:?}\n", path.display()));
+        home.configure(&format!("[keys]\nmaster_key_file = {:?}\n{former}", current.display()));
+    };
+    by(&new, None);
+    home.refused("serve", "keys.master_key_file");
+    by(&new, Some(&old));
+    let mut service = home.serving();
+    assert_eq!(service.event("rotated")["rewrapped"], 1, "that of lookups");
+    service.stops();
+    by(&new, None);
+    home.serving().stops();
+    by(&old, None);
+    home.refused("serve", "keys.master_key_file");
 }
 
 fn private(path: &std::path::Path) {

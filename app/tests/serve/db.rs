@@ -110,7 +110,12 @@ fn a_world_moves_by_a_recording_and_by_a_copy() {
     service.stops();
     let out = home.run(&migrate);
     assert_eq!(out.status.code(), Some(2), "the target went on: {}", text(&out.stdout));
-    assert!(text(&out.stderr).contains("was written by somebody else"), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("has other records than"), "{}", text(&out.stderr));
+    // It was not touched: the service goes on with it.
+    assert_eq!(home.told("db status --json")["moving"], false);
+    let mut service = home.serving();
+    assert!(service.event("resumed")["tick"].as_u64() >= world["tick"].as_u64());
+    service.stops();
 }
 
 #[test]
@@ -152,27 +157,44 @@ fn an_import_that_was_cut_off_is_finished_and_never_served() {
         assert_eq!(in_order(&store).1, parts, "the same recording gives the same records");
         half.refused(&import, "there is a world main already");
     }
-    // What is there is of another recording, or is not what the recording has.
-    let other = Home::new();
-    let World { mut scenario, .. } = world.clone();
-    scenario.0.push('\n');
-    let unfinished = World { rev: Rev::FIRST, results_revision: 0, scenario, ..world.clone() };
-    store_with(&other.service().join("world.redb"), &[Record::World(unfinished)]);
-    other.refused(&import, "is of another recording");
+    // What is there is of another recording, or is not what the recording has: nobody used it, and it goes.
+    let unfinished = World { rev: Rev::FIRST, results_revision: 0, ..world };
+    let mut other = unfinished.clone();
+    other.scenario.0.push('\n');
     let Record::Snapshot(save) = parts[0].clone() else { panic!("a save first") };
     let label = Some(Name::new("other").expect("a name"));
-    let save = Record::Snapshot(persistence::Snapshot { label, ..save }.hashed());
-    let unfinished = Record::World(World { rev: Rev::FIRST, results_revision: 0, ..world });
-    let other = Home::new();
-    store_with(&other.service().join("world.redb"), &[unfinished, save]);
-    other.refused(&import, "is of another recording");
-    other.refused("serve", "only a part of the world main was imported");
+    let save = persistence::Snapshot { label, ..save }.hashed();
+    let beyond = persistence::Snapshot { tick: persistence::Tick(u64::from(u32::MAX)), ..save.clone() }.hashed();
+    let part = World { id: Name::new("a-part").expect("a name"), ..unfinished.clone() };
+    for there in [
+        vec![Record::World(other), parts[0].clone()],
+        vec![Record::World(unfinished.clone()), Record::Snapshot(save)],
+        vec![Record::World(unfinished), parts[0].clone(), Record::Snapshot(beyond)],
+    ] {
+        let half = Home::new();
+        let store = half.service().join("world.redb");
+        store_with(&store, &there);
+        half.refused("serve", "only a part of the world main was imported");
+        let done = half.told(&import);
+        assert_eq!(done["digest"], digest);
+        assert_eq!(half.told("db verify --json")["worlds"][0]["digest"], digest);
+        assert_eq!(records(&store, &[Kind::Snapshot, Kind::Segment]).len(), parts.len(), "and no other");
+    }
+    // A part keeps nobody from the worlds beside it.
+    store_with(&whole.service().join("world.redb"), &[Record::World(part)]);
+    let out = whole.run("db verify --json");
+    let verified: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let worlds = verified["worlds"].as_array().expect("worlds");
+    let told = |name: &str| worlds.iter().find(|world| world["name"] == name).expect("it is told of");
+    assert_eq!(told("a-part")["is_whole"], false);
+    assert_eq!((&told("main")["is_whole"], &told("main")["digest"]), (&true.into(), &digest.as_str().into()));
+    whole.refused("db verify", "only a part of the world a-part was imported");
 }
 
 #[test]
 fn a_migration_that_was_cut_off_is_finished_and_never_served() {
     let home = Home::new();
-    let (_, digest) = recorded(&home);
+    let (file, _) = recorded(&home);
     let from = home.service().join("world.redb");
     let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| !Kind::OF_KEYS.contains(kind)).collect();
     let all = records(&from, &kinds);
@@ -180,15 +202,23 @@ fn a_migration_that_was_cut_off_is_finished_and_never_served() {
     let (half, mark) = (Home::new(), Record::Setting(mark));
     let to = half.service().join("world.redb");
     let world = all.iter().position(|record| record.kind() == Kind::World).expect("a world");
-    let there: Vec<Record> = std::iter::once(mark.clone()).chain(all[..world + 2].to_vec()).collect();
+    let there: Vec<Record> = std::iter::once(mark).chain(all[..world + 2].to_vec()).collect();
     store_with(&to, &there);
-    half.refused("serve", "only a part of what is moved into this store is there");
+    for command in ["serve", "db verify", "db export x.strec", &format!("db import {}", file.display())] {
+        half.refused(command, "only a part of what is moved into this store is there");
+    }
+    assert_eq!(half.told("db status --json")["moving"], true);
+    // Meanwhile the source went on, so what is there is not what it has any more.
+    home.serving().stops();
+    let all = records(&from, &kinds);
+    let digest = home.told("db verify --json")["worlds"][0]["digest"].clone();
     let elsewhere = half.path("elsewhere.redb");
     let onward = format!("db migrate --from {} --to {}", to.display(), elsewhere.display());
     half.refused(&onward, "is itself only a part");
     let moved = half.told(&format!("db migrate --json --from {} --to {}", from.display(), to.display()));
     assert_eq!(moved["same"], true, "{moved}");
     assert_eq!(records(&to, &kinds), all);
+    assert_eq!(half.told("db status --json")["moving"], false);
     let mut service = half.serving();
     assert_eq!(service.event("resumed")["digest"], digest);
     service.stops();
@@ -216,6 +246,14 @@ fn a_service_with_another_store_is_not_asked() {
     // Another one is opened itself, or is not there.
     let elsewhere = home.path("elsewhere.redb");
     home.refused(&format!("db status {}", by(&elsewhere)), "there is no store yet");
+    let out = home.run(&format!("db status {}", by(&elsewhere)));
+    assert!(text(&out.stderr).contains("has another store"), "which one is asked is said: {}", text(&out.stderr));
+    // And none is made there by mistake.
+    let small = home.path("small.strec");
+    let exported = home.run(&format!("db export {}", small.display()));
+    assert_eq!(exported.status.code(), Some(0), "{}", text(&exported.stderr));
+    home.refused(&format!("db import {} {}", by(&elsewhere), small.display()), "is not there yet");
+    assert!(!elsewhere.exists());
     store_with(&elsewhere, &[]);
     let opened = home.told(&format!("db status --json {}", by(&elsewhere)));
     assert_eq!(opened["store"], elsewhere.display().to_string());

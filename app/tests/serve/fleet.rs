@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use persistence::people::{MasterKey, People};
 use persistence::{Batch, Embedded, Epoch, Name, PersonId, Record, Store};
@@ -106,7 +107,7 @@ fn first_life(fleet: &mut Fleet) -> (Vec<Value>, Vec<(PathBuf, u64)>) {
     fleet.keys.stop();
     let mut service = home.serve("");
     part(&mut service, "store", "waiting");
-    std::thread::park_timeout(std::time::Duration::from_secs(2));
+    std::thread::park_timeout(Duration::from_secs(2));
     fleet.worlds.restart();
     part(&mut service, "keys", "waiting");
     assert_eq!(made(&home), [""; 0], "nothing is made while keys may be missing");
@@ -125,7 +126,13 @@ fn first_life(fleet: &mut Fleet) -> (Vec<Value>, Vec<(PathBuf, u64)>) {
     fleet.keys.kill();
     home.status_until("to miss the keys", |status| status["health"]["parts"]["keys"]["state"] == "degraded");
     let (second_peer, second_number) = joins(&home, &mut service, &second);
-    assert_eq!(fleet.worlds.sql("SELECT count(*) FROM spacetime.seats"), "1", "nobody is written down without a key");
+    // It is tried every 500 ms.
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        let seats = fleet.worlds.sql("SELECT count(*) FROM spacetime.seats");
+        assert_eq!(seats, "1", "nobody is written down without a key");
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
     fleet.keys.restart();
     fleet.worlds.await_that("SELECT count(*) = 2 FROM spacetime.seats");
     home.status_until("to have the keys", |status| status["health"]["parts"]["keys"]["state"] == "well");
@@ -204,6 +211,10 @@ fn refuses_without_its_keys(fleet: &Fleet) {
     // One key is gone, then all of them.
     fleet.keys.sql("DELETE FROM spacetime.person_keys WHERE person = (SELECT min(person) FROM spacetime.person_keys)");
     refused(&fleet.member(), "lacks the keys of 1 of the people of the world main, such as person");
+    let resigned = fleet.changed("[keys]\n", "[keys]\nlost = \"erase\"\n");
+    resigned.serving().stops();
+    assert_eq!(fleet.worlds.sql("SELECT count(*) FROM spacetime.seats WHERE private = ''"), "1", "whose key was lost");
+    fleet.member().serving().stops();
     fleet.keys.sql("DELETE FROM spacetime.person_keys");
     refused(&fleet.member(), "holds people, and the PostgreSQL store of keys has none of their keys: bring");
     assert_eq!(fleet.keys.sql("SELECT count(*) FROM spacetime.person_keys"), "0", "and none was made");

@@ -15,7 +15,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("install ", "it needs root"),
     ("useradd ", "it needs root"),
     ("(umask 077; head -c 32 /dev/urandom | base64 -w0 > /etc/spacetime/", "it needs root"),
+    ("(umask 077; env | grep ^SPACETIME_SERVE__ > /etc/spacetime/", "it needs root"),
+    ("chown spacetime ", "it needs root and that user"),
     ("systemctl ", "it needs root and systemd"),
+    ("systemd-run ", "it needs root and systemd; what it calls is run above"),
     ("sudo -u spacetime ", "it needs root; what it calls is run above and below"),
     ("podman ", "it needs a registry"),
     ("spacetime person ", "it needs somebody who has joined; the test of people runs it"),
@@ -171,6 +174,10 @@ fn the_units_are_sound() {
     assert_eq!(units.len(), 3, "{units:?}");
     for unit in &units {
         let content = std::fs::read_to_string(unit).expect("a unit");
+        assert!(!content.contains(" --quiet "), "{}: what it says belongs in the journal", unit.display());
+        for read in content.lines().filter_map(|line| line.strip_prefix("EnvironmentFile=-")) {
+            assert!(page("OPERATING.md").contains(&format!("> {read})")), "the page does not make {read}");
+        }
         let keys = content.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '[']));
         keys.for_each(|line| assert!(line.contains('='), "{}: {line}", unit.display()));
     }

@@ -125,6 +125,14 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// The session from one status to a later one: all turns, those that were late, and seconds.
+pub fn turns_between(before: &Value, after: &Value) -> (u64, u64, f64) {
+    let count = |status: &Value, key: &str| status["turns"][key].as_u64().expect("a number");
+    let passed = |key: &str| count(after, key) - count(before, key);
+    let time = |status: &Value| status["uptime_s"].as_f64().expect("a time");
+    (passed("all"), passed("late"), time(after) - time(before))
+}
+
 /// A running process that says a line of JSON for each thing that happens.
 pub struct Process {
     child: Child,

@@ -57,7 +57,7 @@ fn a_network_that_is_gone_for_five_seconds_pauses_the_session() {
     pass(Duration::from_secs(5));
     mesh.relay.resume();
     for peer in &mut mesh.peers {
-        let resumed = peer.will_hear("to go on", |value| value["event"] == "resumed");
+        let resumed = peer.will_hear("to go on", |value| value["event"] == "went_on");
         assert!(resumed["after_ms"].as_u64() >= Some(4000), "{resumed}");
     }
     mesh.play(seconds() / 2);

@@ -26,8 +26,9 @@ use child::run;
 /// A full backup is taken when the last one is so old; in between, what has changed since the one before.
 const FULL_EVERY: Duration = Duration::from_secs(7 * 24 * 3600 - 3 * 3600);
 
-/// What PostgreSQL's archiver could not get rid of last, where it got rid of nothing since.
-const HELD_BACK: &str = "SELECT format('%s (%s tries failed): %s', last_failed_time, failed_count, last_failed_wal) \
+/// Since when PostgreSQL's archiver got rid of nothing, and what it could not get rid of last.
+const HELD_BACK: &str = "SELECT format('%s (last tried at %s, %s tries failed): %s', \
+                         coalesce(last_archived_time, stats_reset), last_failed_time, failed_count, last_failed_wal) \
                          FROM pg_stat_archiver WHERE last_failed_time > coalesce(last_archived_time, '-infinity')";
 /// How long the cluster may take to say so.
 const ASK_PATIENCE: Duration = Duration::from_secs(30);
@@ -180,12 +181,17 @@ impl Cluster {
         (1..).zip(&self.repositories).map(|(number, path)| (path.clone(), one(number))).collect()
     }
 
-    /// What keeps PostgreSQL from giving its log away, if something does: it asks the cluster.
+    /// Since when PostgreSQL cannot give its log away, and which part of it, if that is so: it asks the cluster. One that has
+    /// no socket does not run, such as one that is to be restored, and keeps nothing.
     ///
     /// # Errors
     /// [`PgError`] where the cluster gives no answer.
     pub fn held_back(&self) -> Result<Option<String>, PgError> {
         let (socket, port) = (self.socket.display().to_string(), self.port.to_string());
+        let place = fs::symlink_metadata(self.socket.join(format!(".s.PGSQL.{port}")));
+        if place.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
         let arguments = ["-X", "-qAt", "-w", "-h", &socket, "-p", &port, "-d", "postgres", "-c", HELD_BACK];
         let arguments = arguments.map(str::to_owned);
         let finished = run("psql", &arguments, self.owner(), self.patience.min(ASK_PATIENCE))?;
@@ -283,4 +289,39 @@ fn make_folder(folder: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     owner.map_or(Ok(()), |(user, group)| chown(folder, Some(user), Some(group)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use persistence_testkit::cluster;
+
+    fn cluster(folder: &Path, port: u16) -> Cluster {
+        Cluster {
+            data: folder.join("data"),
+            socket: folder.to_owned(),
+            port,
+            stanza: Name::new("main").unwrap(),
+            repositories: vec![folder.join("r1")],
+            folder: folder.join("pgbackrest"),
+            keep_days: 30,
+            patience: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_is_not_there_is_not_complained_of() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(cluster(folder.path(), 5432).held_back(), Ok(None)));
+    }
+
+    #[test]
+    fn since_when_is_the_last_success_and_not_the_last_failure() {
+        let server = cluster::Cluster::start(&[("archive_mode", "on"), ("archive_command", "false")]);
+        server.sql("SELECT FROM pg_logical_emit_message(false, '', ''); SELECT pg_switch_wal();");
+        server.await_that("SELECT failed_count > 0 FROM pg_stat_archiver");
+        // Asked as the testkit does, which has the password.
+        let (said, reset) = (server.sql(HELD_BACK), server.sql("SELECT stats_reset FROM pg_stat_archiver"));
+        assert!(said.starts_with(&format!("{reset} (last tried at 2")), "{said}, since {reset}");
+    }
 }

@@ -55,7 +55,7 @@ fn a_wrong_key_is_a_sentence() {
     assert!(place.must("list").contains("main"));
     let (code, _, error) = place.run("verify");
     assert_eq!(code, 2);
-    assert!(error.contains("key file"), "{error}");
+    assert!(error.contains("the backup key: ") && error.contains("No such file"), "{error}");
     std::fs::write(place.path("key"), "no key").unwrap();
     assert!(place.run("verify").2.contains("others may read"));
     std::fs::set_permissions(place.path("key"), std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -112,14 +112,20 @@ fn start(runtime: &Runtime, program: &Path, cluster: &Cluster, saved: &Simulatio
     let began = Instant::now();
     let mut service = Service(command.spawn().expect("it runs"));
     let lines = BufReader::new(service.0.stdout.take().expect("piped")).lines().map_while(Result::ok);
-    let said = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-    let mut said = said.inspect(|value| {
+    let mut said = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+    let mut resumed = 0;
+    let serving = loop {
+        let value = said.next().expect("it serves");
         if value["event"] == "resumed" {
             let wanted = (saved.tick().0.into(), format!("{:016x}", saved.digest().total).into());
             assert_eq!((&value["tick"], &value["digest"]), (&wanted.0, &wanted.1), "all of it, to the bit");
+            resumed += 1;
         }
-    });
-    let serving = said.find(|value| value["event"] == "serving").expect("it serves");
+        if value["event"] == "serving" {
+            break value;
+        }
+    };
+    assert_eq!(resumed, 1, "it went on with the world that was saved");
     let socket = serving["socket"].as_str().expect("a path").to_owned();
     runtime.block_on(async {
         let service = Remote::at(Path::new(&socket));

@@ -4,9 +4,9 @@ use super::People;
 use super::commit::{ROUNDS_MAX, commit, pause};
 use super::error::PeopleError;
 use super::page::Pages;
-use crate::batch::Batch;
+use crate::batch::{Batch, Change};
 use crate::error::StoreError;
-use crate::record::{Consent, Kind, Millis, Name, PersonId, Record, Scope, Text};
+use crate::record::{Consent, Key, Kind, Millis, Name, PersonId, Record, Scope, Text};
 use crate::store::Query;
 
 /// Most bytes of what a person is shown.
@@ -59,6 +59,16 @@ impl People {
         Ok(self.history(person, purpose).await?.last().is_some_and(|consent| consent.given))
     }
 
+    /// Takes a consent away again where the person was erased in between: the erasure may have looked for consents before
+    /// this one was there.
+    async fn unless_erased(&self, person: PersonId, consent: Key) -> Result<(), PeopleError> {
+        if self.vault.erasure(person).await?.is_none() {
+            return Ok(());
+        }
+        commit(&*self.store, &Batch::new(vec![Change::Remove(consent, None)])?).await?;
+        Err(PeopleError::NoPerson)
+    }
+
     async fn say(&self, person: PersonId, asked: &Question, given: bool, now: Millis) -> Result<(), PeopleError> {
         if asked.wording.0.len() > WORDING_BYTES_MAX {
             return Err(PeopleError::TooLong("what a person is shown"));
@@ -74,9 +84,11 @@ impl People {
             at = last.map_or(at, |last| at.max(Millis(last.0.saturating_add(1))));
             let Question { purpose, version, wording } = asked.clone();
             let consent = Record::Consent(Consent { person, purpose, at, given, version, wording });
+            let key = consent.key();
             match commit(&*self.store, &Batch::put([consent])?).await {
                 Err(StoreError::Conflict(_)) => pause(round).await,
-                other => return Ok(other?),
+                Err(error) => return Err(error.into()),
+                Ok(()) => return self.unless_erased(person, key).await,
             }
         }
         Err(PeopleError::Busy)

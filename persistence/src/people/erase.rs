@@ -10,10 +10,9 @@ use crate::error::StoreError;
 use crate::record::{Hash, Key, Kind, Millis, PersonId, Record, Scope, Seal, Seat};
 use crate::store::Query;
 
-/// Kinds whose records go. What stays under the pseudonym: seats (their number is in logs), trades (the other one's
-/// too), audit entries (the chain).
-const REMOVED: [Kind; 6] =
-    [Kind::Player, Kind::Inventory, Kind::Credential, Kind::SignIn, Kind::Consent, Kind::Discovery];
+/// Of the kinds that speak of people, those whose records stay under the pseudonym: seats (their number is in logs), trades
+/// (the other one's too), audit entries (the chain). All others go.
+const STAYING: [Kind; 3] = [Kind::Seat, Kind::Trade, Kind::Audit];
 
 /// How many records are removed in one batch.
 const BATCH: usize = 500;
@@ -41,7 +40,7 @@ impl People {
         if self.vault.has_key(person).await? || self.vault.erasure(person).await?.is_some() {
             return Ok(true);
         }
-        for kind in REMOVED.into_iter().chain([Kind::Seat]) {
+        for kind in Kind::OF_PEOPLE {
             let query = Query::of(kind).within(Scope::Person(person)).first(1);
             if !self.store.keys(&query).await?.is_empty() {
                 return Ok(true);
@@ -88,7 +87,7 @@ impl People {
 
     async fn sweep(&self, person: PersonId) -> Result<Erased, PeopleError> {
         let mut erased = Erased { people: 1, ..Erased::default() };
-        for kind in REMOVED {
+        for kind in Kind::OF_PEOPLE.into_iter().filter(|kind| !STAYING.contains(kind)) {
             let query = Query::of(kind).within(Scope::Person(person)).first(BATCH);
             loop {
                 let keys = self.store.keys(&query).await?;

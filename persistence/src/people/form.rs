@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::profile::Profile;
 
@@ -25,8 +25,10 @@ pub struct PersonExport {
     #[serde(with = "decimal")]
     pub person: u64,
     /// Who they are, if they ever said.
+    #[serde(deserialize_with = "said")]
     pub profile: Option<ProfileForm>,
     /// As a player, if they are one: who has a profile.
+    #[serde(deserialize_with = "said")]
     pub player: Option<PlayerForm>,
     /// What they own.
     pub inventory: Vec<ItemForm>,
@@ -108,6 +110,7 @@ impl From<ProfileForm> for Profile {
 pub struct PlayerForm {
     pub created_ms: u64,
     pub seen_ms: u64,
+    #[serde(deserialize_with = "said")]
     pub place: Option<PlaceForm>,
 }
 
@@ -231,6 +234,11 @@ pub struct AuditForm {
 pub(super) enum Carried {
     Seat(SeatForm),
     Audit(AuditForm),
+}
+
+/// Something that may be null, and has to be said nevertheless.
+fn said<'d, T: Deserialize<'d>, D: Deserializer<'d>>(from: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(from)
 }
 
 mod decimal {

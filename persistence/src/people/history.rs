@@ -2,11 +2,12 @@
 //! no save leads to any more, nor remove anything of a world that another process owns.
 //!
 //! A tick can be had again if an unbroken log leads to it from a save. So what goes, goes in this order: the log behind the
-//! *base*, its end first, then the saves behind the base. The base is the newest save that is as old as the log may become.
+//! *base*, its end first, then the saves behind the base but for the newest of all, which stay however old they are. The base is
+//! the newest save that is as old as the log may become, and that can be read.
 //! Among later saves those stay that the log could not do without: each that begins it anew after a gap. It may break off
 //! anywhere, and goes on the next time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::commit::commit;
@@ -42,11 +43,21 @@ pub struct Thinned {
 struct Save {
     taken: Millis,
     has_label: bool,
+    /// It can be read. One that cannot stays, for whoever can mend it, and nothing counts on it.
+    is_sound: bool,
     /// Known to begin the log anew after a gap.
     begins: bool,
 }
 
 impl Save {
+    /// One that is there and does not read.
+    const DAMAGED: Self = Self { taken: Millis(0), has_label: false, is_sound: false, begins: false };
+
+    /// Whether it may go at all.
+    fn may_go(&self) -> bool {
+        self.is_sound && !self.has_label
+    }
+
     /// The day that it was taken on.
     fn day(&self) -> u128 {
         u128::from(self.taken.0) / DAY.as_millis()
@@ -69,7 +80,9 @@ impl History {
         let mut thinned = Thinned::default();
         if let Some(base) = self.base(store, periods, now).await? {
             thinned.segments = self.drop_log(store, base).await?;
-            let is_old = |(tick, save): &(&Tick, &Save)| **tick < base && !save.has_label;
+            let oldest_kept = self.oldest_kept(periods);
+            let is_spare = |tick: Tick| oldest_kept.is_none_or(|kept| tick < kept);
+            let is_old = |(tick, save): &(&Tick, &Save)| **tick < base && is_spare(**tick) && save.may_go();
             let old: Vec<Tick> = self.saves.iter().filter(is_old).map(|(tick, _)| *tick).collect();
             thinned.saves += self.drop_saves(store, old).await?;
             self.thin_from(store, periods, base, &mut thinned).await?;
@@ -79,24 +92,25 @@ impl History {
         Ok(thinned)
     }
 
-    /// Learns of saves that came or went. A save is never written over, so what was read once stays so.
+    /// Learns of saves that came or went. A save is never written over, so what was read once stays so, also where a later
+    /// one cannot be read now.
     async fn look(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        let mut found = BTreeMap::new();
+        let mut found = BTreeSet::new();
         let mut query = self.of(Kind::Snapshot).first(BATCH);
         loop {
             let keys = store.keys(&query).await?;
             for key in &keys {
                 let Key::Snapshot(_, tick) = key else { continue };
-                let known = match self.saves.get(tick) {
-                    Some(known) => Some(*known),
-                    None => read(store, key).await?,
-                };
-                found.extend(known.map(|known| (*tick, known)));
+                if !self.saves.contains_key(tick) {
+                    let Some(save) = read(store, key).await? else { continue };
+                    self.saves.insert(*tick, save);
+                }
+                found.insert(*tick);
             }
             let Some(last) = keys.last().filter(|_| keys.len() == query.limit) else { break };
             query.beyond = Some(last.clone());
         }
-        self.saves = found;
+        self.saves.retain(|tick, _| found.contains(tick));
         Ok(())
     }
 
@@ -105,7 +119,8 @@ impl History {
     async fn base(&self, store: &dyn Store, periods: &Periods, now: Millis) -> Result<Option<Tick>, StoreError> {
         let Some(kept) = periods.log else { return Ok(None) };
         let from = now.before(kept);
-        let old = self.saves.iter().take_while(|(_, save)| save.taken <= from).map(|(tick, _)| *tick);
+        let sound = self.saves.iter().filter(|(_, save)| save.is_sound);
+        let old = sound.take_while(|(_, save)| save.taken <= from).map(|(tick, _)| *tick);
         for tick in old.collect::<Vec<_>>().into_iter().rev() {
             let piece = self.piece_before(store, tick).await?;
             if piece.is_none_or(|piece| piece.end() <= tick && piece.written <= from) {
@@ -113,6 +128,12 @@ impl History {
             }
         }
         Ok(None)
+    }
+
+    /// The oldest of the newest saves that are to stay, whatever their age.
+    fn oldest_kept(&self, periods: &Periods) -> Option<Tick> {
+        let unlabelled = self.saves.iter().rev().filter(|(_, save)| save.may_go()).map(|(tick, _)| *tick);
+        unlabelled.take(periods.saves.max(1)).last()
     }
 
     /// Of the saves from this one on, removes those without a label behind the newest, but leaves the first of each day
@@ -124,11 +145,15 @@ impl History {
         from: Tick,
         thinned: &mut Thinned,
     ) -> Result<(), StoreError> {
-        let unlabelled = self.saves.iter().rev().filter(|(_, save)| !save.has_label).map(|(tick, _)| *tick);
-        let Some(oldest_kept) = unlabelled.take(periods.saves.max(1)).last() else { return Ok(()) };
+        let Some(oldest_kept) = self.oldest_kept(periods) else { return Ok(()) };
         let (mut due, mut anew, mut day) = (Vec::new(), Vec::new(), None);
         for (tick, save) in self.saves.range(from..) {
-            let is_spare = *tick < oldest_kept && !save.has_label && !save.begins;
+            if !save.is_sound {
+                // The log may lead on from this one only, so that the next one has to stay.
+                day = None;
+                continue;
+            }
+            let is_spare = *tick < oldest_kept && save.may_go() && !save.begins;
             let is_one_of_a_day = day.is_some() && (periods.log.is_none() || day == Some(save.day()));
             if is_spare && is_one_of_a_day {
                 if !self.begins(store, *tick).await? {
@@ -203,6 +228,16 @@ impl History {
 
 /// What is to be known of a save; nothing where it is gone by now.
 async fn read(store: &dyn Store, key: &Key) -> Result<Option<Save>, StoreError> {
-    let Some(Record::Snapshot(save)) = store.get(key).await? else { return Ok(None) };
-    Ok(Some(Save { taken: save.taken, has_label: save.label.is_some(), begins: false }))
+    match store.get(key).await {
+        Ok(Some(Record::Snapshot(save))) => {
+            let has_label = save.label.is_some();
+            Ok(Some(Save { taken: save.taken, has_label, is_sound: true, begins: false }))
+        }
+        Ok(_) => Ok(None),
+        Err(StoreError::Corrupt(why)) => {
+            tracing::warn!("a save does not read, and stays: {why}");
+            Ok(Some(Save::DAMAGED))
+        }
+        Err(error) => Err(error),
+    }
 }

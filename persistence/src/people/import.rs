@@ -83,6 +83,8 @@ impl People {
         if export.is_empty() {
             return Err(ImportError::Invalid("it says nothing of anybody"));
         }
+        // Whoever is here has a key, also where nothing of them is sealed: by it they are known, and erased.
+        self.vault.ensure_key(person).await?;
         let records = self.records(export, person).await?;
         let carried = carried(export)?;
         // One more for the note where the audit chain ends.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::People;
+use super::audit::{END, START};
 use super::error::{PeopleError, VaultError};
 use super::page::Pages;
 use super::vault::{DEPLOYMENT, Masters, Vault};
@@ -11,20 +12,8 @@ use crate::error::StoreError;
 use crate::record::{Key, Kind, Name, PersonId, Record, Scope};
 use crate::store::{Query, Store};
 
-/// Kinds of records that are there only where somebody had a key.
-const OF_PEOPLE: [Kind; 9] = [
-    Kind::Player,
-    Kind::Seat,
-    Kind::Credential,
-    Kind::SignIn,
-    Kind::Inventory,
-    Kind::Consent,
-    Kind::Discovery,
-    Kind::Trade,
-    Kind::Audit,
-];
-
-/// Why the two stores are not opened together. Nothing was written then.
+/// Why the two stores are not opened together. Nothing was written then, but where it is [`Self::People`]: the first keys
+/// may have been made by then, and some of the erasures applied, which opening them again goes on with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// One of them fails, or the master key is another one.
@@ -84,22 +73,32 @@ impl People {
             return Err(OpenError::KeysAmongWorlds);
         }
         // In this order: another process may make the first keys, and then somebody, in between.
-        let has_people = has_any(&*store, &OF_PEOPLE).await?;
+        let has_people = Self::are_in(&*store).await?;
         let is_new = keys.get(&Key::PersonKey(DEPLOYMENT)).await?.is_none();
         if is_new && (has_people || has_any(&*keys, &Kind::OF_KEYS).await?) {
             return Err(OpenError::NoKeys);
         }
-        let people = Self::new(store, Arc::new(Vault::open(keys, masters).await?));
+        // Where the key was there it is not made, even if it should be gone a moment later.
+        let vault =
+            if is_new { Vault::open(keys, masters).await? } else { Vault::open_existing(keys, masters).await? };
+        let people = Self::new(store, Arc::new(vault));
         people.reapply().await?;
         Ok(people)
     }
 
-    /// Whether a store has anything of people, so that there have to be keys.
+    /// Whether a store has anything of people, so that there have to be keys. The notes about the audit chain count: they
+    /// were made with the key of lookups, and stay where all entries went by age.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn are_in(store: &dyn Store) -> Result<bool, StoreError> {
-        has_any(store, &OF_PEOPLE).await
+        for note in [END, START] {
+            let Ok(note) = Name::new(note) else { continue };
+            if store.get(&Key::Setting(note)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        has_any(store, &Kind::OF_PEOPLE).await
     }
 
     /// Whose seats in a world do not open although they were not erased: their keys are lost, or are in a newer copy of

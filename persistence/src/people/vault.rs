@@ -98,8 +98,25 @@ impl Vault {
     /// [`VaultError::OtherMaster`] where another master key is needed too, [`VaultError::Keys`].
     pub async fn open(keys: Arc<dyn Store>, masters: impl Into<Masters> + Send) -> Result<Self, VaultError> {
         let masters = masters.into();
-        // A rotation goes up and takes this key last: where it was broken off, the two ends show it.
         let lookup = own_key(&*keys, &masters, DEPLOYMENT).await?;
+        Self::with(keys, masters, lookup).await
+    }
+
+    /// The same, and never makes the deployment's key: with another one nothing would be found again.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`VaultError::KeyMissing`] where the deployment's key is not there.
+    pub async fn open_existing(keys: Arc<dyn Store>, masters: impl Into<Masters> + Send) -> Result<Self, VaultError> {
+        let masters = masters.into();
+        let Some(Record::PersonKey(key)) = keys.get(&Key::PersonKey(DEPLOYMENT)).await? else {
+            return Err(VaultError::KeyMissing);
+        };
+        let lookup = masters.unwrap(&key)?;
+        Self::with(keys, masters, lookup).await
+    }
+
+    /// A rotation goes up and takes the deployment's key last: where it was broken off, the two ends show it.
+    async fn with(keys: Arc<dyn Store>, masters: Masters, lookup: Secret) -> Result<Self, VaultError> {
         let first = keys.list(&Query::of(Kind::PersonKey).first(1)).await?;
         if let Some(Record::PersonKey(first)) = first.records.first() {
             masters.unwrap(first)?;
@@ -116,10 +133,7 @@ impl Vault {
         if person == SOMEBODY_ELSE {
             return Err(VaultError::NoPerson);
         }
-        let key = match self.key(person).await? {
-            Some(key) => key,
-            None => self.new_key(person).await?,
-        };
+        let key = self.ensure_key(person).await?;
         cipher::seal(&key, &bound(person, of), plain).ok_or(VaultError::Random)
     }
 
@@ -207,6 +221,14 @@ impl Vault {
         let secret = self.masters.read().await.unwrap(&key)?;
         self.cache.put(person, &secret, generation);
         Ok(Some(secret))
+    }
+
+    /// A person's key, which is made where they have none.
+    pub(super) async fn ensure_key(&self, person: PersonId) -> Result<Secret, VaultError> {
+        match self.key(person).await? {
+            Some(key) => Ok(key),
+            None => self.new_key(person).await,
+        }
     }
 
     async fn new_key(&self, person: PersonId) -> Result<Secret, VaultError> {

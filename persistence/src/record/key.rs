@@ -69,6 +69,19 @@ impl Kind {
     /// Of the kinds, those that a store of keys holds, and no other store.
     pub const OF_KEYS: [Self; 2] = [Self::PersonKey, Self::Erasure];
 
+    /// Of the others, those that speak of somebody: such a record is there only where somebody had a key.
+    pub const OF_PEOPLE: [Self; 9] = [
+        Self::Player,
+        Self::Inventory,
+        Self::Credential,
+        Self::SignIn,
+        Self::Consent,
+        Self::Discovery,
+        Self::Seat,
+        Self::Trade,
+        Self::Audit,
+    ];
+
     /// As messages and tables name it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -29,6 +29,8 @@ use wire::{Answer, Request};
 pub const ANSWER_BYTES_MAX: usize = 1 << 30;
 /// How long a service may take to let somebody in.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Time between two tries to be let in.
+const CONNECT_AGAIN: Duration = Duration::from_millis(20);
 /// How long an answer, or the next record of a copy, may take: longer than a service waits for its own store, or for a save
 /// to be durable, unless it is configured to.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(90);
@@ -47,15 +49,15 @@ impl Remote {
         Self { path: path.to_owned(), patience: ANSWER_PATIENCE }
     }
 
-    /// With another limit than 90 s for an answer, or for the next record of a copy.
+    /// With another limit than 90 s for an answer, or for the next record of a copy. To be let in takes no longer either.
     #[must_use]
     pub fn within(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Whether somebody listens there.
+    /// Whether somebody listens there, also where they let nobody in at the moment.
     pub async fn is_there(&self) -> bool {
-        UnixStream::connect(&self.path).await.is_ok()
+        !UnixStream::connect(&self.path).await.is_err_and(|error| is_nobody(&error))
     }
 
     /// Asks the service that has the store, in its own words.
@@ -71,11 +73,10 @@ impl Remote {
     }
 
     async fn connect(&self) -> Result<UnixStream, StoreError> {
-        let connecting = tokio::time::timeout(CONNECT_PATIENCE, UnixStream::connect(&self.path)).await;
-        connecting.map_err(|_| StoreError::TimedOut(CONNECT_PATIENCE))?.map_err(|e| match e.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-                StoreError::Unavailable(format!("no service listens at {}", self.path.display()))
-            }
+        let patience = CONNECT_PATIENCE.min(self.patience);
+        let connecting = tokio::time::timeout(patience, enter(&self.path)).await;
+        connecting.map_err(|_| StoreError::TimedOut(patience))?.map_err(|e| match e.kind() {
+            _ if is_nobody(&e) => StoreError::Unavailable(format!("no service listens at {}", self.path.display())),
             ErrorKind::PermissionDenied => {
                 StoreError::Refused(format!("{} belongs to somebody else", self.path.display()))
             }
@@ -114,6 +115,21 @@ impl Remote {
                 Answer::Failed(error) => return Err(error),
                 other => return Err(other.unexpected()),
             }
+        }
+    }
+}
+
+/// Whether this is how a connection fails where nobody listens.
+fn is_nobody(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+/// Connects, however long there is no room among those who wait to be let in: a Unix socket says so at once.
+async fn enter(path: &Path) -> std::io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::time::sleep(CONNECT_AGAIN).await,
+            result => return result,
         }
     }
 }

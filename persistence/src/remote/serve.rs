@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::ANSWER_BYTES_MAX;
 use super::wire::{self, Answer, Request};
+use super::{ANSWER_BYTES_MAX, is_nobody};
 use crate::record::Kind;
 use crate::store::Store;
 
@@ -36,10 +36,13 @@ pub trait Control: Send + Sync + 'static {
 /// A socket at this path, for its owner only from the first moment on. One that nobody listens at any more is replaced.
 ///
 /// # Errors
-/// [`ErrorKind::AddrInUse`] where somebody listens there; others of the file system.
+/// [`ErrorKind::AddrInUse`] where somebody listens there, also where they let nobody in at the moment; others of the file
+/// system, and where it cannot be known.
 pub async fn bind(path: &Path) -> Result<UnixListener> {
-    if UnixStream::connect(path).await.is_ok() {
-        return Err(Error::new(ErrorKind::AddrInUse, "another service listens there"));
+    match UnixStream::connect(path).await {
+        Err(error) if is_nobody(&error) => {}
+        Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+        _ => return Err(Error::new(ErrorKind::AddrInUse, "another service listens there")),
     }
     // It gets its name only when its mode is right.
     let name = path.file_name().unwrap_or_default().to_string_lossy();

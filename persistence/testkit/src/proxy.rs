@@ -1,7 +1,8 @@
 //! A way to a PostgreSQL server that can be made slow, closed, or cut at a statement. Must never change a byte that it lets
 //! through.
 //!
-//! Statements are counted where the client speaks without TLS: each ends with the client's `Sync`, or is a simple `Query`.
+//! Connections are counted. So are statements where the client speaks without TLS: each ends with the client's `Sync`, or is
+//! a simple `Query`.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +50,7 @@ pub struct Proxy {
 struct Shared {
     to: u16,
     way: watch::Sender<Way>,
+    connections: AtomicU64,
     statements: AtomicU64,
     /// A cut that is to come, and the statements before the count of it began.
     cut: Mutex<Option<(Cut, u64)>>,
@@ -67,12 +69,14 @@ impl Proxy {
         listener.set_nonblocking(true).expect("a socket for the runtime");
         let port = listener.local_addr().expect("its address").port();
         let way = watch::Sender::new(Way::Open);
-        let shared = Arc::new(Shared { to: server, way, statements: AtomicU64::new(0), cut: Mutex::new(None) });
+        let (connections, statements) = (AtomicU64::new(0), AtomicU64::new(0));
+        let shared = Arc::new(Shared { to: server, way, connections, statements, cut: Mutex::new(None) });
         let accepting = Arc::clone(&shared);
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");
             while let Ok((client, _)) = listener.accept().await {
                 let shared = Arc::clone(&accepting);
+                shared.connections.fetch_add(1, Ordering::AcqRel);
                 // However a connection ends, both sides see it.
                 tokio::spawn(async move { shared.carry(client).await });
             }
@@ -100,6 +104,12 @@ impl Proxy {
     #[must_use]
     pub fn will_cut(&self) -> bool {
         self.shared.cut().is_some()
+    }
+
+    /// Connections that were tried so far, whatever became of them.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Acquire)
     }
 
     /// Statements that reached the server so far.

@@ -193,3 +193,39 @@ fn a_trial_that_its_caller_gives_up_holds_nobody_up() {
         assert_eq!(phases, [Phase::Open, Phase::HalfOpen, Phase::Open], "it counts as one that failed");
     });
 }
+
+#[test]
+fn a_call_from_before_the_breaker_opened_is_no_trial() {
+    suite::runtime().block_on(async {
+        let (_folder, store) = switched().await;
+        let breaker = BreakerConfig { open: Duration::from_millis(50), ..BREAKER };
+        let patience = Patience { read: Duration::from_secs(30), commit: Duration::from_secs(30) };
+        let guarded = Guarded::new(store.clone(), breaker, patience);
+        let key = Key::World(name("w"));
+        let under_way = || tokio::time::timeout(Duration::from_millis(20), std::future::pending::<()>());
+        store.set(Switch::Late(Duration::from_secs(20)));
+        let mut before = Box::pin(guarded.get(&key));
+        tokio::select! {
+            found = &mut before => panic!("too early: {found:?}"),
+            _ = under_way() => {}
+        }
+        store.set(Switch::Fails(StoreError::Unavailable("gone".to_owned())));
+        while guarded.guarding().phase == Phase::Closed {
+            assert!(guarded.get(&key).await.is_err());
+        }
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        store.set(Switch::Late(Duration::from_millis(200)));
+        let mut trial = Box::pin(guarded.get(&key));
+        tokio::select! {
+            found = &mut trial => panic!("too early: {found:?}"),
+            _ = under_way() => {}
+        }
+        assert_eq!(guarded.guarding().phase, Phase::HalfOpen);
+        drop(before);
+        assert!(trial.await.is_ok());
+        assert_eq!(guarded.guarding().phase, Phase::HalfOpen, "nobody gave the trial up");
+        store.set(Switch::Well);
+        assert!(guarded.get(&key).await.is_ok());
+        assert_eq!(guarded.guarding().phase, Phase::Closed, "it and another one went well");
+    });
+}

@@ -12,7 +12,7 @@ use persistence_testkit::records;
 use persistence_testkit::suite::runtime;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 struct Echo;
 
@@ -218,5 +218,39 @@ fn a_service_that_hangs_is_not_waited_for() {
         let commit = remote.commit(&Batch::put(players()).expect("a batch")).await;
         assert!(matches!(commit, Err(StoreError::Unknown(_))), "it may be written yet: {commit:?}");
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_service_that_lets_nobody_in_yet_is_there_and_is_waited_for() {
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("socket");
+        let socket = UnixSocket::new_stream().expect("a socket");
+        socket.bind(&path).expect("its name");
+        let listener = socket.listen(1).expect("it listens");
+        // As many as the system lets wait; the next one it sends away at once.
+        let mut waiting = Vec::new();
+        let full = loop {
+            match UnixStream::connect(&path).await {
+                Ok(stream) => waiting.push(stream),
+                Err(error) => break error,
+            }
+            assert!(waiting.len() < 100, "there is always room");
+        };
+        assert_eq!(full.kind(), std::io::ErrorKind::WouldBlock);
+        let remote = Remote::at(&path);
+        assert!(remote.is_there().await, "it is not nobody");
+        let taken = remote::bind(&path).await.expect_err("its socket is not taken away");
+        assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+        let limit = Duration::from_millis(100);
+        assert_eq!(remote.clone().within(limit).ask("status").await, Err(StoreError::TimedOut(limit)));
+        // It is waited for until there is room.
+        let asking = tokio::spawn(async move { remote.ask("status").await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!asking.is_finished());
+        drop(waiting);
+        tokio::spawn(remote::serve(listener, Arc::new(Panics), Arc::new(Echo)));
+        assert_eq!(asking.await.expect("it ends"), Ok(r#"{"tick":90}"#.to_owned()));
     });
 }

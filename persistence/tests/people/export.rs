@@ -117,6 +117,12 @@ async fn an_export_is_valid_by_its_schema() {
     more["profile"]["more"] = Value::from(1);
     assert!(!complaints(&schema, &more).is_empty());
     assert!(PersonExport::from_json(more.to_string().as_bytes()).is_err());
+    for (of, field) in [("", "profile"), ("", "player"), ("/player", "place")] {
+        let mut less = sound.clone();
+        less.pointer_mut(of).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+        assert!(!complaints(&schema, &less).is_empty(), "{field}");
+        assert!(PersonExport::from_json(less.to_string().as_bytes()).is_err(), "{field}");
+    }
     assert_eq!(schema["properties"]["format"]["const"], FORMAT);
 }
 

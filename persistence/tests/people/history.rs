@@ -1,11 +1,16 @@
 //! What is removed of a world's past: whatever stays of its log can be had from a save that stays.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use persistence::people::{History, Periods, Thinned};
-use persistence::{Batch, Epoch, Key, Kind, Millis, Name, Query, Record, Scope, Segment, Snapshot, Store, StoreError};
+use persistence::{
+    Batch, Copy, Epoch, Health, Key, Kind, Millis, Name, Page, Query, Record, Scope, Segment, Snapshot, Store,
+    StoreError, Tick,
+};
 use persistence_testkit::records;
 use persistence_testkit::trades::mix;
 
@@ -260,6 +265,79 @@ async fn another_owners_world_is_left_alone() {
     let refused = past.history.thin(&*past.store, &periods(0, 1), NOW).await;
     assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
     assert_eq!(past.saves().await.len(), 5);
+}
+
+/// A world that stood still for longer than its log is kept: its newest saves are all that there is of it.
+#[tokio::test]
+async fn the_newest_saves_stay_however_old_they_are() {
+    let rig = Rig::new().await;
+    let mut past = Past::new(&rig, "w").await;
+    let mut all: Vec<Record> = (0..6).map(|n| past.save(n, Millis(NOW.0 + n * HOUR), None)).collect();
+    all.extend((0..6).map(|n| past.piece(n, 1, Millis(NOW.0 + n * HOUR))));
+    past.put(all).await;
+    let later = Millis(NOW.0 + 100 * 24 * HOUR);
+    assert_eq!(past.thin(&periods(2, 60), later).await, Thinned { saves: 0, segments: 5 });
+    assert_eq!(past.thin(&periods(2, 3), later).await, Thinned { saves: 3, segments: 0 });
+    assert_eq!(past.ticks().await, (vec![3, 4, 5], vec![5]));
+}
+
+/// A store with one record that does not read, which counts what is read of it.
+struct Torn {
+    store: Arc<dyn Store>,
+    torn: Mutex<(Key, StoreError)>,
+    gets: AtomicU64,
+}
+
+#[async_trait]
+impl Store for Torn {
+    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.store.commit(batch).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.gets.fetch_add(1, Ordering::Relaxed);
+        let (torn, error) = self.torn.lock().unwrap().clone();
+        if torn == *key { Err(error) } else { self.store.get(key).await }
+    }
+
+    async fn list(&self, query: &Query) -> Result<Page, StoreError> {
+        self.store.list(query).await
+    }
+
+    async fn keys(&self, query: &Query) -> Result<Vec<Key>, StoreError> {
+        self.store.keys(query).await
+    }
+
+    async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
+        self.store.copy(kinds).await
+    }
+
+    async fn health(&self) -> Health {
+        self.store.health().await
+    }
+}
+
+#[tokio::test]
+async fn a_save_that_does_not_read_stays_and_holds_nothing_up() {
+    let rig = Rig::new().await;
+    let past = Past::new(&rig, "w").await;
+    past.put((0..8).map(|n| past.save(n, Millis(NOW.0 + n * HOUR), None)).collect()).await;
+    let key = Key::Snapshot(name("w"), Tick(5));
+    let gone = StoreError::Unavailable("so it was told".to_owned());
+    let torn = Torn { store: Arc::clone(&past.store), torn: Mutex::new((key, gone)), gets: AtomicU64::new(0) };
+    let gets = || torn.gets.load(Ordering::Relaxed);
+    // Old enough are those up to the torn one.
+    let now = Millis(NOW.0 + (5 + 48) * HOUR);
+    let mut history = Past::unread(&past.world);
+    assert!(history.thin(&torn, &periods(2, 1), now).await.is_err());
+    assert_eq!(gets(), 6);
+    torn.torn.lock().unwrap().1 = StoreError::Corrupt("so it was told".to_owned());
+    history.thin(&torn, &periods(2, 1), now).await.unwrap();
+    assert_eq!(gets(), 6 + 3, "what was read is not read again");
+    // 4 is the base, and behind the torn one the next stays.
+    assert_eq!(past.ticks().await.0, [4, 5, 6, 7]);
+    history.thin(&torn, &periods(2, 1), now).await.unwrap();
+    assert_eq!((gets(), past.ticks().await.0), (9, vec![4, 5, 6, 7]), "nor is the torn one");
 }
 
 /// 1 for a tenth of the full length.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use persistence::people::{PersonExport, Profile};
-use persistence::{Kind, PersonId, Record, Store};
+use persistence::people::{PersonExport, Profile, Question};
+use persistence::{Kind, PersonId, Record, Store, Text};
 
 use crate::faulty::{Fault, Faulty, Plan};
-use crate::rig::{NOW, Rig, fill, over};
+use crate::rig::{NOW, Rig, fill, name, over};
 
 /// Who is in a deployment: whoever has a record that speaks of them.
 async fn everybody(rig: &Rig) -> Vec<PersonId> {
@@ -96,5 +96,42 @@ async fn nobody_is_left_whom_nobody_knows() {
         assert_eq!(everybody(&rig).await, [], "{fault:?}");
         let keys = rig.all().await.into_iter().filter(|r| r.kind() == Kind::PersonKey);
         assert_eq!(keys.count(), 1, "only that of the deployment: {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_nothing_sealed_is_somebody_nevertheless() {
+    let first = Rig::new().await;
+    first.world("w").await;
+    let a = fill(&first, "AA", 1, None).await;
+    let b = fill(&first, "BB", 2, Some(a)).await;
+    let all = first.people.export(b, NOW).await.unwrap();
+    let bare = PersonExport {
+        profile: None,
+        player: None,
+        inventory: Vec::new(),
+        credentials: Vec::new(),
+        sign_ins: Vec::new(),
+        consents: Vec::new(),
+        discoveries: Vec::new(),
+        seats: Vec::new(),
+        trades: Vec::new(),
+        audit: Vec::new(),
+        ..all.clone()
+    };
+    let question = Question { purpose: name("statistics"), version: 1, wording: Text("?".to_owned()) };
+    for export in [
+        PersonExport { consents: all.consents.clone(), ..bare.clone() },
+        PersonExport { discoveries: all.discoveries.clone(), ..bare.clone() },
+        PersonExport { trades: all.trades.clone(), ..bare.clone() },
+        PersonExport { inventory: all.inventory.clone(), ..bare.clone() },
+    ] {
+        let rig = Rig::new().await;
+        let person = rig.people.import(&export, NOW).await.unwrap();
+        assert!(rig.people.export(person, NOW).await.unwrap().is_same_content(&export));
+        assert!(rig.people.is_known(person).await.unwrap());
+        rig.people.give(person, &question, NOW).await.unwrap();
+        rig.people.erase(person, NOW).await.unwrap();
+        assert!(rig.people.export(person, NOW).await.is_err());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use persistence::people::{MasterKey, OpenError, People, PeopleError, Profile, VaultError};
-use persistence::{Batch, Change, Embedded, Key, Kind, PersonId, Query, Store};
+use persistence::people::{Act, MasterKey, OpenError, People, PeopleError, Periods, Profile, VaultError};
+use persistence::{Batch, Change, Embedded, Key, Kind, Millis, PersonId, Query, Store, Text};
+use persistence_testkit::records;
 
 use crate::rig::{NOW, Rig, fill, name};
 
@@ -46,6 +47,30 @@ async fn keys_are_made_where_nobody_is_yet_and_never_where_somebody_is() {
         assert_eq!(opened(store, &keys).await.err(), Some(OpenError::NoKeys));
     }
     assert_eq!(count(&keys).await, 1, "that of the person");
+}
+
+#[tokio::test]
+async fn a_chain_whose_entries_all_went_by_age_needs_its_key() {
+    let rig = Rig::new().await;
+    let (action, outcome) = (name("service.started"), name("done"));
+    let act = Act { at: Millis(1), actor: None, action, subject: Text::default(), outcome, details: String::new() };
+    rig.people.record(&act).await.unwrap();
+    rig.people.retain(&Periods::default(), NOW).await.unwrap();
+    assert!(rig.store.keys(&Query::of(Kind::Audit)).await.unwrap().is_empty());
+    assert!(People::are_in(&*rig.store).await.unwrap());
+    let empty: Arc<dyn Store> = Arc::new(Embedded::open(&rig.file("empty.redb")).unwrap());
+    let opened = People::open(Arc::clone(&rig.store), empty, rig.master.clone()).await;
+    assert_eq!(opened.err(), Some(OpenError::NoKeys));
+}
+
+#[test]
+fn kinds_of_people_are_those_that_speak_of_somebody() {
+    for record in records::one_of_each() {
+        let kind = record.kind();
+        let is_listed = Kind::OF_PEOPLE.contains(&kind) || Kind::OF_KEYS.contains(&kind);
+        assert_eq!(is_listed, record.people() != [None, None], "{}", kind.name());
+        assert!(!(Kind::OF_PEOPLE.contains(&kind) && Kind::OF_KEYS.contains(&kind)), "{}", kind.name());
+    }
 }
 
 #[tokio::test]

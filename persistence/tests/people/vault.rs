@@ -48,6 +48,20 @@ async fn keys_are_wrapped_and_another_master_opens_none() {
 }
 
 #[tokio::test]
+async fn the_deployments_key_is_not_made_where_it_should_be() {
+    let rig = Rig::new().await;
+    let (person, key) = at(1);
+    rig.people.vault().seal(person, &key, b"plain").await.unwrap();
+    let opened = async || Vault::open_existing(Arc::clone(&rig.keys), rig.master.clone()).await;
+    assert_eq!(opened().await.unwrap().tag("login", b"ada"), rig.people.vault().tag("login", b"ada"));
+    let deployment = Key::PersonKey(PersonId(i64::MAX as u64));
+    let remove = persistence::Batch::new(vec![persistence::Change::Remove(deployment.clone(), None)]).unwrap();
+    rig.keys.commit(&remove).await.unwrap();
+    assert_eq!(opened().await.unwrap_err(), VaultError::KeyMissing);
+    assert!(rig.keys.get(&deployment).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn tags_differ_by_context_and_deployment() {
     let (rig, other) = (Rig::new().await, Rig::new().await);
     let tag = rig.people.vault().tag("login", b"ada");

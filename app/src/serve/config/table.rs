@@ -204,7 +204,7 @@ const FROM_BREAKER: &[Entry] = &[
         Whole(0, 86_400),
         "30",
         "s",
-        "How long so many peers may be gone that nothing is agreed on, before the world goes on without them; 0 for ever",
+        "How long so many peers may be gone that nothing is agreed on, before the world goes on without them; 0 for ever, else 3 at least",
     ),
     entry("session", "allow", Keys, "", "", "Public keys of peers that need no invite of their own"),
     entry(
@@ -239,8 +239,24 @@ const FROM_BREAKER: &[Entry] = &[
         "",
         "File of the embedded store of people's keys; `keys.redb` in the service's folder unless given",
     ),
+    entry(
+        "keys",
+        "lost",
+        Choice(&["refuse", "erase"]),
+        "refuse",
+        "",
+        "People of the world whose keys are lost: `refuse` to start, or `erase` what is left of them",
+    ),
     secret("keys", "master_key", "Key that wraps people's keys, 64 hexadecimal digits"),
     entry("keys", "master_key_file", Path, "", "", "File with the master key"),
+    entry(
+        "keys",
+        "former_master_key_file",
+        Path,
+        "",
+        "",
+        "File with the master key of before: at the start all keys are wrapped with the new one",
+    ),
 ];
 
 /// The entry of a key.
