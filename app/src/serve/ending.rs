@@ -54,7 +54,8 @@ impl Ending<'_> {
                     "{what}: the store or the store of keys did not take it in time"
                 )));
             }
-            self.runtime.block_on(tokio::time::sleep(LOOK));
+            // Made where the runtime is, or it panics.
+            self.runtime.block_on(async { tokio::time::sleep(LOOK).await });
         }
         Ok(())
     }

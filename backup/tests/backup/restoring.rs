@@ -3,6 +3,7 @@
 use backup::repository::Repository;
 use backup::restore::{RestoreError, What, restore};
 use backup::take::take;
+use persistence::people::{MasterKey, Vault};
 use persistence::{Batch, Digest, Epoch, Key, PersonId, Record, Rev, Store, StoreError, Tick};
 use persistence_testkit::records::{self, name};
 use proptest::prelude::*;
@@ -138,8 +139,14 @@ fn an_older_backup_does_not_bring_the_erased_back() {
     store_with_each(&place.path("store"));
     place.must("now --store store");
     std::fs::copy(place.path("key"), place.path("master")).unwrap();
+    // One in which the service never made a key is not the service's.
+    open(&place.path("keys")).close();
+    let (code, _, error) = place.run("restore latest --to other --keys keys --master-key-file master");
+    assert!(code == 2 && error.contains("key") && !place.path("other").exists(), "{error}");
     wait(async {
         let keys = open(&place.path("keys"));
+        let master = MasterKey::from_file(&place.path("master")).unwrap();
+        Vault::open(keys.clone(), master).await.unwrap();
         let at = NOW;
         import(&*keys, vec![Record::Erasure(persistence::Erasure { person: PersonId(1), at })]).await;
         keys.close();
