@@ -1,9 +1,10 @@
 //! Exports beside a service that removes old saves at the worst moment.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use persistence::{Batch, Change, Copy, Embedded, Epoch, Health, Page};
+use persistence::{Batch, Change, Embedded, Epoch};
+use persistence_testkit::hooked::{Hooked, Hooks};
 use sim::InputFrame;
 
 use super::*;
@@ -12,53 +13,31 @@ use crate::serve::{ask, config::Config, log};
 
 /// Removes saves when they are about to be read, or the log behind them.
 struct Pruning {
-    store: Embedded,
     world: Name,
     going: Mutex<BTreeSet<u64>>,
     log_going: Mutex<BTreeSet<u64>>,
 }
 
 impl Pruning {
-    async fn remove(&self, key: Key) -> Result<(), StoreError> {
+    async fn remove(&self, store: &dyn Store, key: Key) -> Result<(), StoreError> {
         let batch = Batch::new(vec![Change::Remove(key, None)])?;
-        self.store.commit(&batch.fenced(self.world.clone(), Epoch(1))).await
+        store.commit(&batch.fenced(self.world.clone(), Epoch(1))).await
     }
 }
 
 #[async_trait]
-impl Store for Pruning {
-    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.store.commit(batch).await
-    }
-
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        if let Key::Snapshot(_, tick) = key {
-            let is_going = self.going.lock().unwrap().remove(&tick.0);
-            if is_going {
-                self.remove(key.clone()).await?;
-            }
-            let is_log_going = self.log_going.lock().unwrap().remove(&tick.0);
-            if is_log_going {
-                self.remove(Key::Segment(self.world.clone(), *tick)).await?;
-            }
+impl Hooks for Pruning {
+    async fn before_get(&self, store: &dyn Store, key: &Key) -> Result<(), StoreError> {
+        let Key::Snapshot(_, tick) = key else { return Ok(()) };
+        let is_going = self.going.lock().unwrap().remove(&tick.0);
+        if is_going {
+            self.remove(store, key.clone()).await?;
         }
-        self.store.get(key).await
-    }
-
-    async fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        self.store.list(query).await
-    }
-
-    async fn keys(&self, query: &Query) -> Result<Vec<Key>, StoreError> {
-        self.store.keys(query).await
-    }
-
-    async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
-        self.store.copy(kinds).await
-    }
-
-    async fn health(&self) -> Health {
-        self.store.health().await
+        let is_log_going = self.log_going.lock().unwrap().remove(&tick.0);
+        if is_log_going {
+            self.remove(store, Key::Segment(self.world.clone(), *tick)).await?;
+        }
+        Ok(())
     }
 }
 
@@ -78,14 +57,15 @@ async fn lived(store: &Embedded, world: &Name) -> u64 {
     simulation.digest().total
 }
 
-/// A store in which nothing goes yet.
-fn quiet(store: Embedded, world: &Name) -> Pruning {
-    Pruning { store, world: world.clone(), going: Mutex::default(), log_going: Mutex::default() }
+fn opened<'a>(runtime: &'a tokio::runtime::Runtime, folder: &Path, store: Embedded, hooks: Pruning) -> Open<'a> {
+    let config = Config::of(Values::of(None, "", []).0, folder.to_owned()).unwrap();
+    let store = Arc::new(Hooked { inner: Arc::new(store), hooks });
+    Open { runtime, config, store, opened: None, way: String::new() }
 }
 
-fn opened<'a>(runtime: &'a tokio::runtime::Runtime, folder: &Path, store: Pruning) -> Open<'a> {
-    let config = Config::of(Values::of(None, "", []).0, folder.to_owned()).unwrap();
-    Open { runtime, config, store: std::sync::Arc::new(store), opened: None, way: String::new() }
+/// Nothing goes yet.
+fn quiet(world: &Name) -> Pruning {
+    Pruning { world: world.clone(), going: Mutex::default(), log_going: Mutex::default() }
 }
 
 #[test]
@@ -97,13 +77,13 @@ fn a_save_without_its_log_is_passed_over_and_takes_nobodys_place() {
     for is_gone in [true, false] {
         let store = Embedded::open(&folder.path().join(format!("{is_gone}.redb"))).unwrap();
         let digest = runtime.block_on(lived(&store, &world));
-        let store = quiet(store, &world);
+        let pruning = quiet(&world);
         if is_gone {
-            runtime.block_on(store.remove(Key::Segment(world.clone(), Tick(0)))).unwrap();
+            runtime.block_on(pruning.remove(&store, Key::Segment(world.clone(), Tick(0)))).unwrap();
         } else {
-            store.log_going.lock().unwrap().insert(0);
+            pruning.log_going.lock().unwrap().insert(0);
         }
-        let open = opened(&runtime, folder.path(), store);
+        let open = opened(&runtime, folder.path(), store, pruning);
         let file = folder.path().join("out.strec");
         let done = runtime.block_on(export(&open, &world, &file, None)).unwrap();
         assert_eq!((done.first, done.last, done.digest, done.gap), (10, 30, digest, None));
@@ -123,8 +103,8 @@ fn a_save_that_is_removed_meanwhile_spoils_no_export() {
     for (from, going, first) in [(None, [10, 20].as_slice(), 0), (Some(25), &[20], 10), (Some(25), &[10, 20], 0)] {
         let store = Embedded::open(&folder.path().join(format!("{from:?}-{}.redb", going.len()))).unwrap();
         let digest = runtime.block_on(lived(&store, &world));
-        let store = Pruning { going: Mutex::new(going.iter().copied().collect()), ..quiet(store, &world) };
-        let open = opened(&runtime, folder.path(), store);
+        let pruning = Pruning { going: Mutex::new(going.iter().copied().collect()), ..quiet(&world) };
+        let open = opened(&runtime, folder.path(), store, pruning);
         let file = folder.path().join("out.strec");
         let done = runtime.block_on(export(&open, &world, &file, from)).unwrap();
         assert_eq!((done.first, done.last, done.digest, done.gap), (first, 30, digest, None));

@@ -1,55 +1,17 @@
 //! Tests of the log on a store that stops: nothing waits for it, nothing that was taken is lost, and the gap is told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use async_trait::async_trait;
-use persistence::{Copy, Embedded, Health, Key, Kind, Limits, Page, Query, Scope, Store, StoreError};
+use persistence::{Embedded, Key, Kind, Limits, Query, Scope, Store, StoreError};
+use persistence_testkit::switched::{Switch, Switched};
 
 use super::*;
 use crate::serve::resume;
 
-/// A store that takes nothing while it is shut.
-struct Gate {
-    store: Embedded,
-    is_shut: AtomicBool,
-}
-
-#[async_trait]
-impl Store for Gate {
-    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        if self.is_shut.load(Ordering::Acquire) {
-            return Err(StoreError::Unavailable("it is shut".to_owned()));
-        }
-        self.store.commit(batch).await
-    }
-
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.store.get(key).await
-    }
-
-    async fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        self.store.list(query).await
-    }
-
-    async fn keys(&self, query: &Query) -> Result<Vec<Key>, StoreError> {
-        self.store.keys(query).await
-    }
-
-    async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
-        self.store.copy(kinds).await
-    }
-
-    async fn health(&self) -> Health {
-        self.store.health().await
-    }
-}
-
-/// A log on such a store.
+/// A log on a store that can be shut.
 struct Rig {
     runtime: tokio::runtime::Runtime,
     scenario: sim::Scenario,
     world: Name,
-    gate: Arc<Gate>,
+    gate: Arc<Switched>,
     journal: Arc<Journal>,
     shared: Arc<Shared>,
     packer: Packer,
@@ -67,7 +29,7 @@ impl Rig {
         let store = Embedded::open(&folder.path().join("world.redb")).unwrap();
         let record = Record::World(resume::new_world(&world, &scenario));
         runtime.block_on(store.commit(&Batch::put([record]).unwrap())).unwrap();
-        let gate = Arc::new(Gate { store, is_shut: AtomicBool::new(false) });
+        let gate = Switched::new(Arc::new(store));
         let limits = Limits { bytes: 1 << 30, batches };
         let journal = Arc::new(Journal::start(Arc::clone(&gate) as Arc<dyn Store>, limits, runtime.handle()));
         let shared = Arc::new(Shared::default());
@@ -141,7 +103,7 @@ fn a_save_without_room_leaves_no_gap_and_is_tried_again() {
     let mut rig = Rig::new(4, None);
     rig.begin();
     rig.drain();
-    rig.gate.is_shut.store(true, Ordering::Release);
+    rig.gate.set(Switch::Fails(StoreError::Unavailable("it is shut".to_owned())));
     rig.step(40);
     let mut asked = rig.shared.ask_save(None);
     rig.save();
@@ -149,7 +111,7 @@ fn a_save_without_room_leaves_no_gap_and_is_tried_again() {
     rig.shared.want_state(false);
     rig.packer.ask_for_state();
     assert!(!rig.shared.wants_state(), "there is no room yet");
-    rig.gate.is_shut.store(false, Ordering::Release);
+    rig.gate.set(Switch::Well);
     assert_eq!(rig.drain().unwrap().tick, Tick(40));
     rig.packer.ask_for_state();
     assert!(rig.shared.wants_state());
@@ -167,7 +129,7 @@ fn a_store_that_stops_leaves_a_gap_that_the_log_tells_and_a_save_ends() {
     let durable = rig.drain().unwrap();
     assert_eq!(durable.tick, Tick(100));
     // It stops. What fits waits, what comes then is left out, and that is told.
-    rig.gate.is_shut.store(true, Ordering::Release);
+    rig.gate.set(Switch::Fails(StoreError::Unavailable("it is shut".to_owned())));
     rig.step(400);
     let (since, why) = rig.shared.state().gap.clone().expect("a gap");
     assert_eq!((since, why.as_str()), (300, "too much waits to be stored"));
@@ -175,7 +137,7 @@ fn a_store_that_stops_leaves_a_gap_that_the_log_tells_and_a_save_ends() {
     assert!(!rig.shared.wants_state(), "there is no room yet");
     assert_eq!(rig.journal.backlog().durable, Some(durable), "nothing is told that is not so");
     // It goes on: what was taken is written, and the log begins anew with a save.
-    rig.gate.is_shut.store(false, Ordering::Release);
+    rig.gate.set(Switch::Well);
     assert_eq!(rig.drain().unwrap().tick, Tick(300));
     rig.packer.ask_for_state();
     assert!(rig.shared.wants_state());

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cluster;
+pub mod hooked;
 pub mod model;
 pub mod proxy;
 pub mod records;

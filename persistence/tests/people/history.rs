@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use persistence::people::{History, Periods, Thinned};
 use persistence::{
-    Batch, Copy, Epoch, Health, Key, Kind, Millis, Name, Page, Query, Record, Scope, Segment, Snapshot, Store,
-    StoreError, Tick,
+    Batch, Epoch, Key, Kind, Millis, Name, Query, Record, Scope, Segment, Snapshot, Store, StoreError, Tick,
 };
+use persistence_testkit::hooked::{Hooked, Hooks};
 use persistence_testkit::records;
 use persistence_testkit::trades::mix;
 
@@ -281,39 +281,18 @@ async fn the_newest_saves_stay_however_old_they_are() {
     assert_eq!(past.ticks().await, (vec![3, 4, 5], vec![5]));
 }
 
-/// A store with one record that does not read, which counts what is read of it.
+/// One record does not read, and what is read is counted.
 struct Torn {
-    store: Arc<dyn Store>,
     torn: Mutex<(Key, StoreError)>,
     gets: AtomicU64,
 }
 
 #[async_trait]
-impl Store for Torn {
-    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.store.commit(batch).await
-    }
-
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+impl Hooks for Torn {
+    async fn before_get(&self, _store: &dyn Store, key: &Key) -> Result<(), StoreError> {
         self.gets.fetch_add(1, Ordering::Relaxed);
         let (torn, error) = self.torn.lock().unwrap().clone();
-        if torn == *key { Err(error) } else { self.store.get(key).await }
-    }
-
-    async fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        self.store.list(query).await
-    }
-
-    async fn keys(&self, query: &Query) -> Result<Vec<Key>, StoreError> {
-        self.store.keys(query).await
-    }
-
-    async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
-        self.store.copy(kinds).await
-    }
-
-    async fn health(&self) -> Health {
-        self.store.health().await
+        if torn == *key { Err(error) } else { Ok(()) }
     }
 }
 
@@ -324,14 +303,15 @@ async fn a_save_that_does_not_read_stays_and_holds_nothing_up() {
     past.put((0..8).map(|n| past.save(n, Millis(NOW.0 + n * HOUR), None)).collect()).await;
     let key = Key::Snapshot(name("w"), Tick(5));
     let gone = StoreError::Unavailable("so it was told".to_owned());
-    let torn = Torn { store: Arc::clone(&past.store), torn: Mutex::new((key, gone)), gets: AtomicU64::new(0) };
-    let gets = || torn.gets.load(Ordering::Relaxed);
+    let hooks = Torn { torn: Mutex::new((key, gone)), gets: AtomicU64::new(0) };
+    let torn = Hooked { inner: Arc::clone(&past.store), hooks };
+    let gets = || torn.hooks.gets.load(Ordering::Relaxed);
     // Old enough are those up to the torn one.
     let now = Millis(NOW.0 + (5 + 48) * HOUR);
     let mut history = Past::unread(&past.world);
     assert!(history.thin(&torn, &periods(2, 1), now).await.is_err());
     assert_eq!(gets(), 6);
-    torn.torn.lock().unwrap().1 = StoreError::Corrupt("so it was told".to_owned());
+    torn.hooks.torn.lock().unwrap().1 = StoreError::Corrupt("so it was told".to_owned());
     history.thin(&torn, &periods(2, 1), now).await.unwrap();
     assert_eq!(gets(), 6 + 3, "what was read is not read again");
     // 4 is the base, and behind the torn one the next stays.

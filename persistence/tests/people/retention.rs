@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use persistence::people::{Act, People, PeopleError, Period, Periods, Question, RULES, Removed};
 use persistence::{
-    Batch, Consent, Copy, Discovery, Hash, Health, Key, Kind, Millis, Page, PersonId, Query, Record, Rev, SignIn,
-    Store, StoreError, Text, Tick, Token, Trade,
+    Batch, Consent, Discovery, Hash, Key, Kind, Millis, PersonId, Record, Rev, SignIn, Store, StoreError, Text, Tick,
+    Token, Trade,
 };
+use persistence_testkit::hooked::{Hooked, Hooks};
 use persistence_testkit::records;
 
 use crate::rig::{NOW, Rig, item, name, over};
@@ -51,38 +52,17 @@ async fn a_consent_stands_until_it_is_taken_back() {
     assert!(rig.people.give(PersonId(1), &question, NOW).await.is_err(), "nobody");
 }
 
-/// A store in which somebody is erased a moment before something is written.
+/// Somebody is erased a moment before something is written.
 struct Rival {
-    store: Arc<dyn Store>,
     people: People,
     person: PersonId,
 }
 
 #[async_trait]
-impl Store for Rival {
-    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+impl Hooks for Rival {
+    async fn before_commit(&self, _store: &dyn Store, _batch: &Batch) -> Result<(), StoreError> {
         self.people.erase(self.person, NOW).await.expect("an erasure");
-        self.store.commit(batch).await
-    }
-
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.store.get(key).await
-    }
-
-    async fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        self.store.list(query).await
-    }
-
-    async fn keys(&self, query: &Query) -> Result<Vec<Key>, StoreError> {
-        self.store.keys(query).await
-    }
-
-    async fn copy(&self, kinds: &[Kind]) -> Result<Copy, StoreError> {
-        self.store.copy(kinds).await
-    }
-
-    async fn health(&self) -> Health {
-        self.store.health().await
+        Ok(())
     }
 }
 
@@ -90,8 +70,8 @@ impl Store for Rival {
 async fn a_consent_does_not_outlive_an_erasure_at_the_same_time() {
     let rig = Rig::new().await;
     let person = rig.person("Ada").await;
-    let rival = Rival { store: Arc::clone(&rig.store), people: rig.people.clone(), person };
-    let store: Arc<dyn Store> = Arc::new(rival);
+    let hooks = Rival { people: rig.people.clone(), person };
+    let store: Arc<dyn Store> = Arc::new(Hooked { inner: Arc::clone(&rig.store), hooks });
     let people = over(&store, &rig.keys, &rig.master).await;
     let question = Question { purpose: name("statistics"), version: 1, wording: Text("?".to_owned()) };
     assert_eq!(people.give(person, &question, NOW).await, Err(PeopleError::NoPerson));
