@@ -1,0 +1,15 @@
+//! What the API needs from the program around it, as traits that the program implements. Must never name a type of the
+//! simulation or of a store.
+
+pub mod accounts;
+pub mod audit;
+pub mod health;
+pub mod world;
+
+pub use accounts::{Account, AccountError, Accounts, NewAccount, StoredSignIn};
+pub use audit::{Act, AuditError, AuditLog, Entry, Outcome};
+pub use health::{Condition, Health, Part};
+pub use world::{
+    Body, Component, Control, ControlState, Entity, Field, FieldValue, NewBreakpoint, Node, Order, Receipt, Refused,
+    View, World, WorldError, WorldStatus,
+};

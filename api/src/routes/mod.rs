@@ -1,0 +1,1 @@
+//! The one table of routes, and what each does. Must never answer what the table does not document.

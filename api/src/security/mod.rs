@@ -1,0 +1,2 @@
+//! Who somebody is, and whether they may: passwords, tokens, sign-in sessions, allowances, intrusion. Must never tell an
+//! outsider which part of a secret was wrong.
