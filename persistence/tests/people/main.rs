@@ -8,6 +8,7 @@ mod faulty;
 mod history;
 mod import;
 mod joined;
+mod login;
 mod opening;
 mod profile;
 mod retention;
