@@ -21,3 +21,4 @@ pub mod seats;
 pub mod shared;
 pub mod startup;
 pub mod stores;
+pub mod web;

@@ -154,8 +154,7 @@ impl People {
         beside: Option<Record>,
     ) -> Result<Login, LoginError> {
         let before = &login.credential;
-        let mut credential =
-            self.credential(before.person, &login.opened.login, before.method.clone(), secret).await?;
+        let mut credential = self.credential(before.person, &login.opened.login, before.method.clone(), secret).await?;
         credential.rev = before.rev.next();
         let witness = Record::Credential(credential.clone());
         self.write(&witness, std::iter::once(witness.clone()).chain(beside).collect()).await?;
