@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, with help for a newcomer. Must never do any of it.
 
+mod account;
 mod parsers;
 mod person;
 mod service;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::view::camera::{self, CameraSpec};
+pub use account::{AccountArgs, AccountCommand, AccountRole};
 use parsers::{drawn_scale, julian_date, picture_size, size, speed, threads};
 pub use person::{PersonArgs, PersonCommand, Who};
 pub use service::{ConfigArgs, ConfigCommand, DbArgs, DbCommand, SaveArgs, ServeArgs, StatusArgs};
@@ -73,6 +75,8 @@ pub enum Command {
     Db(DbArgs),
     /// What the running service keeps of people: list them, hand out everything about one, erase one.
     Person(PersonArgs),
+    /// Make and change accounts of the service's API.
+    Account(AccountArgs),
     /// Try the lockstep protocol in virtual time, on a network where things go wrong.
     Netsim(NetsimArgs),
 }

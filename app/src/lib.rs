@@ -1,6 +1,7 @@
 //! The binary `spacetime`: its command line, files, progress and output around the simulation in `sim`.
 //! Must never decide anything about the world itself; that is the simulation's.
 
+pub mod account_cmd;
 pub mod bodies_cmd;
 pub mod cli;
 pub mod config_cmd;
@@ -79,6 +80,7 @@ fn dispatch(cli: cli::Cli) -> Result<Outcome, Failure> {
         Command::Config(args) => config_cmd::command(&args),
         Command::Db(args) => db_cmd::command(&args),
         Command::Person(args) => person_cmd::command(&args),
+        Command::Account(args) => account_cmd::command(&args),
         Command::Netsim(args) => netsim_cmd::command(&args, progress),
         Command::Shot(args) => view::shot::command(&args),
     }

@@ -259,13 +259,19 @@ pub trait World: Send + Sync + 'static {
     /// [`WorldError::NotKept`], [`WorldError::Late`], [`WorldError::Over`].
     async fn view(&self, tick: Option<u64>) -> Result<Arc<dyn View>, WorldError>;
 
+    /// Looks whether orders would be obeyed in the state that the world is in now; enters nothing.
+    ///
+    /// # Errors
+    /// [`WorldError`], with everything that is wrong with them.
+    async fn check(&self, orders: &[Order]) -> Result<(), WorldError>;
+
     /// Enters orders into the log, all for one tick, and waits until they are agreed, at most so long.
     ///
     /// # Errors
     /// [`WorldError`]; but for [`WorldError::Late`] nothing was entered.
     async fn order(&self, orders: Vec<Order>, wait: Duration) -> Result<Receipt, WorldError>;
 
-    /// The same of a control.
+    /// The same of a control. For steps it waits until they are done, and the tick is the one that they led to.
     ///
     /// # Errors
     /// As [`World::order`].

@@ -18,6 +18,8 @@ pub enum Type {
     Address,
     /// Public keys of peers; in the environment separated by commas.
     Keys,
+    /// Origins of web pages; in the environment separated by commas.
+    Origins,
 }
 
 /// One key.
@@ -72,12 +74,12 @@ const fn secret(section: &'static str, name: &'static str, doc: &'static str) ->
     Entry { section, name, kind: Type::Text, default: "", unit: "", secret: true, doc }
 }
 
-use Type::{Address, Choice, Keys, Name, Path, Text, Whole};
+use Type::{Address, Choice, Keys, Name, Origins, Path, Text, Whole};
 
 /// All keys, section by section.
 pub const ENTRIES: &[Entry] = &joined::<{ count(PARTS) }>(PARTS);
 
-const PARTS: &[&[Entry]] = &[TO_STORE, &postgres("store.postgres"), FROM_BREAKER, &postgres("keys.postgres")];
+const PARTS: &[&[Entry]] = &[TO_STORE, &postgres("store.postgres"), FROM_BREAKER, &postgres("keys.postgres"), API];
 
 const fn count(parts: &[&[Entry]]) -> usize {
     let (mut count, mut part) = (0, 0);
@@ -259,6 +261,75 @@ const FROM_BREAKER: &[Entry] = &[
     ),
 ];
 
+/// The API.
+const API: &[Entry] = &[
+    entry("api", "enabled", Choice(&["on", "off"]), "on", "", "Whether there is an HTTP API with the console"),
+    entry(
+        "api",
+        "listen",
+        Address,
+        "127.0.0.1:8790",
+        "",
+        "TCP address of the API; port 0 takes any. Off loopback it needs a certificate",
+    ),
+    entry(
+        "api",
+        "certificate_file",
+        Path,
+        "",
+        "",
+        "PEM file with the certificate and its chain: TLS where it is given",
+    ),
+    entry(
+        "api",
+        "private_key_file",
+        Path,
+        "",
+        "",
+        "PEM file with the certificate's private key, for its owner's eyes only",
+    ),
+    entry(
+        "api",
+        "origins",
+        Origins,
+        "",
+        "",
+        "Web pages of other origins that may use the API, such as `https://ops.example.org`",
+    ),
+    entry(
+        "api",
+        "token_key_file",
+        Path,
+        "",
+        "",
+        "File with the keys that sign access tokens; `api-keys` in the service's folder, made there, unless given",
+    ),
+    entry("api", "registration", Choice(&["closed", "open"]), "closed", "", "Whether anybody may make an account"),
+    entry(
+        "api",
+        "licence_version",
+        Whole(0, 1_000_000),
+        "0",
+        "",
+        "Version of the licence that accounts have to accept; 0 where there is none",
+    ),
+    entry("api", "access_token_s", Whole(5, 3600), "3600", "s", "How long an access token is good"),
+    entry("api", "idle_s", Whole(10, 900), "900", "s", "How long a sign-in lasts that is not used"),
+    entry("api", "sign_in_s", Whole(60, 28_800), "28800", "s", "How long a sign-in lasts at most"),
+    entry("api", "requests_per_minute", Whole(1, 10_000_000), "100", "", "Requests of one address in any minute"),
+    entry("api", "person_requests_per_minute", Whole(1, 10_000_000), "600", "", "Requests of one person in any minute"),
+    entry(
+        "api",
+        "person_messages_per_minute",
+        Whole(1, 10_000_000),
+        "1000",
+        "",
+        "WebSocket messages of one person in any minute",
+    ),
+    entry("api", "connections_max", Whole(1, 1_000_000), "10500", "", "Connections at once"),
+    entry("api", "address_connections_max", Whole(1, 1_000_000), "256", "", "Connections of one address at once"),
+];
+
 /// The entry of a key.
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Entry> {
@@ -280,6 +351,7 @@ pub fn documented() -> String {
             Type::Path => "path".to_owned(),
             Type::Address => "address:port".to_owned(),
             Type::Keys => "list of keys".to_owned(),
+            Type::Origins => "list of origins".to_owned(),
         };
         let default = if entry.default.is_empty() { String::new() } else { format!("`{}`", entry.default) };
         text.push_str(&format!("| `{}` | {value} | {default} | {} |\n", entry.key(), entry.doc));

@@ -197,11 +197,11 @@ fn of_toml(entry: &Entry, value: &DeValue<'_>) -> Result<Value, String> {
             let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
             checked_whole(entry, number.and_then(|number| u64::try_from(number).ok()))
         }
-        (Type::Keys, DeValue::Array(items)) => {
+        (Type::Keys | Type::Origins, DeValue::Array(items)) => {
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             texts.map_or_else(|| Err(wanted(entry)), |texts| checked_list(entry, &texts))
         }
-        (Type::Whole(..) | Type::Keys, _) => Err(wanted(entry)),
+        (Type::Whole(..) | Type::Keys | Type::Origins, _) => Err(wanted(entry)),
         (_, DeValue::String(text)) => of_text(entry, text),
         _ => Err(wanted(entry)),
     }
@@ -213,7 +213,7 @@ fn of_text(entry: &Entry, text: &str) -> Result<Value, String> {
     }
     let sound = match entry.kind {
         Type::Whole(..) => return checked_whole(entry, text.parse().ok()),
-        Type::Keys => {
+        Type::Keys | Type::Origins => {
             return checked_list(entry, &text.split(',').map(str::trim).filter(|t| !t.is_empty()).collect::<Vec<_>>());
         }
         Type::Choice(words) => words.contains(&text),
@@ -230,8 +230,23 @@ fn checked_whole(entry: &Entry, number: Option<u64>) -> Result<Value, String> {
 }
 
 fn checked_list(entry: &Entry, texts: &[&str]) -> Result<Value, String> {
-    let sound = texts.iter().all(|text| from_hex::<32>(text).is_some());
+    let is_sound = |text: &&&str| match entry.kind {
+        Type::Origins => is_origin(text),
+        _ => from_hex::<32>(text).is_some(),
+    };
+    let sound = texts.iter().filter(is_sound).count() == texts.len();
     if sound { Ok(Value::List(texts.iter().map(|text| (*text).to_owned()).collect())) } else { Err(wanted(entry)) }
+}
+
+/// Whether this is the origin of web pages as browsers write it: scheme, host, and a port where it is not the usual one.
+/// There is none for everybody.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme @ ("http" | "https"), host)) = text.split_once("://") else { return false };
+    let (name, port) = host.rsplit_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+    let usual = if scheme == "http" { "80" } else { "443" };
+    let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0 && n.to_string() == port) && port != usual;
+    (1..=253).contains(&name.len()) && name.bytes().all(is_name) && port.is_none_or(is_port)
 }
 
 /// What the value should have been, as a clause. The value itself is not shown: it may be a secret in a wrong place.
@@ -244,6 +259,9 @@ fn wanted(entry: &Entry) -> String {
         Type::Text | Type::Path => "is a text".to_owned(),
         Type::Address => "is an address and a port, such as 127.0.0.1:4850".to_owned(),
         Type::Keys => "is a list of public keys, each 64 lower-case hexadecimal digits".to_owned(),
+        Type::Origins => {
+            "is a list of origins, each such as https://ops.example.org or http://127.0.0.1:9000".to_owned()
+        }
     }
 }
 

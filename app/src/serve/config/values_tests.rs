@@ -80,3 +80,32 @@ fn secrets_are_not_shown() {
     assert_eq!(shown["keys.master_key"]["value"], "(not set)");
     assert!(!shown.to_string().contains("hunter2"));
 }
+
+#[test]
+fn origins_are_written_as_browsers_write_them() {
+    for sound in ["https://ops.example.org", "http://127.0.0.1:9000", "http://localhost:1", "https://a:8443"] {
+        assert!(is_origin(sound), "{sound}");
+    }
+    for wrong in [
+        "*",
+        "null",
+        "",
+        "https://",
+        "https://ops.example.org/",
+        "https://Ops.example.org",
+        "ftp://a",
+        "ops.example.org",
+        "https://a:443",
+        "http://a:80",
+        "http://a:0",
+        "http://a:08",
+        "http://a:65536",
+        "https://*.example.org",
+        "http://a b",
+        "https://user@a",
+    ] {
+        assert!(!is_origin(wrong), "{wrong}");
+    }
+    let found = mistakes("[api]\norigins = [\"https://a\", \"*\"]\n", &[]);
+    assert!(found.len() == 1 && found[0].contains("api.origins is a list of origins"), "{found:?}");
+}

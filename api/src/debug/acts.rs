@@ -1,0 +1,271 @@
+//! What a debug session can do: the same by a request and by a message on its socket. Must never change the world but by
+//! orders of its log, each written into the audit log before it is entered.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::sessions::{DebugId, Left, SessionError, Watch};
+use crate::http::{Api, Code, Problem};
+use crate::identity::{Caller, Visit};
+use crate::orders::{self, Applied};
+use crate::ports::{Control, FieldValue, NewBreakpoint, Order, Receipt, WorldError};
+use crate::routes::scene::EntityNow;
+
+/// How long an order may take until it is agreed.
+const WAIT: Duration = Duration::from_secs(4);
+
+/// What a session is asked to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Tells how things are.
+    State,
+    /// Holds the world.
+    Pause,
+    /// Goes on for so many ticks.
+    Step(u32),
+    /// Goes on; up to a tick, where one is given.
+    Run(Option<u64>),
+    /// Sets a breakpoint.
+    Break(NewBreakpoint),
+    /// Clears one.
+    Clear(u32),
+    /// Watches a field.
+    Watch(Watch),
+    /// Stops watching.
+    Unwatch(u32),
+    /// Everything about an entity.
+    Inspect(u64),
+    /// Changes the world.
+    Order(&'static str, Vec<Order>),
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Done {
+    /// How things are.
+    State(DebugState),
+    /// The world was told to stop or to go on.
+    Controlled(Controlled),
+    /// A watch was set.
+    Watching(Watching),
+    /// An entity.
+    Entity(EntityNow),
+    /// The world was changed.
+    Applied(Applied),
+    /// Nothing to tell.
+    Nothing,
+}
+
+/// A session that was opened.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Opened {
+    /// Names the session: part of the paths, and of messages on the socket. It is good with this sign-in only.
+    #[schema(min_length = 32, max_length = 32)]
+    pub session: String,
+    /// The last confirmed tick.
+    pub tick: u64,
+    /// Whether the world is held.
+    pub held: bool,
+    /// How long the session lasts that is not used.
+    pub idle_s: u64,
+}
+
+/// How a debug session is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DebugState {
+    /// The last confirmed tick; that of the values below.
+    pub tick: u64,
+    /// Digest of the state after it: 16 hex digits.
+    #[schema(min_length = 16, max_length = 16)]
+    pub digest: String,
+    /// Whether the world is held.
+    pub held: bool,
+    /// The breakpoint that holds it, whoever has set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by_breakpoint: Option<u32>,
+    /// Breakpoints of this session that are in force.
+    pub breakpoints: Vec<u32>,
+    /// What is watched.
+    pub watches: Vec<WatchNow>,
+}
+
+/// A watched field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WatchNow {
+    /// Number of the watch.
+    pub watch: u32,
+    /// The entity.
+    pub entity: u64,
+    /// The component.
+    pub component: String,
+    /// The field.
+    pub field: String,
+    /// Its value; none where there is no such field now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub value: Option<FieldValue>,
+}
+
+/// The world was told to stop or to go on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Controlled {
+    /// The tick at which it was told so; for steps, the one that they led to.
+    pub tick: u64,
+    /// Whether it is held now.
+    pub held: bool,
+    /// The breakpoint that was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub breakpoint: Option<u32>,
+}
+
+/// A watch that was set.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Watching {
+    /// Its number.
+    pub watch: u32,
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NoSuchSession | SessionError::NoSuchWatch => Self::logged(Code::NotFound, error.to_string()),
+            SessionError::Full => Self::logged(Code::Conflict, error.to_string()),
+        }
+    }
+}
+
+/// Opens a session.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn open(api: &Api, visit: &Visit, caller: &Caller) -> Result<Opened, Problem> {
+    let id = DebugId::random().map_err(|e| Problem::logged(Code::Unavailable, e.to_string()))?;
+    orders::record(api, visit, caller, "debug.open", "world".to_owned(), "").await?;
+    api.debug.open(id, *caller, api.ports.clock.passed())?;
+    let status = api.ports.world.status();
+    Ok(Opened { session: id.to_string(), tick: status.tick, held: status.control.held, idle_s: super::sessions::IDLE.as_secs() })
+}
+
+/// Ends a session: its breakpoints go, and the world goes on if nobody else debugs.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn close(api: &Api, visit: &Visit, caller: &Caller, id: DebugId) -> Result<(), Problem> {
+    api.debug.touch(id, caller, api.ports.clock.passed())?;
+    orders::record(api, visit, caller, "debug.close", "world".to_owned(), "").await?;
+    let left = api.debug.close(id, caller, api.ports.clock.passed())?;
+    tidy(api, left).await;
+    Ok(())
+}
+
+/// Ends the sessions that are over by themselves. To be called about once a second.
+pub async fn sweep(api: &Api) {
+    let left = api.debug.expire(api.ports.clock.passed(), |owner| api.ports.gate.still_stands(owner).is_ok());
+    tidy(api, left).await;
+}
+
+async fn tidy(api: &Api, left: Left) {
+    let clears = left.breakpoints.into_iter().map(Control::Clear);
+    for control in clears.chain(left.was_last.then_some(Control::Run)) {
+        match api.ports.world.control(control.clone(), WAIT).await {
+            // It was hit at a tick, and is gone with it.
+            Ok(_) | Err(WorldError::NoSuchBreakpoint) => {}
+            Err(error) => tracing::warn!("{control:?} after the end of a debug session: {error}"),
+        }
+    }
+}
+
+/// Does something in a session of this caller.
+///
+/// # Errors
+/// [`Problem`].
+pub async fn act(api: &Api, visit: &Visit, caller: &Caller, id: DebugId, action: Action) -> Result<Done, Problem> {
+    let now = api.ports.clock.passed();
+    api.debug.touch(id, caller, now)?;
+    match action {
+        Action::State => state(api, caller, id, now).await.map(Done::State),
+        Action::Pause => control(api, visit, caller, "debug.pause", Control::Hold).await,
+        Action::Step(ticks) => control(api, visit, caller, "debug.step", Control::Step(ticks)).await,
+        Action::Run(None) => control(api, visit, caller, "debug.run", Control::Run).await,
+        Action::Run(Some(tick)) => control(api, visit, caller, "debug.run", Control::RunTo(tick)).await,
+        Action::Break(at) => {
+            let done = control(api, visit, caller, "debug.break", Control::Break(at)).await?;
+            if let Done::Controlled(Controlled { breakpoint: Some(breakpoint), .. }) = done
+                && !api.debug.note_breakpoint(id, breakpoint)
+            {
+                tidy(api, Left { breakpoints: vec![breakpoint], was_last: false }).await;
+                return Err(SessionError::NoSuchSession.into());
+            }
+            Ok(done)
+        }
+        Action::Clear(breakpoint) => {
+            if !api.debug.forget_breakpoint(id, caller, breakpoint, now)? {
+                return Err(WorldError::NoSuchBreakpoint.into());
+            }
+            control(api, visit, caller, "debug.clear", Control::Clear(breakpoint)).await
+        }
+        Action::Watch(watch) => {
+            let watch = api.debug.watch(id, caller, watch, now)?;
+            Ok(Done::Watching(Watching { watch }))
+        }
+        Action::Unwatch(watch) => {
+            api.debug.unwatch(id, caller, watch, now)?;
+            Ok(Done::Nothing)
+        }
+        Action::Inspect(entity) => {
+            let view = api.ports.world.view(None).await?;
+            let found = view.entity(entity).ok_or(WorldError::NoSuchEntity)?;
+            Ok(Done::Entity(EntityNow::of(&*view, found)))
+        }
+        Action::Order(name, all) => orders::enter(api, visit, caller, name, all).await.map(Done::Applied),
+    }
+}
+
+async fn control(
+    api: &Api,
+    visit: &Visit,
+    caller: &Caller,
+    name: &'static str,
+    control: Control,
+) -> Result<Done, Problem> {
+    orders::record(api, visit, caller, name, "world".to_owned(), &format!("{control:?}")).await?;
+    let receipt = api.ports.world.control(control, WAIT).await?;
+    let held = api.ports.world.status().control.held;
+    let (tick, breakpoint) = match receipt {
+        Receipt::Applied { tick, breakpoint } => (tick, breakpoint),
+        Receipt::Queued { tick } => (tick, None),
+    };
+    Ok(Done::Controlled(Controlled { tick, held, breakpoint }))
+}
+
+async fn state(api: &Api, caller: &Caller, id: DebugId, now: Duration) -> Result<DebugState, Problem> {
+    let watches = api.debug.watches(id, caller, now)?;
+    let own = api.debug.breakpoints(id, caller, now)?;
+    let view = api.ports.world.view(None).await?;
+    let control = api.ports.world.status().control;
+    let value = |watch: &Watch| {
+        let entity = view.entity(watch.entity)?;
+        let component = entity.components.into_iter().find(|component| component.name == watch.component)?;
+        component.fields.into_iter().find(|(name, _)| *name == watch.field).map(|(_, value)| value)
+    };
+    let shown = watches.into_iter().map(|(number, watch)| WatchNow {
+        watch: number,
+        value: value(&watch),
+        entity: watch.entity,
+        component: watch.component,
+        field: watch.field,
+    });
+    Ok(DebugState {
+        tick: view.tick(),
+        digest: format!("{:016x}", view.digest()),
+        held: control.held,
+        by_breakpoint: control.by_breakpoint,
+        breakpoints: own.into_iter().filter(|breakpoint| control.breakpoints.contains(breakpoint)).collect(),
+        watches: shown.collect(),
+    })
+}
