@@ -112,6 +112,11 @@ impl Columns {
         }
     }
 
+    /// Whether there is a row with this id. The rows must be ordered by id.
+    pub fn has(&self, id: u64) -> bool {
+        Kind::ALL.into_iter().any(|kind| self.ids(kind).binary_search(&id).is_ok())
+    }
+
     /// Ids of the rows of `kind`, in stored order. The identity is the first column.
     fn ids(&self, kind: Kind) -> &[u64] {
         let columns = &self.kinds[kind as usize];

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::{Controls, Kind};
 use crate::field::Value;
-use crate::input::COMMAND_BYTES_MAX;
+use crate::input::{COMMAND_BYTES_MAX, Role};
 use crate::refusal::Refusal;
 
 /// Most fields one patch may set.
@@ -54,6 +54,15 @@ pub enum Command {
     Tune {
         /// Parameter path, such as `class.scout.main_thrust_n`, and its new value.
         values: Vec<(String, f64)>,
+    },
+    /// Adds a pulse to an entity's wave. An entity whose wave is cancelled whole dissolves. Operators only.
+    Interfere {
+        /// Which.
+        entity: u64,
+        /// In units of 1 / [`crate::waves::PULSE_ONE`], from 1 to [`crate::waves::PULSE_MAX`].
+        amplitude: u32,
+        /// In units of 2^-32 of a turn.
+        phase: u32,
     },
 }
 
@@ -111,6 +120,20 @@ pub struct FieldPatch {
 }
 
 impl Command {
+    /// The lowest role that may send it.
+    #[must_use]
+    pub const fn role_needed(&self) -> Role {
+        match self {
+            Self::Controls { .. } | Self::Fire { .. } | Self::Respawn { .. } => Role::Pilot,
+            Self::SetTimeFactor { .. }
+            | Self::Spawn(_)
+            | Self::Despawn { .. }
+            | Self::Patch { .. }
+            | Self::Tune { .. }
+            | Self::Interfere { .. } => Role::Operator,
+        }
+    }
+
     /// The bytes that travel and are logged.
     ///
     /// # Panics
@@ -126,7 +149,7 @@ impl Command {
     /// [`Refusal::TooLong`] beyond [`COMMAND_BYTES_MAX`], [`Refusal::UnknownKind`] for a kind this build
     /// does not know, [`Refusal::Malformed`] for anything else that is not exactly one command.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
-        const KINDS: u8 = 8;
+        const KINDS: u8 = 9;
         if bytes.len() > COMMAND_BYTES_MAX {
             return Err(Refusal::TooLong);
         }
@@ -156,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_no_command_is_refused_by_name() {
         assert_eq!(Command::decode(&[]), Err(Refusal::Malformed));
-        assert_eq!(Command::decode(&[8, 1]), Err(Refusal::UnknownKind));
+        assert_eq!(Command::decode(&[9, 1]), Err(Refusal::UnknownKind));
         assert_eq!(Command::decode(&[1]), Err(Refusal::Malformed));
         assert_eq!(Command::decode(&[1, 5, 0]), Err(Refusal::Malformed), "trailing bytes");
         assert_eq!(Command::decode(&[0; COMMAND_BYTES_MAX + 1]), Err(Refusal::TooLong));

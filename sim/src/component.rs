@@ -27,7 +27,7 @@ pub const COMPONENTS: [&str; 14] = [
 ];
 
 macro_rules! component {
-    ($(#[$doc:meta])* $index:literal $name:ident { $($(#[$field_doc:meta])* $field:ident : $ty:ty),+ $(,)? } $sound:expr) => {
+    ($(#[$doc:meta])* $index:literal $name:ident { $($(#[$field_doc:meta])* $field:ident : $ty:ty = $unit:literal),+ $(,)? } $sound:expr) => {
         $(#[$doc])*
         #[repr(C)]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
@@ -37,7 +37,7 @@ macro_rules! component {
             const INDEX: usize = $index;
             const NAME: &'static str = stringify!($name);
             const FIELDS: &'static [Field] = &[
-                $(Field::new(stringify!($field), core::mem::offset_of!($name, $field), <$ty as FieldType>::KIND)),+
+                $(Field::new(stringify!($field), core::mem::offset_of!($name, $field), <$ty as FieldType>::KIND, $unit)),+
             ];
             #[inline]
             fn is_sound(&self) -> bool {
@@ -53,7 +53,7 @@ component! {
     /// The stable name of an entity, given out by the simulation and never used twice.
     0 Identity {
         /// Never zero.
-        id: u64,
+        id: u64 = "entity",
     } |c| c.id != 0
 }
 
@@ -61,8 +61,8 @@ impl Component for Position {
     const INDEX: usize = 1;
     const NAME: &'static str = "Position";
     const FIELDS: &'static [Field] = &[
-        Field::new("cell", core::mem::offset_of!(Position, cell), <[i64; 3] as FieldType>::KIND),
-        Field::new("offset", core::mem::offset_of!(Position, offset), DVec3::KIND),
+        Field::new("cell", core::mem::offset_of!(Position, cell), <[i64; 3] as FieldType>::KIND, "2^20 m"),
+        Field::new("offset", core::mem::offset_of!(Position, offset), DVec3::KIND, "m"),
     ];
     #[inline]
     fn is_sound(&self) -> bool {
@@ -74,7 +74,7 @@ component! {
     /// How fast an entity moves, as proper velocity `u = gamma v`, ICRF axes.
     2 Velocity {
         /// m/s; unbounded, while `v = u / sqrt(1 + u^2/c^2)` stays below c.
-        proper_m_s: DVec3,
+        proper_m_s: DVec3 = "m/s",
     } |c| within(c.proper_m_s, VELOCITY_MAX_M_S)
 }
 
@@ -82,7 +82,7 @@ component! {
     /// Which way an entity points.
     3 Attitude {
         /// Unit quaternion that turns body axes (x forward, y left, z up) into ICRF axes.
-        icrf_from_body: DQuat,
+        icrf_from_body: DQuat = "unit quaternion x y z w",
     } |c| (c.icrf_from_body.length_squared() - 1.0).abs() < 1e-9
 }
 
@@ -90,7 +90,7 @@ component! {
     /// How fast an entity turns.
     4 Spin {
         /// rad/s about the body's own axes.
-        body_rad_s: DVec3,
+        body_rad_s: DVec3 = "rad/s",
     } |c| within(c.body_rad_s, SPIN_MAX_RAD_S)
 }
 
@@ -98,13 +98,13 @@ component! {
     /// A ship's controls as last commanded, held until the next command. Full deflection is 32767.
     5 Controls {
         /// Main engine, 0 to 32767.
-        main: i16,
+        main: i16 = "1/32767",
         /// Manoeuvring thrusters along body x, y, z.
-        translate: [i16; 3],
+        translate: [i16; 3] = "1/32767",
         /// Torque (assist off) or wanted turn rate (assist on) about body x, y, z.
-        rotate: [i16; 3],
+        rotate: [i16; 3] = "1/32767",
         /// 1 with flight assist, 0 without.
-        assist: i16,
+        assist: i16 = "0 or 1",
     } |c| c.main >= 0 && (c.assist == 0 || c.assist == 1)
 }
 
@@ -112,7 +112,7 @@ component! {
     /// What flight assist holds a ship to: a freely falling frame that was taken when assist went on.
     6 Assist {
         /// Proper velocity of that frame, m/s, ICRF axes.
-        reference_m_s: DVec3,
+        reference_m_s: DVec3 = "m/s",
     } |c| within(c.reference_m_s, 2.0 * VELOCITY_MAX_M_S)
 }
 
@@ -120,7 +120,7 @@ component! {
     /// A ship's propellant.
     7 Tank {
         /// kg, at least 0.
-        fuel_kg: f64,
+        fuel_kg: f64 = "kg",
     } |c| (0.0..=1e15).contains(&c.fuel_kg) && c.fuel_kg.is_sign_positive()
 }
 
@@ -128,7 +128,7 @@ component! {
     /// A ship's own clock, told by how far it lags behind coordinate time: exact where the lag is tiny.
     8 Clock {
         /// Seconds of coordinate time minus seconds of proper time since the ship was made.
-        lag_s: f64,
+        lag_s: f64 = "s",
     } |c| c.lag_s.abs() <= 1e30
 }
 
@@ -136,7 +136,7 @@ component! {
     /// What holds a thing together. At zero it is destroyed: asteroids and structures vanish, ships become wrecks.
     9 Hull {
         /// Joules of impact it still withstands.
-        health_j: f64,
+        health_j: f64 = "J",
     } |c| (0.0..=1e60).contains(&c.health_j) && c.health_j.is_sign_positive()
 }
 
@@ -144,7 +144,7 @@ component! {
     /// A ship's gun.
     10 Weapon {
         /// First tick at which it may fire again.
-        ready_tick: u64,
+        ready_tick: u64 = "tick",
     } |_| true
 }
 
@@ -152,13 +152,13 @@ component! {
     /// Whose ship this is, of which class, and where it returns to.
     11 Berth {
         /// Player who flies it; 0 is nobody.
-        player: u32,
+        player: u32 = "player",
         /// Index of its class in the tuning tables.
-        class: u32,
+        class: u32 = "index of class",
         /// Index of the fleet it belongs to in the scenario.
-        fleet: u32,
+        fleet: u32 = "index of fleet",
         /// Its place in that fleet.
-        slot: u32,
+        slot: u32 = "number",
     } |_| true
 }
 
@@ -166,9 +166,9 @@ component! {
     /// Shape and mass of an asteroid or a structure: a solid sphere.
     12 Solid {
         /// Metres.
-        radius_m: f64,
+        radius_m: f64 = "m",
         /// Kilograms.
-        mass_kg: f64,
+        mass_kg: f64 = "kg",
     } |c| (1e-3..=1e6).contains(&c.radius_m) && (1e-6..=1e30).contains(&c.mass_kg)
 }
 
@@ -176,11 +176,11 @@ component! {
     /// A projectile in flight: a point mass.
     13 Round {
         /// Entity that fired it.
-        shooter: u64,
+        shooter: u64 = "entity",
         /// Simulated time at which it vanishes, quarter-ticks since the epoch.
-        expires_quarters: i64,
+        expires_quarters: i64 = "quarter-ticks since the epoch",
         /// Kilograms.
-        mass_kg: f64,
+        mass_kg: f64 = "kg",
     } |c| (1e-9..=1e30).contains(&c.mass_kg)
 }
 

@@ -11,7 +11,10 @@ use crate::component::{COMPONENTS, Component, Identity, Kind, Visitor, visit_com
 use crate::world::{CHUNK_ROWS, World};
 
 /// Names of the resources with a sub-digest of their own.
-pub const RESOURCES: [&str; 5] = ["Time", "Members", "Tuning", "Ids", "Bodies"];
+pub const RESOURCES: [&str; 6] = ["Time", "Members", "Tuning", "Ids", "Bodies", "Wave"];
+/// How many of them every state has. Those behind are in digests and snapshots only where there is something in them,
+/// so that a world without is what it was before there were any.
+pub(crate) const RESOURCES_ALWAYS: usize = 5;
 
 /// Hash of a state and of its parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub struct Digest {
     pub total: u64,
     /// One per component type, by [`Component::INDEX`].
     pub components: [u64; COMPONENTS.len()],
-    /// One per resource, by its place in [`RESOURCES`].
+    /// One per resource, by its place in [`RESOURCES`]; 0 for waves where no entity's differs from the first.
     pub resources: [u64; RESOURCES.len()],
 }
 
@@ -36,7 +39,9 @@ impl Digest {
     /// Puts the parts together.
     pub(crate) fn new(components: [u64; COMPONENTS.len()], resources: [u64; RESOURCES.len()]) -> Self {
         let mut hash = Hasher::new(0);
-        components.iter().chain(&resources).for_each(|&word| hash.word(word));
+        let (always, perhaps) = resources.split_at(RESOURCES_ALWAYS);
+        components.iter().chain(always).for_each(|&word| hash.word(word));
+        perhaps.iter().filter(|&&word| word != 0).for_each(|&word| hash.word(word));
         Self { total: hash.finish(), components, resources }
     }
 }

@@ -13,11 +13,13 @@ pub struct Field {
     pub offset: usize,
     /// Type of the value.
     pub kind: ValueKind,
+    /// What one of it is, for people and tools.
+    pub unit: &'static str,
 }
 
 impl Field {
-    pub(crate) const fn new(name: &'static str, offset: usize, kind: ValueKind) -> Self {
-        Self { name, offset, kind }
+    pub(crate) const fn new(name: &'static str, offset: usize, kind: ValueKind, unit: &'static str) -> Self {
+        Self { name, offset, kind, unit }
     }
 
     /// Reads the field from the bytes of its component.
@@ -134,6 +136,17 @@ impl Value {
             Self::U32(_) => ValueKind::U32,
             Self::I16(_) => ValueKind::I16,
             Self::I16x3(_) => ValueKind::I16x3,
+        }
+    }
+
+    /// Whether a number in it is subnormal: not zero, and so small that it has lost digits. None that is meant is.
+    #[must_use]
+    pub fn is_subnormal(self) -> bool {
+        match self {
+            Self::F64(v) => v.is_subnormal(),
+            Self::Vec3(v) => v.to_array().iter().any(|v| v.is_subnormal()),
+            Self::Quat(v) => v.to_array().iter().any(|v| v.is_subnormal()),
+            _ => false,
         }
     }
 

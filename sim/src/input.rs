@@ -28,7 +28,7 @@ pub enum Role {
     Spectator,
     /// Flies ships that are theirs.
     Pilot,
-    /// Flies, and changes the world: time factor, spawn, despawn, patch, tuning.
+    /// Flies, and changes the world: time factor, spawn, despawn, patch, tuning, interference.
     Operator,
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::component::{Component, Kind, Visitor, visit_components};
 use crate::digest::RESOURCES;
 use crate::field::Value;
+use crate::schema::{WAVE, WAVE_FIELDS};
 use crate::simulation::Simulation;
 
 /// Everything about one entity.
@@ -14,7 +15,7 @@ pub struct EntityState {
     pub id: u64,
     /// Kind of entity.
     pub kind: Kind,
-    /// Its components, in the order of the snapshot format.
+    /// Its components, in the order of the snapshot format, and its wave.
     pub components: Vec<ComponentState>,
 }
 
@@ -71,6 +72,10 @@ impl Simulation {
         let kind = self.kind(id)?;
         let mut read = Read { simulation: self, id, components: Vec::new() };
         visit_components(kind, &mut read);
+        let wave = self.state.waves.get(id);
+        let fields = [wave.amplitude(), wave.phase_turns()].map(Value::F64);
+        let fields = WAVE_FIELDS.iter().map(|field| field.name).zip(fields).collect();
+        read.components.push(ComponentState { name: WAVE, fields });
         Some(EntityState { id, kind, components: read.components })
     }
 
@@ -111,6 +116,15 @@ impl Simulation {
         })
     }
 
+    /// The first entity with another wave, and both waves to the last bit.
+    fn wave_difference(&self, other: &Self) -> (String, String, String) {
+        let (a, b) = (&self.state.waves, &other.state.waves);
+        let ids = a.iter().chain(b.iter()).map(|(id, _)| id).filter(|&id| a.get(id) != b.get(id));
+        let id = ids.min().unwrap_or_default();
+        let shown = |wave: crate::waves::Phasor| format!("{:?} / 2^32", wave.parts());
+        (format!("of {id}"), shown(a.get(id)), shown(b.get(id)))
+    }
+
     /// What differs inside a resource, as far as it can be told in one line.
     fn resource_difference(&self, other: &Self, name: &str) -> (String, String, String) {
         let (a, b) = (&self.state, &other.state);
@@ -135,6 +149,7 @@ impl Simulation {
                     .unwrap_or_default();
                 pair(&format!("value {at}"), format!("{x:?}"), format!("{y:?}"))
             }
+            WAVE => self.wave_difference(other),
             "Ids" => pair("last_id", a.last_id.to_string(), b.last_id.to_string()),
             _ => {
                 let at = a.body_states.iter().zip(&b.body_states).position(|(x, y)| x != y);

@@ -22,6 +22,7 @@ pub mod relativity;
 pub mod report;
 mod rollback;
 pub mod scenario;
+pub mod schema;
 mod setup;
 mod simulation;
 pub mod snapshot;
@@ -30,7 +31,8 @@ mod state;
 mod step;
 pub mod systems;
 pub mod time;
-mod tuning;
+pub mod tuning;
+pub mod waves;
 mod world;
 
 pub use command::Command;
@@ -38,7 +40,7 @@ pub use component::Kind;
 pub use digest::{Digest, RESOURCES};
 pub use input::{FrameError, InputFrame, Membership, PlayerId, Role};
 pub use inspect::{ComponentState, Difference, EntityState};
-pub use refusal::Refusal;
+pub use refusal::{Objection, Place, Refusal};
 pub use report::{Event, TickReport};
 pub use rollback::RollbackRing;
 pub use scenario::Scenario;
@@ -52,4 +54,7 @@ pub use time::{SimTime, Tick, TimeFactor};
 /// and read each other's recordings to the same digests, whatever else differs between them. Raise it in the commit
 /// that mints new golden digests; `fixtures/golden/revisions.txt` holds every number with the hash of its digests,
 /// and a test compares.
-pub const RESULTS_REVISION: u64 = 1;
+///
+/// Revision 2 knows interference, and refuses patches, spawns and tunings with subnormal numbers; everything else is as
+/// in revision 1, golden digests included.
+pub const RESULTS_REVISION: u64 = 2;

@@ -47,7 +47,9 @@ impl Simulation {
         }
         let mut reduced = World::default();
         columns.restore_into(&mut reduced);
-        let State { time, members, refused, tuning, last_id, bodies, body_states, light, rate_hz, .. } = &self.state;
+        let State { time, members, refused, tuning, last_id, waves, bodies, body_states, light, rate_hz, .. } =
+            &self.state;
+        let waves = waves.of(|id| reduced.entity(id).is_some());
         let state = State {
             world: reduced,
             time: *time,
@@ -55,6 +57,7 @@ impl Simulation {
             refused: *refused,
             tuning: tuning.clone(),
             last_id: *last_id,
+            waves,
             bodies: bodies.clone(),
             body_states: body_states.clone(),
             light: *light,

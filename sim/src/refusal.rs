@@ -60,7 +60,45 @@ pub enum Refusal {
     Full = 16,
 }
 
+/// What is wrong with a command, and where in it: told to tools before a command is entered. The log and the world know
+/// only the first reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Objection {
+    /// Why.
+    pub reason: Refusal,
+    /// What it is about.
+    pub place: Place,
+}
+
+/// A part of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// All of it.
+    Whole,
+    /// One of the fields of a patch, or of the values of a tuning, counted from 0.
+    Item(usize),
+    /// The argument of this name.
+    Argument(&'static str),
+}
+
+impl From<Refusal> for Objection {
+    fn from(reason: Refusal) -> Self {
+        Self { reason, place: Place::Whole }
+    }
+}
+
 impl Refusal {
+    /// As an objection to one argument.
+    pub(crate) const fn of(self, argument: &'static str) -> Objection {
+        Objection { reason: self, place: Place::Argument(argument) }
+    }
+
+    /// As an objection to one of many.
+    pub(crate) const fn at(self, item: usize) -> Objection {
+        Objection { reason: self, place: Place::Item(item) }
+    }
+
     /// How many reasons there are.
     pub const COUNT: usize = 17;
 }

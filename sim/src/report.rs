@@ -86,6 +86,29 @@ pub enum Event {
         /// Which.
         entity: u64,
     },
+    /// A pulse left an entity's wave as strong as it was, or stronger.
+    Amplified {
+        /// Which.
+        entity: u64,
+        /// Its amplitude now; 1 is that of an entity that nothing interfered with.
+        amplitude: f64,
+        /// Its phase now, turns, from 0 to below 1.
+        phase_turns: f64,
+    },
+    /// A pulse cancelled a part of an entity's wave.
+    Cancelled {
+        /// Which.
+        entity: u64,
+        /// Its amplitude now.
+        amplitude: f64,
+        /// Its phase now, turns, from 0 to below 1.
+        phase_turns: f64,
+    },
+    /// A pulse cancelled an entity's wave whole: a ship is destroyed, anything else is gone.
+    Dissolved {
+        /// Which.
+        entity: u64,
+    },
     /// The time factor changed.
     TimeFactor {
         /// Quarter-ticks per tick.

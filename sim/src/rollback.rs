@@ -14,6 +14,7 @@ use crate::snapshot::{self, Parts};
 use crate::state::{State, Time};
 use crate::time::Tick;
 use crate::tuning::Tuning;
+use crate::waves::Waves;
 
 /// A copy of one state, which can be saved over without allocating.
 #[derive(Default)]
@@ -28,6 +29,7 @@ struct Resources {
     refused: [u64; Refusal::COUNT],
     tuning: Tuning,
     last_id: u64,
+    waves: Waves,
     bodies: Ephemeris,
 }
 
@@ -44,6 +46,7 @@ impl SavedState {
                     rest.tuning.clone_from(&state.tuning);
                 }
                 rest.last_id = state.last_id;
+                rest.waves.clone_from(&state.waves);
                 rest.bodies.clone_from(&state.bodies);
             }
             None => {
@@ -53,6 +56,7 @@ impl SavedState {
                     refused: state.refused,
                     tuning: state.tuning.clone(),
                     last_id: state.last_id,
+                    waves: state.waves.clone(),
                     bodies: state.bodies.clone(),
                 });
             }
@@ -68,6 +72,7 @@ impl SavedState {
         state.refused = rest.refused;
         state.tuning.clone_from(&rest.tuning);
         state.last_id = rest.last_id;
+        state.waves.clone_from(&rest.waves);
         state.bodies.clone_from(&rest.bodies);
         state.refresh_bodies();
     }
@@ -137,8 +142,8 @@ impl RollbackRing {
             return None;
         }
         let SavedState { columns, rest } = &self.slots[slot];
-        let Resources { time, members, refused, tuning, last_id, bodies } = rest.as_ref()?;
-        let parts = Parts { time: *time, members, refused, tuning, last_id: *last_id, bodies };
+        let Resources { time, members, refused, tuning, last_id, waves, bodies } = rest.as_ref()?;
+        let parts = Parts { time: *time, members, refused, tuning, last_id: *last_id, waves, bodies };
         let mut bytes = Vec::new();
         snapshot::write(scenario, &parts, &columns.by_id(), &mut bytes);
         Some(bytes)

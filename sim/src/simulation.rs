@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::bodies::BodyState;
+use crate::command::Command;
 use crate::component::Kind;
 use crate::digest::Digest;
 use crate::input::{InputFrame, PlayerId, Role};
-use crate::refusal::Refusal;
+use crate::refusal::{Objection, Refusal};
 use crate::report::TickReport;
 use crate::scenario::Scenario;
 use crate::snapshot::{self, SnapshotError};
@@ -14,6 +15,7 @@ use crate::state::State;
 use crate::step::{System, Workshop, step};
 use crate::systems::gravity::Lanes;
 use crate::time::{SimTime, Tick, TimeFactor};
+use crate::waves::Phasor;
 
 /// A world that steps. The same scenario and the same inputs give the same digest at every tick, on any
 /// number of threads of the rayon pool it is stepped in.
@@ -176,6 +178,28 @@ impl Simulation {
     /// Members and their roles, by player.
     pub fn members(&self) -> impl Iterator<Item = (PlayerId, Role)> + '_ {
         self.state.members.iter().map(|(player, role)| (*player, *role))
+    }
+
+    /// All that is wrong with a command that a player with this role would enter now, without entering it: by the rules
+    /// that a step goes by. That the player is a member is not asked. Commands before it in the same tick, or time that
+    /// passes until then, may still change what becomes of it.
+    ///
+    /// # Errors
+    /// What is wrong, at least one thing; the first reason is the one for which a step would refuse it.
+    pub fn check(&self, player: PlayerId, role: Role, command: &Command) -> Result<(), Vec<Objection>> {
+        crate::systems::commands::check(&self.state, player, role, command)
+    }
+
+    /// The resonance wave of an entity, if there is one with this id.
+    #[must_use]
+    pub fn wave(&self, id: u64) -> Option<Phasor> {
+        self.state.world.entity(id).map(|_| self.state.waves.get(id))
+    }
+
+    /// Every tuning number by its path, in the order of the tables: `class.NAME.PARAMETER`, then `rules.PARAMETER`.
+    #[must_use]
+    pub fn tuning(&self) -> Vec<(String, f64)> {
+        self.state.tuning.by_path()
     }
 
     /// How many commands were refused so far for this reason.

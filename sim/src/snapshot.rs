@@ -6,10 +6,13 @@
 //! | 8 | schema hash: names, fields and order of all components and resources |
 //! | 32 | BLAKE3 of the scenario's text |
 //! | 8 | length of the resources in bytes, a multiple of 8 |
-//! | ... | resources: postcard, zero-padded |
+//! | ... | resources: postcard, zero-padded; in version 2 the waves behind the others |
 //! | 4 x 8 | rows per kind |
 //! | ... | per kind, per component type: the column, rows by ascending id |
 //! | 8 | XXH3-64 of everything before |
+//!
+//! Version 2 is written where an entity's wave differs from the first one, and version 1 where none does: a world in
+//! which nothing interfered is written as it always was, and a build that knows no waves refuses the others by name.
 //!
 //! Loading checks all of it, and every component, before anything is changed.
 
@@ -21,7 +24,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::bodies::{Ephemeris, SavedEphemeris};
 use crate::columns::{Columns, RowOrder, row_words, take_column};
 use crate::component::{Berth, Component, Kind, Visitor, visit_components};
-use crate::digest::{Hasher, RESOURCES};
+use crate::digest::{Hasher, RESOURCES, RESOURCES_ALWAYS};
 use crate::input::{PlayerId, Role};
 use crate::refusal::Refusal;
 use crate::scenario::Scenario;
@@ -29,9 +32,11 @@ use crate::state::{State, Time};
 use crate::systems::commands::ENTITIES_MAX;
 use crate::time::{SimTime, Tick, TimeFactor};
 use crate::tuning::Tuning;
+use crate::waves::{Phasor, Waves};
 
 const MAGIC: &[u8; 6] = b"STSNAP";
-const VERSION: u16 = 1;
+/// Without waves, and with them.
+const VERSIONS: [u16; 2] = [1, 2];
 const HEADER: usize = 8 + 8 + 32 + 8;
 
 /// Why bytes are no snapshot of this world.
@@ -41,7 +46,7 @@ pub enum SnapshotError {
     #[error("not a snapshot")]
     NotASnapshot,
     /// Written by another format version.
-    #[error("snapshot format version {0}, this build reads version 1")]
+    #[error("snapshot format version {0}, this build reads 1 and 2")]
     Version(u16),
     /// Component types differ from this build's.
     #[error("the snapshot's component schema {found:016x} is not this build's {expected:016x}")]
@@ -76,11 +81,18 @@ struct Resources {
     tuning: Vec<f64>,
     last_id: u64,
     bodies: SavedEphemeris,
+    /// Written behind the others, and only in version 2.
+    #[serde(skip)]
+    waves: Vec<(u64, Phasor)>,
 }
 
-/// Hash of the names, fields and order of everything a snapshot holds.
+/// Hash of the names, fields and order of everything a snapshot holds, if no entity's wave differs from the first one.
 #[must_use]
 pub fn schema_hash() -> u64 {
+    schema_of(VERSIONS[0])
+}
+
+fn schema_of(version: u16) -> u64 {
     struct Describe(Hasher);
     impl Visitor for Describe {
         fn visit<C: Component>(&mut self) {
@@ -92,12 +104,13 @@ pub fn schema_hash() -> u64 {
             }
         }
     }
-    let mut describe = Describe(Hasher::new(u64::from(VERSION)));
+    let mut describe = Describe(Hasher::new(u64::from(version)));
     for kind in Kind::ALL {
         describe.0.bytes(kind.name().as_bytes());
         visit_components(kind, &mut describe);
     }
-    RESOURCES.iter().for_each(|name| describe.0.bytes(name.as_bytes()));
+    let resources = if version == VERSIONS[0] { RESOURCES_ALWAYS } else { RESOURCES.len() };
+    RESOURCES[..resources].iter().for_each(|name| describe.0.bytes(name.as_bytes()));
     describe.0.finish()
 }
 
@@ -108,13 +121,14 @@ pub(crate) struct Parts<'a> {
     pub refused: &'a [u64; Refusal::COUNT],
     pub tuning: &'a Tuning,
     pub last_id: u64,
+    pub waves: &'a Waves,
     pub bodies: &'a Ephemeris,
 }
 
 /// Writes the state.
 pub(crate) fn save(scenario: &Scenario, state: &State, out: &mut Vec<u8>) {
-    let State { time, members, refused, tuning, last_id, bodies, .. } = state;
-    let parts = Parts { time: *time, members, refused, tuning, last_id: *last_id, bodies };
+    let State { time, members, refused, tuning, last_id, waves, bodies, .. } = state;
+    let parts = Parts { time: *time, members, refused, tuning, last_id: *last_id, waves, bodies };
     let mut columns = Columns::default();
     columns.capture(&state.world, RowOrder::ById);
     write(scenario, &parts, &columns, out);
@@ -131,19 +145,24 @@ pub(crate) fn write(scenario: &Scenario, parts: &Parts<'_>, columns: &Columns, o
         tuning: parts.tuning.values().collect(),
         last_id: parts.last_id,
         bodies: parts.bodies.save(),
+        waves: parts.waves.iter().collect(),
     };
-    let mut resources = postcard::to_stdvec(&resources).expect("plain values always encode");
-    resources.resize(resources.len().next_multiple_of(8), 0);
+    let mut encoded = postcard::to_stdvec(&resources).expect("plain values always encode");
+    let version = VERSIONS[usize::from(!resources.waves.is_empty())];
+    if !resources.waves.is_empty() {
+        encoded = postcard::to_extend(&resources.waves, encoded).expect("plain values always encode");
+    }
+    encoded.resize(encoded.len().next_multiple_of(8), 0);
 
     let length: usize = columns.kinds.iter().map(|k| k.words.len() * 8).sum();
     out.clear();
-    out.reserve(HEADER + resources.len() + 32 + length + 8);
+    out.reserve(HEADER + encoded.len() + 32 + length + 8);
     out.extend(MAGIC);
-    out.extend(VERSION.to_le_bytes());
-    out.extend(schema_hash().to_le_bytes());
+    out.extend(version.to_le_bytes());
+    out.extend(schema_of(version).to_le_bytes());
     out.extend(blake3::hash(scenario.text.as_bytes()).as_bytes());
-    out.extend((resources.len() as u64).to_le_bytes());
-    out.extend(resources);
+    out.extend((encoded.len() as u64).to_le_bytes());
+    out.extend(encoded);
     for kind in &columns.kinds {
         out.extend((kind.rows as u64).to_le_bytes());
     }
@@ -172,6 +191,8 @@ pub(crate) fn load(scenario: &Scenario, state: &mut State, bytes: &[u8]) -> Resu
     let mut bodies = state.bodies.clone();
     bodies.restore(resources.bodies, resources.now).map_err(|_| impossible("state of the bodies"))?;
     check_columns(&columns, tuning.classes.len(), resources.last_id)?;
+    let waves = Waves::restored(resources.waves).filter(|waves| waves.iter().all(|(id, _)| columns.has(id)));
+    let waves = waves.ok_or(impossible("wave"))?;
 
     columns.restore_into(&mut state.world);
     state.time = Time { tick: resources.tick, now: resources.now, factor };
@@ -179,6 +200,7 @@ pub(crate) fn load(scenario: &Scenario, state: &mut State, bytes: &[u8]) -> Resu
     state.refused = refused;
     state.tuning = tuning;
     state.last_id = resources.last_id;
+    state.waves = waves;
     state.bodies = bodies;
     state.refresh_bodies();
     Ok(())
@@ -194,10 +216,10 @@ fn open(scenario: &Scenario, bytes: &[u8]) -> Result<(Resources, Columns), Snaps
         return Err(SnapshotError::NotASnapshot);
     }
     let version = (word(0)? >> 48) as u16;
-    if version != VERSION {
+    if !VERSIONS.contains(&version) {
         return Err(SnapshotError::Version(version));
     }
-    let (found, expected) = (word(8)?, schema_hash());
+    let (found, expected) = (word(8)?, schema_of(version));
     if found != expected {
         return Err(SnapshotError::Schema { found, expected });
     }
@@ -210,8 +232,7 @@ fn open(scenario: &Scenario, bytes: &[u8]) -> Result<(Resources, Columns), Snaps
     }
     let length = usize::try_from(word(48)?).map_err(|_| SnapshotError::Length)?;
     let counts_at = HEADER.checked_add(length).filter(|&at| at <= body).ok_or(SnapshotError::Length)?;
-    let resources =
-        postcard::from_bytes(&bytes[HEADER..counts_at]).map_err(|_| SnapshotError::Impossible("resource"))?;
+    let resources = read_resources(version, &bytes[HEADER..counts_at])?;
 
     let mut columns = Columns::default();
     let mut at = counts_at + 32;
@@ -224,6 +245,21 @@ fn open(scenario: &Scenario, bytes: &[u8]) -> Result<(Resources, Columns), Snaps
         at = end;
     }
     if at == body { Ok((resources, columns)) } else { Err(SnapshotError::Length) }
+}
+
+/// Everything that is in no column. The waves are not checked yet.
+fn read_resources(version: u16, bytes: &[u8]) -> Result<Resources, SnapshotError> {
+    let impossible = |_| SnapshotError::Impossible("resource");
+    let (mut resources, rest): (Resources, _) = postcard::take_from_bytes(bytes).map_err(impossible)?;
+    if version != VERSIONS[0] {
+        let padding;
+        (resources.waves, padding) = postcard::take_from_bytes(rest).map_err(impossible)?;
+        // One state has one snapshot: what could be written without waves, or shorter, would have been.
+        if resources.waves.is_empty() || padding.len() >= 8 || padding.iter().any(|&byte| byte != 0) {
+            return Err(SnapshotError::Impossible("wave"));
+        }
+    }
+    Ok(resources)
 }
 
 /// Checks every component, the order and uniqueness of ids, and references to classes.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::bodies::{BodyState, Ephemeris};
 use crate::component::{Berth, Identity, Kind};
-use crate::digest::{Digest, Hasher, digest_components};
+use crate::digest::{Digest, Hasher, RESOURCES, digest_components};
 use crate::input::{PlayerId, Role};
 use crate::refusal::Refusal;
 use crate::relativity::Light;
 use crate::scenario::Scenario;
 use crate::time::{SimTime, Tick, TimeFactor};
 use crate::tuning::Tuning;
+use crate::waves::Waves;
 use crate::world::World;
 
 /// Where the simulation is in time.
@@ -32,6 +33,8 @@ pub(crate) struct State {
     pub tuning: Tuning,
     /// Id of the entity that was made last.
     pub last_id: u64,
+    /// Resonance waves that are not as at first.
+    pub waves: Waves,
     pub bodies: Ephemeris,
     /// The bodies now. Derived from `bodies` and `time`.
     pub body_states: Vec<BodyState>,
@@ -52,6 +55,7 @@ impl State {
             refused: [0; Refusal::COUNT],
             tuning: Tuning::new(scenario),
             last_id: 0,
+            waves: Waves::default(),
             bodies,
             body_states: Vec::new(),
             light: Light::new(scenario.speed_of_light_m_s),
@@ -95,7 +99,7 @@ impl State {
     }
 
     /// Sub-digests by [`crate::digest::RESOURCES`].
-    fn digest_resources(&self) -> [u64; 5] {
+    fn digest_resources(&self) -> [u64; RESOURCES.len()] {
         let mut time = Hasher::new(1);
         time.word(self.time.tick.0);
         time.word(self.time.now.0 as u64);
@@ -115,6 +119,18 @@ impl State {
 
         let mut bodies = Hasher::new(5);
         self.bodies.digest_words(&mut |word| bodies.word(word));
-        [time.finish(), members.finish(), tuning.finish(), ids.finish(), bodies.finish()]
+        [time.finish(), members.finish(), tuning.finish(), ids.finish(), bodies.finish(), self.digest_waves()]
+    }
+    /// 0 without any, and only then.
+    fn digest_waves(&self) -> u64 {
+        if self.waves.is_empty() {
+            return 0;
+        }
+        let mut waves = Hasher::new(6);
+        for (id, wave) in self.waves.iter() {
+            waves.word(id);
+            wave.parts().into_iter().for_each(|part| waves.word(part as u64));
+        }
+        waves.finish().max(1)
     }
 }

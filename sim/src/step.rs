@@ -64,6 +64,7 @@ impl System {
             "Members" => &[Membership, Commands],
             "Identity" => &[Commands, Lifecycle],
             "Weapon" | "Berth" | "Solid" | "Round" | "Tuning" | "Ids" => &[Commands],
+            "Wave" => &[Commands, Lifecycle],
             "Time" => &[Commands, Bodies],
             "Bodies" => &[Bodies],
             _ => &[],
@@ -184,11 +185,15 @@ pub(crate) fn step(
     }
     after(System::Contact, state);
 
-    end_lives(&mut state.world, state.time.now, &mut scratch.rounds_down, &mut report.events);
+    end_lives(state, &mut scratch.rounds_down, &mut report.events);
     after(System::Lifecycle, state);
 
     state.time.tick.0 += 1;
     debug_assert_eq!(unsound(&state.world), None, "a step must leave a state that a snapshot would take");
+    debug_assert!(
+        state.waves.iter().all(|(id, wave)| state.world.entity(id).is_some() && !wave.is_zero()),
+        "a wave belongs to an entity that is there"
+    );
     report.tick = state.time.tick;
     report.digest = state.digest();
 }
@@ -247,7 +252,9 @@ fn move_everything(scenario: &Scenario, state: &State, scratch: &mut Scratch, la
 }
 
 /// Removes rounds that hit or ran out, and asteroids and structures that were destroyed.
-fn end_lives(world: &mut World, now: SimTime, rounds_down: &mut Vec<u64>, events: &mut Vec<Event>) {
+fn end_lives(state: &mut State, rounds_down: &mut Vec<u64>, events: &mut Vec<Event>) {
+    let State { world, waves, time, .. } = state;
+    let now = time.now;
     let hit = rounds_down.len();
     RoundRows::with(world, Kind::Projectile, |rows| {
         let over = rows.identity.iter().zip(rows.round.iter()).filter(|(_, r)| now.0 >= r.expires_quarters);
@@ -256,6 +263,7 @@ fn end_lives(world: &mut World, now: SimTime, rounds_down: &mut Vec<u64>, events
     rounds_down[hit..].sort_unstable();
     for (i, &round) in rounds_down.iter().enumerate() {
         // One that hit something and ran out in the same tick is gone already.
+        waves.remove(round);
         if world.despawn(round) && i >= hit {
             events.push(Event::Expired { round });
         }
@@ -266,6 +274,7 @@ fn end_lives(world: &mut World, now: SimTime, rounds_down: &mut Vec<u64>, events
             && world.get::<Hull>(entity).is_some_and(|h| h.health_j == 0.0)
         {
             world.despawn(entity);
+            waves.remove(entity);
         }
     }
 }

@@ -325,6 +325,7 @@ fn entries(frame: &InputFrame) -> String {
             Ok(Command::Despawn { entity }) => format!("removes {entity}"),
             Ok(Command::Patch { .. }) => "patches the world".to_owned(),
             Ok(Command::Tune { .. }) => "tunes the world".to_owned(),
+            Ok(Command::Interfere { entity, .. }) => format!("interferes with {entity}"),
             Err(_) => "sends what is no command".to_owned(),
         };
         format!("{} {what}", sent.player)

@@ -19,6 +19,7 @@ use crate::command::ControlInput;
 
 pub use parameters::{Parameter, Range};
 pub use parse::{ScenarioError, TEXT_BYTES_MAX};
+pub(crate) use reader::{nearest, shortened};
 pub use shipped::shipped;
 
 /// Most massive bodies in a scenario.

@@ -253,7 +253,7 @@ pub(super) fn one_of(words: &[&str]) -> String {
 }
 
 /// A piece of the text fit for a one-line message.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if short.len() < text.len() {
         short.push_str("...");
@@ -262,7 +262,7 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 /// The known word that `word` is probably a slip of.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     if word.len() > 64 {
         return None;
     }

@@ -298,6 +298,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         id.prop_map(|entity| Command::Despawn { entity }),
         prop::collection::vec(patch, 1..4).prop_map(|fields| Command::Patch { fields }),
         float.prop_map(|v| Command::Tune { values: vec![("class.scout.torque_n_m".into(), v)] }),
+        (1u64..6, prop_oneof![Just(1 << 16), any::<u32>()], (0u32..4).prop_map(|quarter| quarter << 30))
+            .prop_map(|(entity, amplitude, phase)| Command::Interfere { entity, amplitude, phase }),
     ]
 }
 

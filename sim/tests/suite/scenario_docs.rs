@@ -42,3 +42,24 @@ fn examples_parse_and_messages_are_real() {
     }
     assert_eq!((good, bad), (2, 4));
 }
+
+#[test]
+fn tuning_files_and_their_problems_are_real() {
+    let blocks = blocks();
+    let scenario = Scenario::parse("name = \"any\"").expect("an empty world is a world");
+    let (mut good, mut bad) = (0, 0);
+    for (i, (_, text)) in blocks.iter().enumerate().filter(|(_, (language, _))| *language == "toml tuning") {
+        match (sim::tuning::read(text, &scenario), blocks.get(i + 1)) {
+            (Err(problems), Some(("text", messages))) => {
+                let problems: Vec<String> = problems.iter().map(|problem| flowed(&problem.to_string())).collect();
+                assert_eq!(problems, messages.lines().map(flowed).collect::<Vec<_>>());
+                bad += 1;
+            }
+            (values, _) => {
+                assert_eq!(values.map(|values| values.len()), Ok(5));
+                good += 1;
+            }
+        }
+    }
+    assert_eq!((good, bad), (1, 1));
+}
