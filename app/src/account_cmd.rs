@@ -25,14 +25,14 @@ pub fn command(args: &AccountArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.config.as_deref())?;
     let question = match &args.command {
         AccountCommand::List => Zeroizing::new("account list".to_owned()),
-        AccountCommand::Role { name, role } => Zeroizing::new(format!("account role {} {}", hex(name), role.name())),
+        AccountCommand::Role { name, role } => Zeroizing::new(format!("account role {} {}", *hex(name), role.name())),
         AccountCommand::Add { name, role, password_file } => {
             let password = password(password_file.as_deref())?;
-            Zeroizing::new(format!("account add {} {} {}", hex(name), role.name(), *hex(&password)))
+            Zeroizing::new(format!("account add {} {} {}", *hex(name), role.name(), *hex(&password)))
         }
         AccountCommand::Password { name, password_file } => {
             let password = password(password_file.as_deref())?;
-            Zeroizing::new(format!("account password {} {}", hex(name), *hex(&password)))
+            Zeroizing::new(format!("account password {} {}", *hex(name), *hex(&password)))
         }
     };
     let answer = ask::json(&config.socket, &question)?;
@@ -97,7 +97,8 @@ struct Silent {
 impl Silent {
     fn new() -> Result<Self, Failure> {
         use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        let failed = |e: rustix::io::Errno| Failure::Machine(format!("the terminal cannot be told to hide what is typed: {e}"));
+        let failed =
+            |e: rustix::io::Errno| Failure::Machine(format!("the terminal cannot be told to hide what is typed: {e}"));
         let before = tcgetattr(std::io::stdin()).map_err(failed)?;
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO);

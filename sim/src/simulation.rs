@@ -196,6 +196,12 @@ impl Simulation {
         self.state.world.entity(id).map(|_| self.state.waves.get(id))
     }
 
+    /// The ship classes with the numbers that are in force now, in the scenario's order.
+    #[must_use]
+    pub fn classes(&self) -> &[crate::scenario::ShipClass] {
+        &self.state.tuning.classes
+    }
+
     /// Every tuning number by its path, in the order of the tables: `class.NAME.PARAMETER`, then `rules.PARAMETER`.
     #[must_use]
     pub fn tuning(&self) -> Vec<(String, f64)> {

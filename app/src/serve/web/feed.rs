@@ -59,7 +59,12 @@ pub struct Feed {
 impl Default for Feed {
     fn default() -> Self {
         let known = Mutex::new(Known::default());
-        Self { known, wanted: AtomicBool::new(false), states: watch::Sender::new(None), making: tokio::sync::Mutex::default() }
+        Self {
+            known,
+            wanted: AtomicBool::new(false),
+            states: watch::Sender::new(None),
+            making: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -127,7 +132,8 @@ impl Feed {
     fn keep(&self, view: &Arc<StateView>, taken: Instant) {
         let mut known = self.known();
         known.views.push_back((Arc::clone(view), taken));
-        let entities = |known: &Known| known.views.iter().map(|(view, _)| view.simulation().entity_count()).sum::<usize>();
+        let entities =
+            |known: &Known| known.views.iter().map(|(view, _)| view.simulation().entity_count()).sum::<usize>();
         while known.views.len() > VIEWS_MAX || known.views.len() > 1 && entities(&known) > ENTITIES_MAX {
             known.views.pop_front();
         }

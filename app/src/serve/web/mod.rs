@@ -2,3 +2,6 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod feed;
+pub mod orders;
+pub mod view;

@@ -9,7 +9,7 @@ use sim::refusal::{Objection, Place};
 use sim::waves::PULSE_ONE;
 use sim::{Command, Refusal, Role, Simulation, schema, tuning};
 
-use crate::session::STEWARD;
+use crate::session::ships::STEWARD;
 
 /// One unit of a pulse's phase, in turns.
 const PHASE_UNITS: f64 = 4_294_967_296.0;
@@ -230,7 +230,11 @@ mod tests {
         assert_eq!(commands(&order(0.5, 0.5), &state), Ok(vec![interfere(PULSE_ONE / 2, 1 << 31)]));
         assert_eq!(commands(&order(2.0, 1.0), &state), Ok(vec![interfere(2 * PULSE_ONE, 0)]), "a whole turn is none");
         let almost = 1.0 - f64::EPSILON;
-        assert_eq!(commands(&order(2.0, almost), &state), Ok(vec![interfere(2 * PULSE_ONE, 0)]), "and so is almost one");
+        assert_eq!(
+            commands(&order(2.0, almost), &state),
+            Ok(vec![interfere(2 * PULSE_ONE, 0)]),
+            "and so is almost one"
+        );
         let unknown = [Order::Interfere { entity: 99, amplitude: 1.0, phase_turns: 0.0 }];
         assert_eq!(commands(&unknown, &state), Err(WorldError::NoSuchEntity));
     }

@@ -40,7 +40,8 @@ impl StateView {
     /// are more.
     fn behind(&self, behind: Option<i64>, limit: usize) -> (Vec<i64>, bool) {
         let bodies = (1..=self.simulation.bodies().len()).rev().filter_map(|n| i64::try_from(n).ok()).map(|n| -n);
-        let from = behind.map_or(0, |behind| self.ids.partition_point(|id| i64::try_from(*id).is_ok_and(|id| id <= behind)));
+        let from =
+            behind.map_or(0, |behind| self.ids.partition_point(|id| i64::try_from(*id).is_ok_and(|id| id <= behind)));
         let entities = self.ids[from..].iter().filter_map(|id| i64::try_from(*id).ok());
         let mut all = bodies.filter(|id| behind.is_none_or(|behind| *id > behind)).chain(entities);
         let page: Vec<i64> = all.by_ref().take(limit).collect();
