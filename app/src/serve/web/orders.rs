@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     fn world() -> Simulation {
-        let text = "name = \"w\"\n[[fleet]]\nname = \"a\"\nclass = \"scout\"\nposition_km = [0, 0, 0]\n";
+        let text = "name = \"w\"\n[[fleet]]\nname = \"a\"\nclass = \"scout\"\ncount = 1\nposition_m = [0, 0, 0]\nvelocity_m_s = [0, 0, 0]\n";
         Simulation::new(&Scenario::parse(text).unwrap())
     }
 
@@ -210,12 +210,14 @@ mod tests {
         let Err(WorldError::Refused(wrong)) = commands(&orders, &state) else { panic!("it is wrong") };
         let places: Vec<&str> = wrong.iter().map(|one| one.at.as_str()).collect();
         assert_eq!(places, ["/changes/1", "/changes/2/value"]);
-        let orders = [Order::Patch(vec![
-            field("Tank", "fuel_kg", FieldValue::Number(-5.0)),
-            Field { entity: 99, ..field("Tank", "fuel_kg", FieldValue::Number(5.0)) },
-        ])];
-        let Err(WorldError::Refused(wrong)) = commands(&orders, &state) else { panic!("it is wrong") };
-        assert!(wrong.iter().any(|one| one.at == "/changes/0"), "{wrong:?}");
+        for (wrong, place) in [
+            (field("Tank", "fuel_kg", FieldValue::Number(-5.0)), "/changes/1"),
+            (Field { entity: 99, ..field("Tank", "fuel_kg", FieldValue::Number(5.0)) }, "/changes/1"),
+        ] {
+            let orders = [Order::Patch(vec![field("Hull", "health_j", FieldValue::Number(5.0)), wrong])];
+            let Err(WorldError::Refused(wrong)) = commands(&orders, &state) else { panic!("it is wrong") };
+            assert!(wrong.len() == 1 && wrong[0].at == place, "{wrong:?}");
+        }
         let orders = [Order::Tune("[class.scout]\nhull_j = 5\nwings = 2\n".to_owned())];
         let Err(WorldError::Refused(wrong)) = commands(&orders, &state) else { panic!("it is wrong") };
         assert!(wrong.len() == 1 && wrong[0].at == "line 3, column 1", "{wrong:?}");
