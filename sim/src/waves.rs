@@ -22,6 +22,21 @@ pub const AMPLITUDE_MAX: f64 = (1u64 << 20) as f64;
 /// Most waves of a world that may differ from the first one.
 pub const WAVES_MAX: usize = 4096;
 
+/// An amplitude, 1 being that of the first wave, and a phase in turns as a command has them: amplitude and phase of
+/// [`Phasor::pulse`], each the nearest there is. `None` for what is no pulse: an amplitude that is out of range or nearer
+/// to 0 than to the smallest there is, and numbers that are not finite or subnormal.
+#[must_use]
+pub fn quantised(amplitude: f64, phase_turns: f64) -> Option<(u32, u32)> {
+    if ![amplitude, phase_turns].iter().all(|v| v.is_finite() && !v.is_subnormal()) {
+        return None;
+    }
+    let units = libm::rint(amplitude * f64::from(PULSE_ONE));
+    let part = phase_turns - libm::floor(phase_turns);
+    // A whole turn, which a part just below it rounds to, is none.
+    let phase = libm::rint(part * 4_294_967_296.0) as u64 as u32;
+    (1.0..=f64::from(PULSE_MAX)).contains(&units).then_some((units as u32, phase))
+}
+
 /// Amplitude 1 in each part of a phasor.
 const ONE: i64 = 1 << 32;
 /// [`AMPLITUDE_MAX`] in these units: 2^52, so that each part is exact as f64 too.
@@ -211,6 +226,23 @@ mod tests {
         }
         assert_eq!(pulse(PULSE_ONE, 0), Phasor::FIRST);
         assert_eq!((Phasor::FIRST.amplitude(), Phasor::FIRST.phase_turns()), (1.0, 0.0));
+    }
+
+    #[test]
+    fn numbers_become_pulses_or_nothing() {
+        assert_eq!(quantised(1.0, 0.0), Some((PULSE_ONE, 0)));
+        assert_eq!(quantised(1024.0, 0.5), Some((PULSE_MAX, 1 << 31)));
+        assert_eq!(quantised(0.5, -0.25), Some((PULSE_ONE / 2, 3 << 30)));
+        assert_eq!(quantised(1.0, 7.75), Some((PULSE_ONE, 3 << 30)));
+        assert_eq!(quantised(1.0, 1.0 - f64::EPSILON / 2.0), Some((PULSE_ONE, 0)));
+        assert_eq!(quantised(1.0, -1e-300), Some((PULSE_ONE, 0)));
+        for amplitude in [0.0, -1.0, 1e-9, 1024.1, f64::MAX, f64::INFINITY, f64::NAN, 5e-324] {
+            assert_eq!(quantised(amplitude, 0.0), None, "{amplitude}");
+        }
+        for phase in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324] {
+            assert_eq!(quantised(1.0, phase), None, "{phase}");
+        }
+        assert!(quantised(1.0, f64::MAX).is_some());
     }
 
     #[test]
