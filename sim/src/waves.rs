@@ -22,6 +22,21 @@ pub const AMPLITUDE_MAX: f64 = (1u64 << 20) as f64;
 /// Most waves of a world that may differ from the first one.
 pub const WAVES_MAX: usize = 4096;
 
+/// An amplitude, 1 being that of the first wave, and a phase in turns as a command has them: amplitude and phase of
+/// [`Phasor::pulse`], each the nearest there is. `None` for what is no pulse: an amplitude that is out of range or nearer
+/// to 0 than to the smallest there is, and numbers that are not finite or subnormal.
+#[must_use]
+pub fn quantised(amplitude: f64, phase_turns: f64) -> Option<(u32, u32)> {
+    if ![amplitude, phase_turns].iter().all(|v| v.is_finite() && !v.is_subnormal()) {
+        return None;
+    }
+    let units = libm::rint(amplitude * f64::from(PULSE_ONE));
+    let part = phase_turns - libm::floor(phase_turns);
+    // A whole turn, which a part just below it rounds to, is none.
+    let phase = libm::rint(part * 4_294_967_296.0) as u64 as u32;
+    (1.0..=f64::from(PULSE_MAX)).contains(&units).then_some((units as u32, phase))
+}
+
 /// Amplitude 1 in each part of a phasor.
 const ONE: i64 = 1 << 32;
 /// [`AMPLITUDE_MAX`] in these units: 2^52, so that each part is exact as f64 too.
@@ -214,6 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn numbers_become_pulses_or_nothing() {
+        assert_eq!(quantised(1.0, 0.0), Some((PULSE_ONE, 0)));
+        assert_eq!(quantised(1024.0, 0.5), Some((PULSE_MAX, 1 << 31)));
+        assert_eq!(quantised(0.5, -0.25), Some((PULSE_ONE / 2, 3 << 30)));
+        assert_eq!(quantised(1.0, 7.75), Some((PULSE_ONE, 3 << 30)));
+        assert_eq!(quantised(1.0, 1.0 - f64::EPSILON / 2.0), Some((PULSE_ONE, 0)));
+        assert_eq!(quantised(1.0, -1e-300), Some((PULSE_ONE, 0)));
+        for amplitude in [0.0, -1.0, 1e-9, 1024.1, f64::MAX, f64::INFINITY, f64::NAN, 5e-324] {
+            assert_eq!(quantised(amplitude, 0.0), None, "{amplitude}");
+        }
+        for phase in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324] {
+            assert_eq!(quantised(1.0, phase), None, "{phase}");
+        }
+        assert!(quantised(1.0, f64::MAX).is_some());
+    }
+
+    #[test]
     fn what_is_out_of_range_is_no_pulse_and_no_sum() {
         assert!(Phasor::pulse(0, 0).is_none() && Phasor::pulse(PULSE_MAX + 1, 0).is_none());
         assert!(Phasor::pulse(u32::MAX, u32::MAX).is_none());
@@ -268,11 +300,18 @@ mod tests {
             prop_assert!((0.0..1.0).contains(&sum.phase_turns()));
         }
 
-        #[test]
-        fn half_a_turn_is_the_exact_opposite(amplitude in 1u32..=PULSE_MAX, phase in any::<u32>()) {
+    }
+
+    /// Many: where a cosine is taken of each phase by itself, a few in ten thousand round apart.
+    #[test]
+    fn half_a_turn_is_the_exact_opposite() {
+        let mut random = crate::random::RandomStream::new(12);
+        for _ in 0..200_000 {
+            let (amplitude, phase) = (PULSE_MAX - (random.next_u64() % 1000) as u32, random.next_u64() as u32);
             let [re, im] = pulse(amplitude, phase).parts();
-            prop_assert_eq!(pulse(amplitude, phase.wrapping_add(1 << 31)).parts(), [-re, -im]);
-            prop_assert_eq!(pulse(amplitude, phase.wrapping_add(1 << 30)).parts(), [-im, re]);
+            assert_eq!(pulse(amplitude, phase.wrapping_add(1 << 31)).parts(), [-re, -im]);
+            assert_eq!(pulse(amplitude, phase.wrapping_add(1 << 30)).parts(), [-im, re]);
+            assert_eq!(pulse(amplitude, phase.wrapping_neg()).parts(), [re, -im], "below the axis as above it");
         }
     }
 }

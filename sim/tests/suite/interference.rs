@@ -2,10 +2,12 @@
 //! after any save, restore and roll-back, and nothing is left in a state whose waves are as at first.
 
 use proptest::prelude::*;
+use sim::command::Spawn;
 use sim::component::Kind;
+use sim::field::Value;
 use sim::waves::{PULSE_MAX, PULSE_ONE, Phasor, WAVES_MAX};
 use sim::{Command, Event, InputFrame, Membership, PlayerId, Refusal, Role, RollbackRing, Simulation, SnapshotError};
-use sim_testkit::common::{OPERATOR, all, command, fly, join, number, world};
+use sim_testkit::common::{OPERATOR, all, command, fly, join, number, set, world};
 
 const HALF: u32 = 1 << 31;
 const QUARTER: u32 = 1 << 30;
@@ -83,7 +85,7 @@ fn what_is_cancelled_whole_dissolves() {
 fn a_ship_that_is_made_anew_has_a_wave_as_at_first() {
     let mut s = lab();
     send(&mut s, OPERATOR, &pulse(1, 7, 7));
-    command(&mut s, &[sim_testkit::common::set(1, "Hull", "health_j", sim::field::Value::F64(0.0))]);
+    command(&mut s, &[set(1, "Hull", "health_j", Value::F64(0.0))]);
     assert_ne!(s.wave(1), Some(Phasor::FIRST));
     send(&mut s, OPERATOR, &Command::Respawn { ship: 1 });
     assert_eq!(s.wave(1), Some(Phasor::FIRST));
@@ -165,6 +167,40 @@ fn a_world_without_changed_waves_is_written_as_ever() {
     assert_eq!((s.digest(), s.snapshot()), (plain.digest(), plain.snapshot()));
 }
 
+#[test]
+fn a_wave_goes_with_what_is_shot_or_runs_out() {
+    let mut s = lab();
+    let at = sim_testkit::common::place(&s, 1) + glam::DVec3::X * 300.0;
+    let rock = Spawn {
+        kind: Kind::Asteroid,
+        body: None,
+        position_m: at.to_array(),
+        velocity_m_s: [0.0; 3],
+        class: 0,
+        player: 0,
+        radius_m: 5.0,
+        mass_kg: 1.0,
+    };
+    // The ship's own way of pointing, so that the round meets the rock.
+    let ahead = Value::Quat(glam::DQuat::IDENTITY);
+    command(&mut s, &[Command::Spawn(rock), set(1, "Attitude", "icrf_from_body", ahead), Command::Fire { ship: 1 }]);
+    let (rock, round) = (*s.entity_ids().iter().rev().nth(1).expect("made"), all(&s, Kind::Projectile)[0]);
+    assert_eq!(s.kind(rock), Some(Kind::Asteroid));
+    command(&mut s, &[pulse(rock, 9, 9), pulse(round, 9, 9)]);
+    fly(&mut s, 60);
+    assert_eq!((s.kind(rock), s.kind(round), s.digest().resources[5]), (None, None, 0), "the rock was hit");
+    fly(&mut s, 10);
+    // Turned away, nothing is in the way: it runs out.
+    let back = Value::Quat(glam::DQuat::from_rotation_z(core::f64::consts::PI));
+    command(&mut s, &[set(1, "Attitude", "icrf_from_body", back), Command::Fire { ship: 1 }]);
+    let round = all(&s, Kind::Projectile)[0];
+    command(&mut s, &[pulse(round, 9, 9)]);
+    assert_ne!(s.digest().resources[5], 0);
+    fly(&mut s, 5 * 90 + 5);
+    assert_eq!((s.kind(round), s.digest().resources[5]), (None, 0));
+    assert!(Simulation::restore(s.scenario(), &s.snapshot()).is_ok());
+}
+
 /// The same bytes with a checksum that fits, as a forger would make them.
 fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let body = bytes.len() - 8;
@@ -215,6 +251,10 @@ fn a_difference_between_waves_is_named() {
     let found = a.first_difference(&b).expect("they differ");
     assert_eq!((found.component, found.entity, found.field.as_str()), ("Wave", Some(3), "amplitude"));
     assert_eq!(sim::System::writers("Wave").first(), Some(&sim::System::Commands));
+    let (mut c, mut d) = (lab(), lab());
+    command(&mut c, &[pulse(2, 500, 0)]);
+    command(&mut d, &[pulse(3, 500, 0)]);
+    assert_ne!(c.digest(), d.digest(), "whose wave it is counts");
     let near = a.neighbourhood(PlayerId(3), 10.0, 1);
     assert_eq!((near.entity_ids(), near.wave(3)), (vec![3], a.wave(3)));
     let far = a.neighbourhood(PlayerId(1), 10.0, 1);
