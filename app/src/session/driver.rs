@@ -171,6 +171,13 @@ impl<L: Link> Driver<L> {
         self.replica.world().simulation()
     }
 
+    /// The tick that the world is held at, as it was executed, if an order or a breakpoint holds it.
+    #[must_use]
+    pub fn held(&self) -> Option<u64> {
+        let world = self.replica.world();
+        world.control().held().map(|_| world.simulation().tick().0)
+    }
+
     /// The replica of the world.
     #[must_use]
     pub fn replica(&self) -> &Replica<SimWorld> {
