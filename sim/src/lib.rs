@@ -6,6 +6,7 @@ pub mod bodies;
 mod columns;
 pub mod command;
 pub mod component;
+pub mod condition;
 pub mod contact;
 mod digest;
 #[cfg(feature = "fault-injection")]
@@ -37,6 +38,7 @@ mod world;
 
 pub use command::Command;
 pub use component::Kind;
+pub use condition::Condition;
 pub use digest::{Digest, RESOURCES};
 pub use input::{FrameError, InputFrame, Membership, PlayerId, Role};
 pub use inspect::{ComponentState, Difference, EntityState};

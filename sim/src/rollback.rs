@@ -86,14 +86,14 @@ impl SavedState {
 /// The last states of one simulation, by tick.
 pub struct RollbackRing {
     slots: Vec<SavedState>,
-    /// Tick saved in each slot.
+    /// Tick saved in each slot. Not one place for each tick: whoever skips ticks would fill places that nothing clears.
     ticks: Vec<Option<Tick>>,
     /// Whose states these are.
     scenario: Option<Arc<Scenario>>,
 }
 
 impl RollbackRing {
-    /// Room for `capacity` ticks, at least one. A slot costs as much memory as the components of the world
+    /// Room for `capacity` states, at least one, of whichever ticks. A slot costs as much memory as the components of the world
     /// it holds: see `docs/ARCHITECTURE.md` for figures.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
@@ -105,27 +105,32 @@ impl RollbackRing {
         }
     }
 
-    /// Saves the present state over the oldest one. A ring that held another scenario's states forgets them.
+    /// Saves the present state: over an earlier one of its tick, else where nothing is any more, else over the oldest one.
+    /// A ring that held another scenario's states forgets them.
     pub fn save(&mut self, simulation: &Simulation) {
         if !self.scenario.as_ref().is_some_and(|scenario| simulation.is_of(scenario)) {
             self.scenario = Some(simulation.shared_scenario());
             self.ticks.fill(None);
         }
         let tick = simulation.tick();
-        let slot = (tick.0 % self.slots.len() as u64) as usize;
+        // Nothing sorts before any tick.
+        let oldest = || self.ticks.iter().enumerate().min_by_key(|(_, saved)| **saved).map_or(0, |(slot, _)| slot);
+        let slot = self.slot(tick).unwrap_or_else(oldest);
         self.slots[slot].save(&simulation.state);
         self.ticks[slot] = Some(tick);
+    }
+
+    /// Where a tick is saved.
+    fn slot(&self, tick: Tick) -> Option<usize> {
+        self.ticks.iter().position(|saved| *saved == Some(tick))
     }
 
     /// Puts the simulation back to `tick` and forgets the ticks after it; `false`, and nothing changed, if that tick
     /// is not in the ring or the ring holds another scenario's.
     #[must_use]
     pub fn restore(&mut self, simulation: &mut Simulation, tick: Tick) -> bool {
-        let slot = (tick.0 % self.slots.len() as u64) as usize;
         let same_world = self.scenario.as_ref().is_some_and(|scenario| simulation.is_of(scenario));
-        if self.ticks[slot] != Some(tick) || !same_world {
-            return false;
-        }
+        let Some(slot) = self.slot(tick).filter(|_| same_world) else { return false };
         self.slots[slot].restore(&mut simulation.state);
         // What came later was given up with this.
         self.ticks.iter_mut().filter(|saved| saved.is_some_and(|saved| saved > tick)).for_each(|saved| *saved = None);
@@ -136,11 +141,8 @@ impl RollbackRing {
     /// present state of `simulation`, which says of which scenario, is not touched.
     #[must_use]
     pub fn snapshot(&self, simulation: &Simulation, tick: Tick) -> Option<Vec<u8>> {
-        let slot = (tick.0 % self.slots.len() as u64) as usize;
         let scenario = self.scenario.as_ref().filter(|scenario| simulation.is_of(scenario))?;
-        if self.ticks[slot] != Some(tick) {
-            return None;
-        }
+        let slot = self.slot(tick)?;
         let SavedState { columns, rest } = &self.slots[slot];
         let Resources { time, members, refused, tuning, last_id, waves, bodies } = rest.as_ref()?;
         let parts = Parts { time: *time, members, refused, tuning, last_id: *last_id, waves, bodies };

@@ -16,6 +16,7 @@ use super::world::{Inside, Notice, Order, Pulse, World};
 use crate::cli::{JoinArgs, PeerArgs};
 use crate::exit::Failure;
 use crate::session_cmd::Newcomer;
+use crate::session_cmd::account::held_sentence;
 use crate::session_cmd::report::Report;
 use crate::session_cmd::seat::{Seat, Sight};
 use crate::session_cmd::stop::Stop;
@@ -78,6 +79,8 @@ struct Chair {
     /// How long a turn takes, once there is a world.
     turn_s: Option<f64>,
     digest: u64,
+    /// The tick that the world is held at.
+    held: Option<u64>,
 }
 
 impl Chair {
@@ -92,6 +95,7 @@ impl Chair {
             turn: (Turn(0), Instant::now()),
             turn_s: None,
             digest: 0,
+            held: None,
         }
     }
 
@@ -125,7 +129,13 @@ impl Seat for Chair {
         }
         let stalled = status.stalled_turns > self.stalled_turns;
         self.stalled_turns = status.stalled_turns;
-        let network = network(status, 1e3 / per_s, stalled);
+        let network = Network { held: sight.held, ..network(status, 1e3 / per_s, stalled) };
+        if self.held != sight.held {
+            self.held = sight.held;
+            let sentence = sight.held.map_or_else(|| "the world goes on".to_owned(), held_sentence);
+            // Nobody listens to a world that is left.
+            let _ = self.inside.notices.send(Notice::Said(sentence));
+        }
         let player = status.player.map(|player| player.0);
         let may = simulation.members().any(|(id, role)| Some(id.0) == player && role == Role::Operator);
         self.digest = sight.digest.unwrap_or(self.digest);
@@ -173,6 +183,7 @@ fn network(status: &Status, turn_ms: f64, stalled: bool) -> Network {
         round_trip_ms: status.links.iter().map(|link| link.rtt_us as f64 / 1e3).reduce(f64::max),
         input_delay_ms: Some(f64::from(status.delay_turns) * turn_ms),
         stalled,
+        held: None,
     }
 }
 
@@ -203,7 +214,16 @@ mod tests {
         let simulation = Simulation::new(&scenario_cmd::load("demo").unwrap());
         let look = |chair: &mut Chair, status: &Status| {
             let (ahead, digest, ship, recording) = (None, None, None, None);
-            chair.look(&Sight { simulation: &simulation, ahead, digest, ticks_per_turn: 3, status, ship, recording });
+            chair.look(&Sight {
+                simulation: &simulation,
+                ahead,
+                digest,
+                ticks_per_turn: 3,
+                held: None,
+                status,
+                ship,
+                recording,
+            });
         };
         let stalled = || world.status().network.map(|network| network.stalled);
         chair.attend(&status(1));
@@ -229,7 +249,7 @@ mod tests {
         let status = status(1);
         let mut look = |simulation: &Simulation| {
             let (status, ahead, digest, ship, recording) = (&status, None, None, None, None);
-            chair.look(&Sight { simulation, ahead, digest, ticks_per_turn: 3, status, ship, recording });
+            chair.look(&Sight { simulation, ahead, digest, ticks_per_turn: 3, held: None, status, ship, recording });
         };
         look(&simulation);
         let (first, _) = world.view(Instant::now());

@@ -1,10 +1,11 @@
 //! Whether the inputs of a recording are those that its players signed: what each signed is compared with what was
-//! recorded, tick by tick. Must never count an input as signed that no signature holds for.
+//! recorded, tick by tick; where the world was held, turns and ticks do not go together, and it is the commands of the whole
+//! stretch that are compared: those recorded have to be among those signed, in order. Must never count an input as signed that no signature holds for.
 
 use std::collections::BTreeMap;
 
-use netcode::protocol::Player;
 use netcode::protocol::signed::SignedEntries;
+use netcode::protocol::{Player, Turn};
 use netcode::transport::to_hex;
 use serde::Serialize;
 use sim::input::SentCommand;
@@ -16,7 +17,7 @@ use crate::output::grouped;
 use crate::session::SessionInput;
 use crate::session::near::frames_of;
 use crate::session::ships::STEWARD;
-use crate::session::signed::{self, Signed};
+use crate::session::signed::{self, Course, Origin, Signed};
 
 /// What the signatures beside a recording say.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -78,16 +79,26 @@ struct Author<'a> {
     signed_ticks: u64,
     /// The turn that was decoded last, as frames.
     turn: Option<(u64, Vec<InputFrame>)>,
+    stretch: Stretch,
 }
 
 struct Check<'a> {
     authors: BTreeMap<PlayerId, Author<'a>>,
     contradiction: Option<String>,
+    /// The stretch that the last tick was in, if that is not a regular one.
+    stretch: Option<usize>,
+}
+
+/// What was recorded of one player in a stretch in which turns and ticks do not go together.
+#[derive(Default)]
+struct Stretch {
+    ticks: u64,
+    commands: Vec<Vec<u8>>,
 }
 
 impl<'a> Check<'a> {
     fn of(signed: &'a Signed) -> Self {
-        let mut check = Self { authors: BTreeMap::new(), contradiction: None };
+        let mut check = Self { authors: BTreeMap::new(), contradiction: None, stretch: None };
         for entries in &signed.entries {
             let player = entries.player();
             if !entries.holds() {
@@ -114,7 +125,14 @@ impl<'a> Check<'a> {
     }
 
     fn author(&mut self, player: PlayerId) -> &mut Author<'a> {
-        let new = || Author { signed: Vec::new(), is_member: false, ticks: 0, signed_ticks: 0, turn: None };
+        let new = || Author {
+            signed: Vec::new(),
+            is_member: false,
+            ticks: 0,
+            signed_ticks: 0,
+            turn: None,
+            stretch: Stretch::default(),
+        };
         self.authors.entry(player).or_insert_with(new)
     }
 
@@ -132,7 +150,25 @@ impl<'a> Check<'a> {
                 Membership::Leave { player } => self.note(player, false),
             }
         }
-        let Some((turn, place)) = signed.origin.turn_of(tick) else { return };
+        let course = signed.courses.partition_point(|course| course.tick <= tick).checked_sub(1);
+        let irregular = course.filter(|at| !signed.courses[*at].is_regular);
+        if self.stretch != irregular {
+            self.end_stretch(signed);
+            self.stretch = irregular;
+        }
+        if irregular.is_some() {
+            for (player, author) in self.authors.iter_mut().filter(|(_, author)| author.is_member) {
+                author.stretch.ticks += 1;
+                let recorded = frame.commands.iter().filter(|sent| sent.player == *player);
+                author.stretch.commands.extend(recorded.map(|sent| sent.bytes.clone()));
+            }
+            return;
+        }
+        let origin = course.map_or(signed.origin, |at| {
+            let Course { turn, tick, .. } = signed.courses[at];
+            Origin { turn, tick, ..signed.origin }
+        });
+        let Some((turn, place)) = origin.turn_of(tick) else { return };
         let mut wrong = None;
         for (player, author) in self.authors.iter_mut().filter(|(_, author)| author.is_member) {
             author.ticks += 1;
@@ -151,7 +187,38 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn verdict(self, signed: &Signed) -> SignedVerdict {
+    /// Compares the stretch in which the last tick was with what was signed for all its turns. Where not all of them are
+    /// signed, none of it counts as signed.
+    fn end_stretch(&mut self, signed: &Signed) {
+        let Some(at) = self.stretch.take() else { return };
+        let first = signed.courses[at];
+        let end = signed.courses.get(at + 1).map(|next| next.turn);
+        let mut wrong = None;
+        for (player, author) in &mut self.authors {
+            let Stretch { ticks, commands } = std::mem::take(&mut author.stretch);
+            author.ticks += ticks;
+            // What waited at the beginning of the recording was signed before it.
+            let is_known = first.turn > signed.origin.turn && ticks > 0;
+            let Some(expected) = end.filter(|_| is_known).and_then(|end| author.all_commands(first.turn..end)) else {
+                continue;
+            };
+            let mut expected = expected.iter();
+            if commands.iter().all(|recorded| expected.any(|signed| signed == recorded)) {
+                author.signed_ticks += ticks;
+            } else {
+                wrong.get_or_insert(*player);
+            }
+        }
+        if let Some(player) = wrong {
+            let (player, tick) = (player.0, first.tick);
+            self.contradict(format!(
+                "player {player} signed other inputs for the hold at tick {tick} than were recorded"
+            ));
+        }
+    }
+
+    fn verdict(mut self, signed: &Signed) -> SignedVerdict {
+        self.end_stretch(signed);
         let players = self.authors.iter().filter(|(_, author)| author.ticks > 0).map(|(player, author)| SignedPlayer {
             player: player.0,
             key: author.signed.first().map(|entries| to_hex(&entries.key().0)),
@@ -166,11 +233,25 @@ impl<'a> Check<'a> {
 }
 
 impl Author<'_> {
+    /// What was signed for a turn; none where nothing was.
+    fn input(&self, turn: u64) -> Option<SessionInput> {
+        let after = self.signed.partition_point(|entries| entries.first().0 <= turn);
+        self.signed[..after].last()?.input(Turn(turn))
+    }
+
+    /// The commands that were signed for some turns; none where nothing was signed for one of them.
+    fn all_commands(&self, turns: std::ops::Range<u64>) -> Option<Vec<Vec<u8>>> {
+        let mut commands = Vec::new();
+        for turn in turns {
+            commands.extend(self.input(turn)?.commands().map(|(_, bytes)| bytes.to_vec()));
+        }
+        Some(commands)
+    }
+
     /// The commands that were signed for one tick of a turn; none where nothing was signed for it.
     fn commands(&mut self, player: PlayerId, turn: u64, place: usize, ticks_per_turn: u32) -> Option<&[SentCommand]> {
         if self.turn.as_ref().is_none_or(|(decoded, _)| *decoded != turn) {
-            let after = self.signed.partition_point(|entries| entries.first().0 <= turn);
-            let input: SessionInput = self.signed[..after].last()?.input(netcode::protocol::Turn(turn))?;
+            let input = self.input(turn)?;
             let frames = frames_of([(Player(player.0), &input)].into_iter(), ticks_per_turn);
             self.turn = Some((turn, frames));
         }

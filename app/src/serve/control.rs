@@ -85,6 +85,7 @@ impl Controller {
             "digest": published.map(|mark| output::hex(mark.digest.0)),
             "durable": durable.map(shown),
             "saved": saved.map(shown),
+            "held": state.held.map(|tick| self.shared.published_tick(tick)),
             "gap": state.gap.as_ref().map(|(since, why)| json!({ "since": self.shared.published_tick(*since), "why": why })),
             "backlog": {
                 "batches": backlog.batches,

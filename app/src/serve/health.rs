@@ -8,6 +8,7 @@ use persistence::{Guarded, Health, Journal, Phase, Store, StoreError};
 use serde_json::{Value, json};
 
 use super::shared::Shared;
+use crate::session_cmd::account::held_sentence;
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -155,18 +156,23 @@ impl Monitor {
     }
 
     fn of_session(&self) -> Part {
-        let (executed, turns) = {
+        let (executed, held, turns) = {
             let state = self.shared.state();
-            (state.executed, state.turns)
+            (state.executed, state.held, state.turns)
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let tick = executed.map_or(0, |mark| mark.tick.0);
-        seen.still = if tick > seen.tick { 0 } else { seen.still.saturating_add(1) };
+        // A world that is held stands still, and the session does not: its turns go on.
+        let moves = tick > seen.tick || (held.is_some() && turns.all > seen.turns);
+        seen.still = if moves { 0 } else { seen.still.saturating_add(1) };
         let (late, all) = (turns.late.saturating_sub(seen.late), turns.all.saturating_sub(seen.turns));
         (seen.tick, seen.late, seen.turns) = (tick, turns.late, turns.all);
         if seen.still >= STILL_MAX {
             let tick = self.shared.published_tick(tick);
             return ("session", Condition::Ill, "still", format!("the session stands still at tick {tick}"));
+        }
+        if let Some(held) = held {
+            return ("session", Condition::Well, "held", held_sentence(self.shared.published_tick(held)));
         }
         if late * 10 > all {
             return ("session", Condition::Degraded, "late", format!("{late} of the last {all} turns were late"));

@@ -1,5 +1,5 @@
 //! The service as a peer: it founds the session of its world, without a ship and without a number that the world knows, and
-//! leaves when it is told to. Must never command anything by itself.
+//! leaves when it is told to. Must never command anything by itself: what it enters was handed in at the [`super::desk`].
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::resume::Resumed;
 use super::seats::Seats;
 use super::shared::{Shared, Turns};
 use crate::exit::Failure;
+use crate::session::SessionInput;
 use crate::session::world::HOST;
 use crate::session_cmd::seat::{Seat, Sight};
 use crate::session_cmd::{Founded, Founding, Start};
@@ -45,11 +46,25 @@ pub(crate) fn found(config: &Config, identity: &Identity, world: &Resumed, seats
 pub struct Steering {
     /// What the service's threads know.
     pub shared: Arc<Shared>,
+    /// Whether it has a place in the session.
+    is_member: bool,
+}
+
+impl Steering {
+    /// Sits there, with what the service's threads know.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, is_member: false }
+    }
 }
 
 impl Seat for Steering {
     fn commands(&mut self, _simulation: &Simulation, _ship: Option<u64>) -> Vec<Command> {
         Vec::new()
+    }
+
+    fn enter(&mut self, _simulation: &Simulation, _ship: Option<u64>) -> SessionInput {
+        self.shared.desk.enter()
     }
 
     fn look(&mut self, sight: &Sight<'_>) {
@@ -60,12 +75,17 @@ impl Seat for Steering {
     fn happened(&mut self, _tick: u64, _event: &Event) {}
 
     fn forked(&mut self, session: SessionId) {
+        self.shared.desk.cut();
         self.shared.state().session = session;
     }
 
     fn attend(&mut self, status: &Status) -> bool {
         let turns = Turns { all: status.next_turn.0, late: status.stalled_turns, late_us_max: status.stall_us_max };
         self.shared.state().turns = turns;
+        if self.is_member && status.player.is_none() {
+            self.shared.desk.cut();
+        }
+        self.is_member = status.player.is_some();
         self.shared.is_stopping()
     }
 }

@@ -97,11 +97,18 @@ impl Ledger for StoreLedger {
         let simulation = world.simulation();
         let (tick, digest) = (simulation.tick().0, simulation.digest().total);
         self.last = Some(mark(tick, digest));
-        self.shared.state().executed = self.last;
+        let held = world.control().held().map(|_| tick);
+        {
+            let mut state = self.shared.state();
+            (state.executed, state.held) = (self.last, held);
+        }
+        self.shared.desk.tell(world.control(), tick);
         self.send(Item::Begin { tick, digest, snapshot: snapshot.to_vec() });
     }
 
     fn played(&mut self, played: &Played) {
+        self.shared.desk.played(played, |tick| self.shared.published_tick(tick));
+        self.shared.state().held = played.control.held().map(|_| played.tick.0);
         let Some(last) = played.ticks.last() else { return };
         let (tick, digest) = (last.report.tick.0, last.report.digest.total);
         self.last = Some(mark(tick, digest));
@@ -140,6 +147,7 @@ impl Ledger for StoreLedger {
 /// Whoever ends the session has everything offered to the journal.
 impl Drop for StoreLedger {
     fn drop(&mut self) {
+        self.shared.desk.close();
         self.sender = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()

@@ -7,6 +7,7 @@
 pub mod ask;
 pub mod config;
 pub mod control;
+pub mod desk;
 pub mod ending;
 pub mod health;
 pub mod host;

@@ -204,7 +204,7 @@ impl Service<'_> {
             json!({ "socket": self.config.socket, "listen": self.config.session.listen }),
         )?;
         let (core, link, report) = (founded.core, founded.link, self.report.clone());
-        let steering = Box::new(Steering { shared: Arc::clone(&shared) });
+        let steering = Box::new(Steering::new(Arc::clone(&shared)));
         let session = &self.config.session;
         let alone = session.alone_after.map(|after| Alone { after, invites: session.invites });
         let plan = Plan { alone, ..Plan::default() };

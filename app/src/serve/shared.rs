@@ -9,10 +9,14 @@ use netcode::protocol::SessionId;
 use persistence::{Batch, Digest, Journal, Mark, Name, Tick, Ticket};
 use tokio::sync::oneshot;
 
+use super::desk::Desk;
+
 /// What is known.
 #[derive(Default)]
 pub struct Shared {
     state: Mutex<State>,
+    /// What is to be entered into the session.
+    pub desk: Desk,
     /// The service is to stop.
     stop: AtomicBool,
     /// A state is wanted, to be saved.
@@ -52,6 +56,8 @@ pub struct State {
     pub session: SessionId,
     /// The last confirmed tick and the digest of its state.
     pub executed: Option<Mark>,
+    /// The tick that the world is held at, if an order or a breakpoint holds it, as it is confirmed.
+    pub held: Option<u64>,
     /// From this tick on nothing is durable until the next save, and why.
     pub gap: Option<(u64, String)>,
     /// The last save that is durable, as far as [`Shared::saved`] was asked.

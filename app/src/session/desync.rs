@@ -234,6 +234,8 @@ fn examine(comparison: &Comparison, circumstances: Circumstances, tail: &Tail) -
         (Some(ours), Ok(theirs)) => difference(ours, theirs).map(Difference::from),
         _ => None,
     };
+    // What is of the session and not of its simulation is in no snapshot here.
+    let found = found.or_else(|| comparison.difference.clone().ok().flatten().map(Difference::from));
     let first_differing_tick = repeat.as_ref().and_then(|repeat| repeat.departs_at);
     let unreadable = theirs.err().map(|e| e.to_string());
     let finding = sentence(tick, comparison.with, found.as_ref(), unreadable.as_deref(), repeat.as_ref());

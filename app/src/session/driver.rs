@@ -83,7 +83,7 @@ impl<L: Link> Driver<L> {
     /// The same, with the log going somewhere else too.
     #[must_use]
     pub fn with_ledger(mut self, ledger: Box<dyn Ledger>) -> Self {
-        self.side.ledger = Some(ledger);
+        self.side.ledgers.push(ledger);
         self
     }
 
@@ -171,6 +171,13 @@ impl<L: Link> Driver<L> {
         self.replica.world().simulation()
     }
 
+    /// The tick that the world is held at, as it was executed, if an order or a breakpoint holds it.
+    #[must_use]
+    pub fn held(&self) -> Option<u64> {
+        let world = self.replica.world();
+        world.control().held().map(|_| world.simulation().tick().0)
+    }
+
     /// The replica of the world.
     #[must_use]
     pub fn replica(&self) -> &Replica<SimWorld> {
@@ -218,7 +225,7 @@ impl<L: Link> Driver<L> {
     #[must_use]
     pub fn told(&self) -> Option<Progress> {
         let reached = self.side.progress?;
-        Some(self.side.ledger.as_ref().map_or(reached, |ledger| ledger.told(reached)))
+        Some(self.side.ledgers.iter().fold(reached, |told, ledger| ledger.told(told)))
     }
 
     /// What the last turns have cost to step and keep, microseconds; in no order, and not all of a long session.

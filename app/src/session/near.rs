@@ -18,13 +18,17 @@ const ENTITIES_MAX: usize = 64;
 pub struct Near {
     simulation: Simulation,
     ticks_per_turn: u32,
+    /// Ticks that it may go on for; without an end if not given.
+    left: Option<u64>,
 }
 
 impl Near {
-    /// Copies the surroundings of a player's ships.
+    /// Copies the surroundings of a player's ships, in a world that goes on for `left` ticks and is held then, or goes on
+    /// and on.
     #[must_use]
-    pub fn of(simulation: &Simulation, player: Player, ticks_per_turn: u32) -> Self {
-        Self { simulation: simulation.neighbourhood(PlayerId(player.0), RADIUS_M, ENTITIES_MAX), ticks_per_turn }
+    pub fn of(simulation: &Simulation, player: Player, ticks_per_turn: u32, left: Option<u64>) -> Self {
+        let simulation = simulation.neighbourhood(PlayerId(player.0), RADIUS_M, ENTITIES_MAX);
+        Self { simulation, ticks_per_turn, left }
     }
 
     /// The copy, to look at.
@@ -40,6 +44,12 @@ impl Neighbourhood for Near {
     fn advance(&mut self, player: Player, input: &SessionInput) {
         let mut report = TickReport::default();
         for mut frame in frames_of([(player, input)].into_iter(), self.ticks_per_turn) {
+            match &mut self.left {
+                // What is commanded now waits for the world to go on.
+                Some(0) => return,
+                Some(left) => *left -= 1,
+                None => {}
+            }
             frame.make_lawful();
             self.simulation.step_into(&frame, &mut report);
         }

@@ -16,7 +16,7 @@ use netcode::protocol::signed::SignedEntries;
 use sim::recording::Written;
 use sim::{InputFrame, Scenario};
 
-use super::signed::{Origin, SignedWriter};
+use super::signed::{Course, Origin, SignedWriter};
 use super::world::Played;
 use crate::exit::Failure;
 use crate::record::{Options, Recorder};
@@ -33,6 +33,7 @@ enum Item {
     Ticks(Vec<(InputFrame, u64)>),
     Keyframe(Vec<u8>),
     Signed(Box<SignedEntries>),
+    Course(Course),
 }
 
 impl Item {
@@ -41,6 +42,7 @@ impl Item {
         match self {
             Self::Keyframe(snapshot) => snapshot.len(),
             Self::Signed(signed) => signed.bytes(),
+            Self::Course(_) => size_of::<Course>(),
             Self::Ticks(ticks) => ticks
                 .iter()
                 .map(|(frame, _)| {
@@ -83,6 +85,8 @@ pub struct SessionRecorder {
     shared: Arc<Shared>,
     keyframes_left_out: u64,
     stopped: Option<String>,
+    /// How turns and ticks go together, as the file has it; from the next turn and tick on.
+    course: Course,
     /// See [`QUEUE_BYTES_MAX`] and [`KEYFRAME_QUEUE_BYTES_MAX`].
     limits: (usize, usize),
 }
@@ -100,6 +104,7 @@ impl SessionRecorder {
         options: Options,
         origin: Origin,
     ) -> Result<Self, Failure> {
+        let course = Course { turn: origin.turn, tick: first_tick, is_regular: true };
         let recorder = Recorder::begin(path, scenario, first_tick, snapshot, options, &[])?;
         let signed = SignedWriter::begin(path, origin)?;
         let (sender, receiver) = sync_channel(QUEUE_TURNS_MAX);
@@ -124,12 +129,18 @@ impl SessionRecorder {
             shared,
             keyframes_left_out: 0,
             stopped: None,
+            course,
             limits: (QUEUE_BYTES_MAX, KEYFRAME_QUEUE_BYTES_MAX),
         })
     }
 
     /// Adds a confirmed turn. Returns at once.
     pub fn push(&mut self, played: &Played) {
+        if self.course.is_regular != played.is_regular {
+            self.course.is_regular = played.is_regular;
+            self.send(Item::Course(self.course));
+        }
+        (self.course.turn, self.course.tick) = (played.turn.0 + 1, played.tick.0);
         self.send(Item::Ticks(played.entries()));
         if let Some(snapshot) = &played.keyframe {
             self.keyframe(snapshot.clone());
@@ -175,6 +186,10 @@ impl SessionRecorder {
     /// # Errors
     /// [`Failure::Unwritable`] where writing failed, [`Failure::Incomplete`] where it ended early for want of speed.
     pub fn finish(mut self) -> Result<Written, Failure> {
+        if !self.course.is_regular {
+            // Up to here and no further.
+            self.send(Item::Course(Course { is_regular: true, ..self.course }));
+        }
         self.sender = None;
         let result = self.thread.take().map_or_else(|| Ok(Ok(Written::default())), JoinHandle::join);
         let written = result.map_err(|_| Failure::Machine("the recording thread panicked".to_owned()))??;
@@ -233,6 +248,7 @@ fn write(
         let bytes = item.bytes();
         match item {
             Item::Signed(entries) => signed.push(&entries)?,
+            Item::Course(course) => signed.course(course)?,
             Item::Keyframe(snapshot) => recorder.add_keyframe(&snapshot)?,
             Item::Ticks(ticks) => {
                 for (frame, digest) in &ticks {

@@ -3,15 +3,16 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use netcode::protocol::{Event, Frame, PeerKey, Player, Turn};
 use netcode::replica::{Comparison, Host, Replica};
 use netcode::speculation::Speculation;
-use netcode::world::World as _;
 use sim::Simulation;
 
+use super::control::Control;
 use super::desync::{self, Circumstances, Tail};
 use super::driver::{Ending, Link, Options, Progress};
 use super::file_ledger::FileLedger;
@@ -47,7 +48,7 @@ pub(super) struct Side<L: Link> {
     /// The recording.
     pub(super) file: FileLedger,
     /// Where else the log goes.
-    pub(super) ledger: Option<Box<dyn Ledger>>,
+    pub(super) ledgers: Vec<Box<dyn Ledger>>,
     tail: Option<Tail>,
     circumstances: Circumstances,
     compared: Vec<(Comparison, Tail)>,
@@ -79,7 +80,7 @@ impl<L: Link> Side<L> {
             started: Instant::now(),
             file: FileLedger::new(options.record.clone(), options.recording.clone()),
             options,
-            ledger: None,
+            ledgers: Vec::new(),
             tail: None,
             circumstances: Circumstances::default(),
             compared: Vec::new(),
@@ -129,13 +130,13 @@ impl<L: Link> Side<L> {
 
     /// All that take the log.
     pub(super) fn ledgers(&mut self) -> impl Iterator<Item = &mut dyn Ledger> {
-        let other = self.ledger.iter_mut().map(|ledger| &mut **ledger as &mut dyn Ledger);
+        let other = self.ledgers.iter_mut().map(|ledger| &mut **ledger as &mut dyn Ledger);
         std::iter::once(&mut self.file as &mut dyn Ledger).chain(other)
     }
 
     /// The log goes on from the state that is confirmed, which the world is in, as that of another session.
     pub(super) fn fork_log(&mut self, turn: Option<Turn>, world: &SimWorld) {
-        let snapshot = world.snapshot();
+        let snapshot = world.simulation().snapshot();
         self.ledgers().for_each(|ledger| ledger.forked(next(turn), world, &snapshot));
         self.begin_tail(world, snapshot);
     }
@@ -158,7 +159,9 @@ impl<L: Link> Side<L> {
         let last = replica.and_then(|replica| {
             let (world, confirmed) = (replica.world(), replica.confirmed());
             // Not every turn's state is kept in a large world; but it may be the one that it is in.
-            world.snapshot_at(confirmed).or_else(|| (replica.executed() == confirmed).then(|| world.snapshot()))
+            world
+                .state_at(confirmed)
+                .or_else(|| (replica.executed() == confirmed).then(|| world.simulation().snapshot()))
         });
         self.ledgers().for_each(|ledger| ledger.ended(last.clone()));
     }
@@ -168,7 +171,7 @@ impl<L: Link> Side<L> {
         let Some(Progress { tick, digest, .. }) = self.progress.filter(|_| self.has_world) else { return };
         let mut snapshot = None;
         for ledger in self.ledgers().filter_map(|ledger| ledger.wants_state().then_some(ledger)) {
-            snapshot = snapshot.or_else(|| replica.world().snapshot_at(replica.confirmed()));
+            snapshot = snapshot.or_else(|| replica.world().state_at(replica.confirmed()));
             // Not every turn's state is kept in a large world: one of the next ones is.
             let Some(snapshot) = &snapshot else { return };
             ledger.state(tick, digest, snapshot.clone());
@@ -250,9 +253,8 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         let rate = u64::from(world.simulation().scenario().tick_rate_hz);
         let every = self.options.recording.keyframe_ticks.map_or(rate * KEYFRAME_S, u64::from);
         world.set_keyframes(self.keeps_keyframes().then_some(every));
-        let snapshot = world.snapshot();
-        let simulation = world.simulation();
-        let (tick, digest) = (simulation.tick().0, simulation.digest().total);
+        let (simulation, digest) = (world.simulation(), world.digest());
+        let (snapshot, tick) = (simulation.snapshot(), simulation.tick().0);
         self.has_world = true;
         self.progress = Some(Progress { first_tick: tick, tick, digest });
         self.digest = Some(digest);
@@ -261,9 +263,13 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         self.speculation = None;
     }
 
-    fn executed(&mut self, _frame: &Frame<SessionInput>, digest: u64, _world: &SimWorld) {
+    fn executed(&mut self, _frame: &Frame<SessionInput>, _digest: u64, world: &SimWorld) {
         self.is_stale = true;
-        self.digest = Some(digest);
+        self.digest = Some(world.digest());
+        if world.control().held().is_some() {
+            // That a world that stands still costs nothing says nothing of its ticks.
+            return;
+        }
         let [before, after] = self.clock_us;
         if self.costs_us.len() == COSTS_MAX {
             self.costs_us.pop_front();
@@ -297,8 +303,11 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         }
     }
 
-    fn compared(&mut self, comparison: Comparison, world: &SimWorld) {
+    fn compared(&mut self, mut comparison: Comparison, world: &SimWorld) {
         let Some(mut tail) = self.tail.clone() else { return };
+        // A bundle holds states of simulations, as recordings do.
+        comparison.ours = Control::plain(&comparison.ours).to_vec();
+        comparison.theirs = Arc::new(Control::plain(&comparison.theirs).to_vec());
         world.played().take_while(|played| played.turn <= comparison.turn).for_each(|played| tail.push(played));
         self.compared.push((comparison, tail));
     }

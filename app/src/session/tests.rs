@@ -28,7 +28,7 @@ use crate::replay::{Recording, verify};
 const ORIGIN: Origin = Origin { turn: 0, tick: 0, ticks_per_turn: 1 };
 
 /// Nobody to send to.
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Link for Nowhere {
     fn send(&mut self, _to: PeerKey, _bytes: Vec<u8>) {}
@@ -36,12 +36,12 @@ impl Link for Nowhere {
     fn disconnect(&mut self, _to: PeerKey) {}
 }
 
-fn text(name: &str) -> &'static str {
+pub(super) fn text(name: &str) -> &'static str {
     sim::scenario::shipped().iter().find(|(n, _)| *n == name).expect("shipped").1
 }
 
 /// What four pilots and whoever else do in one turn: a script of the turn's number alone.
-fn frame(turn: u64, ticks_per_turn: u32) -> Arc<Frame<SessionInput>> {
+pub(super) fn frame(turn: u64, ticks_per_turn: u32) -> Arc<Frame<SessionInput>> {
     let mut changes = Vec::new();
     if turn == 0 {
         changes.extend((1..=4).map(|p| Change::Join { player: Player(p), role: if p == 1 { 2 } else { 1 } }));
@@ -69,35 +69,35 @@ fn frame(turn: u64, ticks_per_turn: u32) -> Arc<Frame<SessionInput>> {
     Arc::new(Frame { turn: Turn(turn), changes, inputs: inputs.collect(), chain: Hash::default() })
 }
 
-fn install(name: &str, ticks_per_turn: u32, turn: Option<Turn>, snapshot: Vec<u8>) -> Effect<SessionInput> {
+pub(super) fn install(name: &str, ticks_per_turn: u32, turn: Option<Turn>, snapshot: Vec<u8>) -> Effect<SessionInput> {
     let scenario = Arc::new(SessionScenario::new(text(name), ticks_per_turn).encode());
     Effect::Install { turn, scenario, snapshot: Arc::new(snapshot) }
 }
 
 /// One peer with everything but the core.
-struct Peer {
-    replica: Replica<SimWorld>,
-    side: Side<Nowhere>,
+pub(super) struct Peer {
+    pub(super) replica: Replica<SimWorld>,
+    pub(super) side: Side<Nowhere>,
     ticks_per_turn: u32,
 }
 
 impl Peer {
-    fn new(options: Options, ticks_per_turn: u32) -> Self {
+    pub(super) fn new(options: Options, ticks_per_turn: u32) -> Self {
         Self { replica: Replica::new(SimWorld::empty()), side: Side::new(Nowhere, options), ticks_per_turn }
     }
 
-    fn founder(options: Options, ticks_per_turn: u32) -> Self {
+    pub(super) fn founder(options: Options, ticks_per_turn: u32) -> Self {
         let mut peer = Self::new(options, ticks_per_turn);
         peer.apply(install("demo", ticks_per_turn, None, Vec::new()));
         peer
     }
 
-    fn apply(&mut self, effect: Effect<SessionInput>) {
+    pub(super) fn apply(&mut self, effect: Effect<SessionInput>) {
         self.replica.apply(effect, &mut self.side).expect("the effects are in order");
     }
 
     /// Executes turns up to before `end`; each is confirmed two turns later.
-    fn run(&mut self, end: u64) {
+    pub(super) fn run(&mut self, end: u64) {
         let start = self.replica.executed().map_or(0, |turn| turn.0 + 1);
         for turn in start..end {
             self.apply(Effect::Execute(frame(turn, self.ticks_per_turn)));
@@ -107,21 +107,21 @@ impl Peer {
         }
     }
 
-    fn confirm(&mut self, turn: u64) {
+    pub(super) fn confirm(&mut self, turn: u64) {
         self.apply(Effect::Confirm { turn: Turn(turn), chain: Hash::default() });
     }
 
-    fn digest(&self) -> u64 {
+    pub(super) fn digest(&self) -> u64 {
         self.replica.world().simulation().digest().total
     }
 }
 
-fn recording_to(path: &Path, keyframe_ticks: u32) -> Options {
+pub(super) fn recording_to(path: &Path, keyframe_ticks: u32) -> Options {
     let recording = record::Options { keyframe_ticks: Some(keyframe_ticks), fork: None };
     Options { record: Some(path.to_owned()), recording, ..Options::default() }
 }
 
-fn verified(path: &Path) -> u64 {
+pub(super) fn verified(path: &Path) -> u64 {
     let mut recording = Recording::open(path).expect("a recording");
     let verdict = verify::verify(&mut recording, None, Progress::new(true)).expect("it can be verified");
     assert_eq!((verdict.verdict, verdict.complete), ("exact", true), "{}: {verdict:?}", path.display());
@@ -129,7 +129,7 @@ fn verified(path: &Path) -> u64 {
 }
 
 /// Every frame and digest of the log, by tick.
-fn log_of(path: &Path) -> Vec<(u64, InputFrame, u64)> {
+pub(super) fn log_of(path: &Path) -> Vec<(u64, InputFrame, u64)> {
     let mut reader = Reader::open(std::fs::File::open(path).expect("it is there")).expect("a recording");
     let first = reader.ticks().start;
     reader.frames_from(first).map(|step| step.expect("whole")).map(|s| (s.tick, s.frame, s.digest)).collect()
@@ -492,7 +492,7 @@ fn the_own_ship_is_shown_ahead_as_it_will_be() {
         ["Attitude", "Velocity", "Position"].map(|name| state.components.iter().find(|c| c.name == name).cloned())
     };
     assert_eq!(ship(near.simulation()), ship(peer.replica.world().simulation()));
-    let empty = Near::of(peer.replica.world().simulation(), Player(77), 3);
+    let empty = Near::of(peer.replica.world().simulation(), Player(77), 3, None);
     assert_eq!(empty.simulation().entity_count(), 0);
 }
 

@@ -1,18 +1,24 @@
 //! The world port of `netcode` for a simulation: turns become ticks, and what was executed is kept as frames of the log
-//! until it is confirmed. Must never change the state but by [`Simulation::step`] and by loading a snapshot.
+//! until it is confirmed. A turn has as many ticks as the session's rules say, or fewer while the world is held by an order:
+//! then the log's turns go on and the ticks do not. Must never change the state but by [`Simulation::step`] and by loading a
+//! snapshot.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use netcode::Frame;
-use netcode::protocol::{Change, Player, Turn};
+use netcode::protocol::{Change, Departure, Player, Turn};
 use netcode::world::{Difference, World};
 use serde::{Deserialize, Serialize};
 use sim::input::SentCommand;
 use sim::{InputFrame, Membership, PlayerId, Role, RollbackRing, Scenario, Simulation, Tick, TickReport};
 
+use super::control::Control;
 use super::input::{SessionInput, TURN_TICKS_MAX};
-use super::near::{Near, frames_of};
+use super::near::Near;
+use super::order::{Disobeyed, Order};
 use super::ships::{self, STEWARD};
+use super::waiting::{Batch, Due};
 
 /// For how long states are kept, s of ticks: what may be executed and not confirmed.
 const KEPT_S: f64 = 1.5;
@@ -25,7 +31,7 @@ const ENTITY_BYTES: usize = 224;
 /// commands, it commands as the steward. Sessions give out numbers from 1 on.
 pub const HOST: Player = Player(0);
 /// Tells the bytes of a session's scenario from others.
-const MAGIC: [u8; 4] = *b"STS2";
+const MAGIC: [u8; 4] = *b"STS3";
 /// A world with nothing in it, until one is installed.
 const EMPTY: &str = "name = \"empty\"\n";
 
@@ -83,6 +89,21 @@ pub struct PlayedTick {
     pub frame: InputFrame,
     /// What came out.
     pub report: TickReport,
+    /// What of it the host without a ship has entered: the first commands of the steward. For which turn, and how many.
+    pub of_host: Vec<(Turn, usize)>,
+}
+
+/// An order that was given, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given {
+    /// Who gave it.
+    pub player: Player,
+    /// Which.
+    pub order: Order,
+    /// Before which tick: the one that the world was at.
+    pub tick: Tick,
+    /// Why it was not obeyed, if it was not.
+    pub result: Result<(), Disobeyed>,
 }
 
 /// One executed turn.
@@ -90,10 +111,22 @@ pub struct PlayedTick {
 pub struct Played {
     /// Which.
     pub turn: Turn,
-    /// Its ticks, one after the other.
+    /// Its ticks, one after the other: fewer than a turn has, or none, where the world was held.
     pub ticks: Vec<PlayedTick>,
     /// The state behind the last one, if a keyframe is due there.
     pub keyframe: Option<Vec<u8>>,
+    /// Orders that were given in it.
+    pub orders: Vec<Given>,
+    /// The control after it.
+    pub control: Arc<Control>,
+    /// The tick after it.
+    pub tick: Tick,
+    /// What the host without a ship has entered for it; nothing if that is nothing.
+    pub of_host: Option<SessionInput>,
+    /// Whether the commands of it that are in no tick wait for one. If not, and there are any, they were left out.
+    pub waits: bool,
+    /// Whether it has all the ticks of a turn, each with what was entered for it and nothing else.
+    pub is_regular: bool,
 }
 
 impl Played {
@@ -104,13 +137,26 @@ impl Played {
     }
 }
 
+/// What is kept of a turn. Several of them may be at one tick.
+struct Kept {
+    turn: Option<Turn>,
+    /// Where the ring has the simulation.
+    tick: Tick,
+    control: Arc<Control>,
+    digest: u64,
+}
+
 /// A simulation that is driven by a session.
 pub struct SimWorld {
     simulation: Simulation,
     ticks_per_turn: u32,
+    /// Whether the world goes on.
+    control: Arc<Control>,
+    /// Digest of the simulation.
+    digest: u64,
     ring: RollbackRing,
-    /// Turns whose state is in the ring, and the tick it is at.
-    kept: VecDeque<(Option<Turn>, Tick)>,
+    /// Turns whose state is in the ring, in order.
+    kept: VecDeque<Kept>,
     kept_max: usize,
     /// Every how many turns a state is kept.
     stride: u64,
@@ -139,11 +185,13 @@ impl SimWorld {
         let state_bytes = simulation.entity_count() * ENTITY_BYTES + 16_384;
         let stride = (turns * state_bytes).div_ceil(KEPT_BYTES_MAX);
         let kept_max = turns.div_ceil(stride) + 1;
-        // The ring sorts by tick; of its slots only those are filled that turns with a kept state fall into.
-        let ring = RollbackRing::new(kept_max * stride * ticks_per_turn as usize);
+        // One more than is kept: the oldest goes after the newest has come.
+        let ring = RollbackRing::new(kept_max + 1);
         Self {
+            digest: simulation.digest().total,
             simulation,
             ticks_per_turn,
+            control: Arc::default(),
             ring,
             kept: VecDeque::new(),
             kept_max,
@@ -167,7 +215,19 @@ impl SimWorld {
         self.simulation.inject_fault(fault);
     }
 
-    /// Ticks in each turn.
+    /// Digest of it, known without looking at all of it.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Whether it goes on.
+    #[must_use]
+    pub fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Most ticks in each turn: while the world is held there are fewer.
     #[must_use]
     pub fn ticks_per_turn(&self) -> u32 {
         self.ticks_per_turn
@@ -194,7 +254,25 @@ impl SimWorld {
     /// A copy of the surroundings of a player's ships, to run ahead with.
     #[must_use]
     pub fn near(&self, player: Player) -> Near {
-        Near::of(&self.simulation, player, self.ticks_per_turn)
+        let left = self.control.ticks_left(self.simulation.tick().0);
+        Near::of(&self.simulation, player, self.ticks_per_turn, left)
+    }
+
+    /// The state of the simulation after a turn, where it is kept: what ledgers have, and nothing of the session's.
+    #[must_use]
+    pub fn state_at(&self, turn: Option<Turn>) -> Option<Vec<u8>> {
+        self.kept_at(turn).and_then(|kept| self.simulation_at(kept.tick))
+    }
+
+    fn kept_at(&self, turn: Option<Turn>) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.turn == turn)
+    }
+
+    fn simulation_at(&self, tick: Tick) -> Option<Vec<u8>> {
+        if tick == self.simulation.tick() {
+            return Some(self.simulation.snapshot());
+        }
+        self.ring.snapshot(&self.simulation, tick)
     }
 
     /// Bytes of the states that are kept.
@@ -203,42 +281,121 @@ impl SimWorld {
         self.ring.bytes()
     }
 
-    /// The log's entries for one turn: membership and the ships of those who join in its first tick, each command in
-    /// the tick that it was entered for.
-    fn frames(&self, frame: &Frame<SessionInput>) -> Vec<InputFrame> {
-        let own = frame.inputs.iter().filter(|(player, _)| player.0 != STEWARD.0).map(|(p, input)| (*p, input));
-        let mut frames = frames_of(own, self.ticks_per_turn);
-        let begins = frame.turn == Turn(0) && !self.founders.is_empty();
-        let host = frame.inputs.iter().find(|(player, _)| *player == HOST).map(|(_, input)| input);
-        host.into_iter().for_each(|input| self.command(input, &mut frames));
-        if let Some(first) = frames.first_mut().filter(|_| begins || !frame.changes.is_empty()) {
-            if begins {
+    /// What was entered for each tick of a turn: membership in its first one, each command in the tick that it is for.
+    fn dues(&self, frame: &Frame<SessionInput>) -> Vec<Due> {
+        let mut dues = vec![Due::default(); self.ticks_per_turn as usize];
+        for (player, input) in frame.inputs.iter().filter(|(player, _)| player.0 != STEWARD.0) {
+            let player = if *player == HOST { STEWARD } else { PlayerId(player.0) };
+            if player == STEWARD && !self.has_host() {
+                continue;
+            }
+            let mut commands = input.commands().peekable();
+            for (place, due) in dues.iter_mut().enumerate() {
+                let is_last = place + 1 == self.ticks_per_turn as usize;
+                let mut of_tick = Vec::new();
+                while let Some((_, bytes)) = commands.next_if(|(tick, _)| is_last || *tick as usize <= place) {
+                    of_tick.push(bytes.to_vec());
+                }
+                if !of_tick.is_empty() {
+                    due.push(Batch { player, turn: frame.turn, commands: of_tick });
+                }
+            }
+        }
+        if let Some(first) = dues.first_mut() {
+            if frame.turn == Turn(0) && !self.founders.is_empty() {
                 first.membership.extend(self.founding());
             }
             first.membership.extend(frame.changes.iter().filter(|change| player_of(change) != HOST).map(membership));
-            ships::provide(&self.simulation, first);
         }
-        for frame in &mut frames {
-            let removed = frame.make_lawful();
-            debug_assert_eq!(removed, 0, "the limits of inputs and members leave nothing to take out");
-        }
-        frames
+        dues
     }
 
-    /// What a host without a ship commands, in the steward's name.
-    fn command(&self, input: &SessionInput, frames: &mut [InputFrame]) {
-        if input.is_empty() || !self.founders.contains(&(HOST.0, number_of(Role::Operator))) {
-            return;
+    /// Whether the session has a host without a ship, which commands in the steward's name.
+    fn has_host(&self) -> bool {
+        self.founders.contains(&(HOST.0, number_of(Role::Operator)))
+    }
+
+    /// One tick with what is due in it, and with the ships of those who join.
+    fn step(&mut self, due: Due) -> PlayedTick {
+        let mut frame = InputFrame::default();
+        let of_steward = due.batches.iter().filter(|batch| batch.player == STEWARD);
+        let of_host: Vec<_> = of_steward.map(|batch| (batch.turn, batch.commands.len())).collect();
+        if !of_host.is_empty() {
+            ships::seat_steward(&self.simulation, &mut frame);
         }
-        if let Some(first) = frames.first_mut() {
-            ships::seat_steward(&self.simulation, first);
+        frame.membership.extend(due.membership);
+        for Batch { player, commands, .. } in due.batches {
+            frame.commands.extend(commands.into_iter().map(|bytes| SentCommand { player, bytes }));
         }
-        let last = frames.len().saturating_sub(1);
-        for (tick, bytes) in input.commands() {
-            if let Some(frame) = frames.get_mut((tick as usize).min(last)) {
-                frame.commands.push(SentCommand { player: STEWARD, bytes: bytes.to_vec() });
+        ships::provide(&self.simulation, &mut frame);
+        let removed = frame.make_lawful();
+        debug_assert_eq!(removed, 0, "the limits of inputs and members leave nothing to take out");
+        let report = self.simulation.step(&frame);
+        self.digest = report.digest.total;
+        PlayedTick { report, frame, of_host }
+    }
+
+    /// The control, to change it.
+    fn control_mut(&mut self) -> &mut Control {
+        Arc::make_mut(&mut self.control)
+    }
+
+    /// Obeys the orders of a turn whose changes of the membership are these.
+    fn obey(&mut self, frame: &Frame<SessionInput>, changes: &[Membership]) -> Vec<Given> {
+        if self.control.is_watching() && self.is_abandoned(frame, changes) {
+            self.control_mut().release();
+        }
+        let tick = self.simulation.tick();
+        let mut given = Vec::new();
+        for (player, order) in frame.inputs.iter().flat_map(|(player, input)| input.orders().map(|o| (*player, o))) {
+            let result = if self.may_order(player, changes) {
+                self.control_mut().obey(player, order, tick.0)
+            } else {
+                Err(Disobeyed::NotAllowed)
+            };
+            given.push(Given { player, order: order.clone(), tick, result });
+        }
+        given
+    }
+
+    /// Whether the turn's changes leave nobody who could let the world go on, or are those of a session that somebody
+    /// begins alone.
+    fn is_abandoned(&self, frame: &Frame<SessionInput>, changes: &[Membership]) -> bool {
+        let is_left = frame.changes.iter().any(|change| match change {
+            Change::Leave { player, why } => *player == HOST || *why == Departure::Forked,
+            Change::Join { .. } => false,
+        });
+        let somebody_left = frame.changes.iter().any(|change| matches!(change, Change::Leave { .. }));
+        is_left || (somebody_left && !frame.inputs.iter().any(|(player, _)| self.may_order(*player, changes)))
+    }
+
+    /// Whether a member may give orders: the host, and operators, also where their role waits for the next tick.
+    fn may_order(&self, player: Player, changes: &[Membership]) -> bool {
+        if player == HOST {
+            return self.has_host();
+        }
+        let entered = self.control.waiting.membership.iter().chain(changes).rev().find_map(|change| match *change {
+            Membership::Join { player: of, role } => (of.0 == player.0).then_some(Some(role)),
+            Membership::Leave { player: of } => (of.0 == player.0).then_some(None),
+        });
+        let role = entered.unwrap_or_else(|| {
+            let mut members = self.simulation.members();
+            members.find(|(of, _)| of.0 == player.0).map(|(_, role)| role)
+        });
+        player.0 != STEWARD.0 && role == Some(Role::Operator)
+    }
+
+    /// What is due in a tick that is not executed waits for the next one.
+    fn wait(&mut self, due: Due) {
+        let simulation = &self.simulation;
+        let operator = |player: PlayerId| {
+            if player == STEWARD {
+                return Some(true);
             }
-        }
+            let mut members = simulation.members();
+            members.find(|(of, _)| *of == player).map(|(_, role)| role == Role::Operator)
+        };
+        Arc::make_mut(&mut self.control).waiting.keep(due, operator);
     }
 
     /// The first membership of a session: whoever is left over from the session that the state is of goes, and the
@@ -298,25 +455,50 @@ impl World for SimWorld {
 
     fn execute(&mut self, frame: &Frame<SessionInput>) -> u64 {
         let from = self.simulation.tick();
-        let ticks: Vec<PlayedTick> = self
-            .frames(frame)
-            .into_iter()
-            .map(|frame| PlayedTick { report: self.simulation.step(&frame), frame })
-            .collect();
-        let digest = ticks.last().map_or(0, |tick| tick.report.digest.total);
+        let waited = !self.control.waiting.is_empty();
+        let dues = self.dues(frame);
+        let orders = self.obey(frame, dues.first().map_or(&[], |first| &first.membership));
+        let mut ticks = Vec::with_capacity(dues.len());
+        for due in dues {
+            if self.control.goes_on() {
+                let due = if self.control.waiting.is_empty() { due } else { self.control_mut().waiting.next(due) };
+                ticks.push(self.step(due));
+                if self.control.is_watching() {
+                    Arc::make_mut(&mut self.control).stepped(&self.simulation);
+                }
+            } else if !due.is_empty() {
+                self.wait(due);
+            }
+        }
         if self.taken < Some(frame.turn) {
             let keyframe = self.keyframe_is_due(from).then(|| self.simulation.snapshot());
-            self.played.push_back(Played { turn: frame.turn, ticks, keyframe });
+            let of_host = frame.inputs.iter().find(|(player, input)| *player == HOST && !input.is_empty());
+            let is_full = ticks.len() == self.ticks_per_turn as usize;
+            self.played.push_back(Played {
+                turn: frame.turn,
+                ticks,
+                keyframe,
+                orders,
+                control: Arc::clone(&self.control),
+                tick: self.simulation.tick(),
+                of_host: of_host.map(|(_, input)| input.clone()),
+                waits: self.control.waiting.has(STEWARD, frame.turn),
+                is_regular: is_full && !waited && self.control.waiting.is_empty(),
+            });
         }
-        digest
+        self.control.mixed(self.digest)
     }
 
     fn keep(&mut self, turn: Option<Turn>) {
         let is_first = self.kept.is_empty();
         if is_first || turn.is_none_or(|turn| turn.0.is_multiple_of(self.stride)) {
-            self.ring.save(&self.simulation);
-            self.kept.retain(|(kept, _)| *kept != turn);
-            self.kept.push_back((turn, self.simulation.tick()));
+            let tick = self.simulation.tick();
+            self.kept.retain(|kept| kept.turn != turn);
+            // A world that stands still is kept already.
+            if self.kept.back().is_none_or(|kept| kept.tick != tick) {
+                self.ring.save(&self.simulation);
+            }
+            self.kept.push_back(Kept { turn, tick, control: Arc::clone(&self.control), digest: self.digest });
             if self.kept.len() > self.kept_max {
                 self.kept.pop_front();
             }
@@ -324,42 +506,50 @@ impl World for SimWorld {
     }
 
     fn roll_back(&mut self, turn: Option<Turn>) -> bool {
-        let Some(&(_, tick)) = self.kept.iter().find(|(kept, _)| *kept == turn) else { return false };
-        if !self.ring.restore(&mut self.simulation, tick) {
+        let Some(kept) = self.kept.iter().find(|kept| kept.turn == turn) else { return false };
+        if !self.ring.restore(&mut self.simulation, kept.tick) {
             return false;
         }
-        self.kept.retain(|(kept, _)| *kept <= turn);
+        (self.control, self.digest) = (Arc::clone(&kept.control), kept.digest);
+        self.kept.retain(|kept| kept.turn <= turn);
         self.played.retain(|played| Some(played.turn) <= turn);
         true
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        self.simulation.snapshot()
+        self.control.wrap(self.simulation.snapshot())
     }
 
     fn snapshot_at(&self, turn: Option<Turn>) -> Option<Vec<u8>> {
-        let &(_, tick) = self.kept.iter().find(|(kept, _)| *kept == turn)?;
-        if tick == self.simulation.tick() {
-            return Some(self.simulation.snapshot());
-        }
-        self.ring.snapshot(&self.simulation, tick)
+        let kept = self.kept_at(turn)?;
+        self.simulation_at(kept.tick).map(|snapshot| kept.control.wrap(snapshot))
     }
 
     fn install(&mut self, scenario: &[u8], snapshot: &[u8]) -> Result<(), String> {
         let SessionScenario { ticks_per_turn, founders, text, .. } = SessionScenario::decode(scenario)?;
+        let (control, snapshot) = Control::unwrap(snapshot)?;
         // Parsing lays out the bodies, which takes longer than loading a state.
         let simulation = if *text == self.simulation.scenario().text {
             load(self.simulation.scenario(), snapshot)?
         } else {
             load(&Scenario::parse(&text).map_err(|e| format!("the session's scenario: {e}"))?, snapshot)?
         };
-        *self = Self { keyframe_ticks: self.keyframe_ticks, founders, ..Self::of(simulation, ticks_per_turn) };
+        let (control, keyframe_ticks) = (Arc::new(control), self.keyframe_ticks);
+        *self = Self { keyframe_ticks, founders, control, ..Self::of(simulation, ticks_per_turn) };
         Ok(())
     }
 
     fn first_difference(&self, other: &[u8]) -> Result<Option<Difference>, String> {
+        let (control, other) = Control::unwrap(other)?;
         let other = load(self.simulation.scenario(), other)?;
-        Ok(difference(&self.simulation, &other))
+        let differs = || Difference {
+            component: "Control".to_owned(),
+            entity: None,
+            field: "state".to_owned(),
+            ours: self.control.describe(),
+            theirs: control.describe(),
+        };
+        Ok(difference(&self.simulation, &other).or_else(|| (control != *self.control).then(differs)))
     }
 }
 

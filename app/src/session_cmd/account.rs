@@ -9,6 +9,12 @@ use crate::exit::Failure;
 use crate::output;
 use crate::session::{Ending, Progress};
 
+/// That the world stands still because somebody wants it to.
+#[must_use]
+pub fn held_sentence(tick: u64) -> String {
+    format!("the operator holds the world at tick {tick}")
+}
+
 impl Peer {
     pub(super) fn sample(&mut self, status: &Status) {
         let Some(genesis) = self.driver.core().genesis() else { return };
@@ -18,6 +24,25 @@ impl Peer {
             self.delays_ms.push(f64::from(status.delay_turns) * turn_ms);
         }
         self.turns = Some((first, status.next_turn));
+    }
+
+    /// The tick that the world is held at, if it is, once others may be told of that tick.
+    pub(super) fn held(&self) -> Option<u64> {
+        let held = self.driver.held()?;
+        self.driver.told().filter(|told| told.tick >= held).map(|_| held)
+    }
+
+    /// Says that the world is held, and that it goes on.
+    pub(super) fn tell_held(&mut self) -> Result<(), Failure> {
+        let held = self.held();
+        if self.told_held == held {
+            return Ok(());
+        }
+        self.told_held = held;
+        match held {
+            Some(tick) => self.report.say(&held_sentence(tick), "held", json!({ "tick": tick })),
+            None => self.report.say("the world goes on", "released", json!({})),
+        }
     }
 
     pub(super) fn status(&self, status: &Status) -> serde_json::Value {
@@ -40,6 +65,7 @@ impl Peer {
             "members": status.members.iter().map(|player| player.0).collect::<Vec<_>>(),
             "epoch": status.epoch,
             "tick": tick,
+            "held": self.held(),
             "turn": status.next_turn.0,
             "unconfirmed": status.next_turn.0.saturating_sub(status.unconfirmed.0),
             "delay_turns": status.delay_turns,

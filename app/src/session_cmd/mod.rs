@@ -1,7 +1,7 @@
 //! `spacetime key`, `host`, `join` and `spectate`: one peer of a session on the network. The peer itself is in `peer`; what
 //! the commands share is here. Must never know the protocol.
 
-mod account;
+pub mod account;
 pub mod control;
 pub mod key;
 pub mod link;

@@ -4,6 +4,7 @@ use netcode::protocol::{Player, SessionId, Time};
 use netcode::transport::to_hex;
 use serde_json::json;
 
+use super::account::held_sentence;
 use super::control::{self, Command};
 use super::peer::Peer;
 use crate::exit::Failure;
@@ -152,6 +153,7 @@ impl Peer {
             f64::from(status.delay_turns) * turn_us as f64 / 1e3,
             status.cost_us as f64 * 100.0 / turn_us as f64,
         ));
+        lines.extend(self.held().map(held_sentence));
         let stood_us = self.moved.map_or(0, |(_, at)| now.since(at));
         if stood_us > 1_000_000 {
             lines.push(format!("nothing was confirmed for {:.0} s", stood_us as f64 / 1e6));

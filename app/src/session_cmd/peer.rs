@@ -89,7 +89,7 @@ pub struct Peer {
     /// Since when it has left.
     pub(super) gone: Option<Time>,
     told: Time,
-    /// First tick that the pilot has not flown, and its first one at all, counted from turn 0.
+    /// First turn that the pilot has not flown, and for how many ticks it has, without those of a world that was held.
     flown: Option<(u64, u64)>,
     pub(super) turns: Option<(Turn, Turn)>,
     pub(super) delays_ms: Samples,
@@ -101,6 +101,8 @@ pub struct Peer {
     told_known: Option<AccessVersion>,
     /// It was told that there is no recording any more.
     pub(super) unrecorded: bool,
+    /// The tick that the world is held at, as it was told.
+    pub(super) told_held: Option<u64>,
     /// Who flies, where no script does.
     pub(super) seated: Seated,
 }
@@ -143,6 +145,7 @@ impl Peer {
             written: None,
             told_known: None,
             unrecorded: false,
+            told_held: None,
             seated: Seated::default(),
         }
     }
@@ -268,23 +271,28 @@ impl Peer {
         let rate_hz = simulation.scenario().tick_rate_hz;
         let Some(&ship) = simulation.ships_of(PlayerId(player.0)).first() else { return };
         let ticks = u64::from(self.driver.replica().world().ticks_per_turn());
-        let first = status.entered.0 * ticks;
-        let (origin, from) = self.flown.unwrap_or((first, first));
-        let end = first + ticks;
-        if from >= end {
+        let open = status.entered.0;
+        let (from, flown) = self.flown.unwrap_or((open, 0));
+        if from > open {
             return;
         }
+        if self.driver.replica().world().control().held().is_some() {
+            // It would be somewhere else in its script than the ship is.
+            self.flown = Some((open + 1, flown));
+            return;
+        }
+        let missed = (open - from) * ticks;
         let mut input = SessionInput::default();
-        for tick in from..end {
-            for command in script.of_player(player.0).commands(ship, tick - origin, rate_hz) {
+        for tick in 0..missed + ticks {
+            for command in script.of_player(player.0).commands(ship, flown + tick, rate_hz) {
                 // Ticks that were missed are made up for in the first one.
-                let place = u32::try_from(tick.saturating_sub(first)).unwrap_or(0);
+                let place = u32::try_from(tick.saturating_sub(missed)).unwrap_or(0);
                 if let Err(error) = input.push(place, &command) {
                     tracing::debug!("the pilot's command does not fit: {error}");
                 }
             }
         }
-        self.flown = Some((origin, end));
+        self.flown = Some((open + 1, flown + missed + ticks));
         self.driver.submit(now, input);
     }
 
@@ -332,6 +340,7 @@ impl Peer {
         if now.since(self.told) >= STATUS_US {
             self.told = now;
             self.tell_recording()?;
+            self.tell_held()?;
             self.report.note("status", self.status(&status))?;
         }
         Ok(())

@@ -19,6 +19,8 @@ pub struct Sight<'a> {
     pub digest: Option<u64>,
     /// Ticks in each turn.
     pub ticks_per_turn: u32,
+    /// The tick that the world is held at, if an order or a breakpoint holds it.
+    pub held: Option<u64>,
     /// How the session is.
     pub status: &'a Status,
     /// The own ship.
@@ -31,6 +33,17 @@ pub struct Sight<'a> {
 pub trait Seat: Send {
     /// What they command for the turn that is open, for their ship if they have one.
     fn commands(&mut self, simulation: &Simulation, ship: Option<u64>) -> Vec<Command>;
+
+    /// What they enter for the turn that is open: what they command, in its first tick.
+    fn enter(&mut self, simulation: &Simulation, ship: Option<u64>) -> SessionInput {
+        let mut input = SessionInput::default();
+        for command in self.commands(simulation, ship) {
+            if let Err(error) = input.push(0, &command) {
+                tracing::debug!("a command does not fit: {error}");
+            }
+        }
+        input
+    }
 
     /// The world has gone on, or was put back.
     fn look(&mut self, sight: &Sight<'_>);
@@ -97,12 +110,7 @@ impl Peer {
         self.seated.asked = Some(status.entered);
         let simulation = self.driver.simulation();
         let ship = simulation.ships_of(PlayerId(player.0)).first().copied();
-        let mut input = SessionInput::default();
-        for command in seat.commands(simulation, ship) {
-            if let Err(error) = input.push(0, &command) {
-                tracing::debug!("a command does not fit: {error}");
-            }
-        }
+        let input = seat.enter(simulation, ship);
         if input != SessionInput::default() {
             self.driver.submit(now, input);
         }
@@ -124,10 +132,11 @@ impl Peer {
         let (digest, ticks_per_turn) = (self.driver.digest(), self.driver.replica().world().ticks_per_turn());
         let failed = self.driver.recording_failure().is_some();
         let recording = self.driver.recording_path().filter(|_| !failed).map(Path::to_owned);
+        let held = self.driver.held();
         let (simulation, ahead) = self.driver.views();
         let recording = recording.as_deref();
         let Some(seat) = &mut self.seated.seat else { return };
-        seat.look(&Sight { simulation, ahead, digest, ticks_per_turn, status, ship, recording });
+        seat.look(&Sight { simulation, ahead, digest, ticks_per_turn, held, status, ship, recording });
     }
 
     /// Says once that there is no recording any more.

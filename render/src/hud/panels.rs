@@ -181,12 +181,13 @@ fn paint_target(painter: &mut Painter<'_>, rect: Rect, target: &Target, light_m_
 
 fn paint_network(painter: &mut Painter<'_>, rect: Rect, network: &Network) {
     painter.plate(rect);
-    let state = match (network.stalled, network.peers) {
-        (true, _) => Short::from("waiting"),
-        (false, 1) => Short::from("1 peer"),
-        (false, peers) => Short::of(format_args!("{peers} peers")),
+    let state = match (network.stalled, network.held, network.peers) {
+        (true, _, _) => Short::from("waiting"),
+        (false, Some(_), _) => Short::from("held"),
+        (false, None, 1) => Short::from("1 peer"),
+        (false, None, peers) => Short::of(format_args!("{peers} peers")),
     };
-    let colour = if network.stalled { painter.palette.amber } else { painter.palette.text };
+    let colour = if network.stalled || network.held.is_some() { painter.palette.amber } else { painter.palette.text };
     header(painter, rect, "Network", state.as_str(), colour);
     let ends = edges(painter, rect);
     for (units, name, value) in
@@ -232,6 +233,10 @@ fn warnings(painter: &mut Painter<'_>, rect: Rect, values: &HudValues) {
         notice(given.low_fuel, "Fuel low", false),
         notice(given.near_light, "Near the speed of light", false),
         notice(values.network.is_some_and(|network| network.stalled), "Waiting for another player", false),
+        values
+            .network
+            .and_then(|network| network.held)
+            .map(|tick| Notice { text: Short::of(format_args!("Held at tick {tick}")), danger: false }),
     ];
     // What is dangerous comes first; the order is kept otherwise.
     notices.sort_by_key(|notice| !notice.as_ref().is_some_and(|notice| notice.danger));

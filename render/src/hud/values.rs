@@ -150,4 +150,6 @@ pub struct Network {
     pub input_delay_ms: Option<f64>,
     /// Whether the world waits for somebody.
     pub stalled: bool,
+    /// The tick that an operator holds the world at.
+    pub held: Option<u64>,
 }

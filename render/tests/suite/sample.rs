@@ -42,7 +42,13 @@ pub fn orbit() -> HudValues {
             climb_m_s: -12.4,
             gravity_m_s2: 8.69,
         }),
-        network: Some(Network { peers: 4, round_trip_ms: Some(42.0), input_delay_ms: Some(50.0), stalled: false }),
+        network: Some(Network {
+            peers: 4,
+            round_trip_ms: Some(42.0),
+            input_delay_ms: Some(50.0),
+            stalled: false,
+            held: None,
+        }),
         ..HudValues::default()
     }
 }
@@ -84,6 +90,7 @@ pub fn danger() -> HudValues {
     values.delta_v_m_s = Some(123_456_789.0);
     values.throttle = Some(1.0);
     values.assist = Some(false);
-    values.network = Some(Network { peers: 31, round_trip_ms: Some(12_345.0), input_delay_ms: None, stalled: true });
+    values.network =
+        Some(Network { peers: 31, round_trip_ms: Some(12_345.0), input_delay_ms: None, stalled: true, held: None });
     values
 }
