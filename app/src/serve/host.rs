@@ -69,7 +69,9 @@ impl Seat for Steering {
 
     fn look(&mut self, sight: &Sight<'_>) {
         let members = sight.status.members.iter().filter(|player| **player != HOST).map(|player| player.0).collect();
-        self.shared.state().members = members;
+        let mut state = self.shared.state();
+        (state.members, state.entities) = (members, sight.simulation.entity_count());
+        state.time_factor_quarters = sight.simulation.time_factor().0;
     }
 
     fn happened(&mut self, _tick: u64, _event: &Event) {}

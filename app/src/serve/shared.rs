@@ -68,6 +68,10 @@ pub struct State {
     pub members: Vec<u32>,
     /// Turns that came later than their time, and all turns.
     pub turns: Turns,
+    /// Entities, as executed.
+    pub entities: usize,
+    /// Simulated time per tick in quarters of a tick, as executed.
+    pub time_factor_quarters: u32,
 }
 
 /// Turns of the session.

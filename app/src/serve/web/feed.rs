@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::ports::WorldError;
+use api::ports::{View as _, WorldError};
 use sim::{Scenario, Simulation};
 use tokio::sync::watch;
 
 use super::view::StateView;
+use crate::serve::shared::Shared;
 use crate::session::Ledger;
 use crate::session::world::{Played, SimWorld};
 
@@ -23,6 +24,8 @@ const FRESH: Duration = Duration::from_millis(100);
 const VIEWS_MAX: usize = 8;
 /// Most entities in all states that are kept but the newest.
 const ENTITIES_MAX: usize = 200_000;
+/// Time between two looks whether a state may be told of.
+const LOOK: Duration = Duration::from_millis(3);
 /// How long a state may take to come.
 const WAIT: Duration = Duration::from_secs(3);
 
@@ -49,6 +52,7 @@ struct Known {
 
 /// Between the session's thread and the API.
 pub struct Feed {
+    shared: Arc<Shared>,
     known: Mutex<Known>,
     wanted: AtomicBool,
     states: watch::Sender<Option<Raw>>,
@@ -56,19 +60,24 @@ pub struct Feed {
     making: tokio::sync::Mutex<()>,
 }
 
-impl Default for Feed {
-    fn default() -> Self {
-        let known = Mutex::new(Known::default());
+impl Feed {
+    /// Of a world of which others may be told what is known there.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
         Self {
-            known,
+            shared,
+            known: Mutex::default(),
             wanted: AtomicBool::new(false),
             states: watch::Sender::new(None),
             making: tokio::sync::Mutex::default(),
         }
     }
-}
 
-impl Feed {
+    /// Any state that is kept: for what does not depend on how things are now.
+    pub fn any(&self) -> Option<Arc<StateView>> {
+        self.known().views.back().map(|(view, _)| Arc::clone(view))
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,7 +91,6 @@ impl Feed {
 
     /// A state that is kept: the newest one if it is new enough, or the one of a tick.
     fn kept(&self, tick: Option<u64>) -> Option<Arc<StateView>> {
-        use api::ports::View as _;
         let known = self.known();
         if let Some(tick) = tick {
             return known.views.iter().map(|(view, _)| view).find(|view| view.tick() == tick).cloned();
@@ -103,7 +111,6 @@ impl Feed {
             return Err(WorldError::NotKept);
         }
         let made = tokio::time::timeout(WAIT, self.make()).await.map_err(|_| WorldError::Late)??;
-        use api::ports::View as _;
         if tick.is_some_and(|tick| tick != made.tick()) { Err(WorldError::NotKept) } else { Ok(made) }
     }
 
@@ -124,7 +131,9 @@ impl Feed {
             Simulation::restore(&scenario, &raw.snapshot).map(|simulation| Arc::new(StateView::new(simulation)))
         });
         let view = restored.await.ok().and_then(Result::ok).ok_or(WorldError::Over)?;
-        tracing::trace!("a state of tick {tick} for the API");
+        while self.shared.published_tick(tick) < tick {
+            tokio::time::sleep(LOOK).await;
+        }
         self.keep(&view, taken);
         Ok(view)
     }

@@ -5,3 +5,4 @@ pub mod audit;
 pub mod feed;
 pub mod orders;
 pub mod view;
+pub mod world;
