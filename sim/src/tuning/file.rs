@@ -32,7 +32,8 @@ pub struct TuningProblem {
     pub line: usize,
     /// Character in the line, from 1.
     pub column: usize,
-    /// What it is about, such as `class.scout.hull_j`; empty where the text is no TOML, or as a whole is not to be had.
+    /// What it is about, such as `class.scout.hull_j`; of what is stated twice the last part alone; empty where the text
+    /// is no TOML or cannot be taken as a whole.
     pub path: String,
     /// What is there and what was expected, to be read behind the path.
     pub reason: String,
@@ -52,8 +53,12 @@ pub fn read(text: &str, scenario: &Scenario) -> Result<Vec<(String, f64)>, Vec<T
     let mut reader = Reader { text, values: Vec::new(), found: Vec::new() };
     reader.file(file.get_ref(), scenario);
     let not_toml = errors.iter().map(|error| {
-        let reason = format!("not TOML: {}", error.message().replace('\n', ", "));
-        (error.span().map_or(text.len(), |span| span.start), reason)
+        let span = error.span().unwrap_or(text.len()..text.len());
+        let at = span.start;
+        match error.message() {
+            "duplicate key" => (at, shortened(text.get(span).unwrap_or_default()), "is stated twice".to_owned()),
+            message => (at, String::new(), format!("not TOML: {}", message.replace('\n', ", "))),
+        }
     });
     let problems = reader.problems(not_toml.collect());
     if !problems.is_empty() {
@@ -70,7 +75,8 @@ pub fn read(text: &str, scenario: &Scenario) -> Result<Vec<(String, f64)>, Vec<T
 }
 
 /// The commands that set these values, as few as can be, to be entered in one tick. None of those that [`read`] gave is
-/// refused to an operator, so they are in force together.
+/// refused to an operator, so they are in force together, unless others fill the tick's frame up to its limit before them:
+/// sessions never do.
 #[must_use]
 pub fn commands(values: &[(String, f64)]) -> Vec<Command> {
     // The kind, and how many values, which is below 128.
@@ -209,14 +215,15 @@ impl<'t> Reader<'t> {
     fn unknown(&mut self, table: &DeTable<'t>, path: &str, what: &str, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             // Looking for what is near takes its time, and more than a few slips are no slips.
-            let near = if self.found.len() < HINTS_MAX { nearest(key.get_ref(), known) } else { None };
-            let hint = match near {
-                Some(near) => format!("did you mean {near}?"),
-                None if known.len() <= 32 => format!("known are {}", known.join(", ")),
-                None => format!("there are {}", known.len()),
+            let hint = match nearest(key.get_ref(), if self.found.len() < HINTS_MAX { known } else { &[] }) {
+                Some(near) => format!("; did you mean {near}?"),
+                None if self.found.len() < HINTS_MAX && known.len() <= 32 => {
+                    format!("; known are {}", known.join(", "))
+                }
+                None => String::new(),
             };
             let path = format!("{path}{}", shortened(key.get_ref()));
-            self.found.push((key.span().start, path, format!("is no {what}; {hint}")));
+            self.found.push((key.span().start, path, format!("is no {what}{hint}")));
         }
     }
 
@@ -230,16 +237,16 @@ impl<'t> Reader<'t> {
     }
 
     /// All that was found, by place. What follows from a line that is no TOML is not told beside it.
-    fn problems(&mut self, mut not_toml: Vec<(usize, String)>) -> Vec<TuningProblem> {
+    fn problems(&mut self, mut not_toml: Vec<(usize, String, String)>) -> Vec<TuningProblem> {
         let lines: Vec<usize> = std::iter::once(0).chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let line_of = |at: usize| lines.partition_point(|&start| start <= at);
         // The first of a line: what is behind it mostly follows from it.
         not_toml.sort();
-        not_toml.dedup_by_key(|(at, _)| line_of(*at));
-        let broken: Vec<usize> = not_toml.iter().map(|(at, _)| line_of(*at)).collect();
+        not_toml.dedup_by_key(|(at, ..)| line_of(*at));
+        let broken: Vec<usize> = not_toml.iter().map(|(at, ..)| line_of(*at)).collect();
         let mut found = std::mem::take(&mut self.found);
         found.retain(|(at, ..)| broken.binary_search(&line_of(*at)).is_err());
-        found.extend(not_toml.into_iter().map(|(at, reason)| (at, String::new(), reason)));
+        found.append(&mut not_toml);
         found.sort();
         let more = found.len().saturating_sub(PROBLEMS_MAX);
         found.truncate(PROBLEMS_MAX);
@@ -345,6 +352,8 @@ mod tests {
         let found = problems(text);
         let lines: Vec<&str> = found.iter().filter_map(|problem| problem.split(',').next()).collect();
         assert_eq!(lines, ["line 3", "line 5", "line 6", "line 7"], "{found:?}");
+        assert_eq!(found[0], "line 3, column 1: hull_j is stated twice");
+        assert_eq!(found[3], "line 7, column 2: rules is stated twice");
         let twice = problems("[class.scout]\ninertia_kg_m2 = [1, 2, 3]\ninertia_y_kg_m2 = 5\n");
         let expected =
             "line 2, column 17: class.scout.inertia_kg_m2 is stated beside inertia_y_kg_m2, which it holds too";

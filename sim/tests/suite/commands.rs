@@ -313,7 +313,9 @@ proptest! {
         for command in &commands {
             let mut frame = InputFrame::default();
             frame.push(OPERATOR, command);
-            s.step(&frame);
+            let told = s.check(OPERATOR, Role::Operator, command).err().map(|wrong| wrong[0].reason);
+            let report = s.step(&frame);
+            prop_assert_eq!(report.refused.first().map(|refused| refused.reason), told, "{:?}", command);
             s.step(&InputFrame::default());
         }
         fly(&mut s, 3);
