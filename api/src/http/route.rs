@@ -53,7 +53,7 @@ pub struct Route {
     pub params: &'static [Param],
     /// What may stand behind the `?`.
     pub query: &'static [Param],
-    /// What has to be sent.
+    /// What has to be sent; for a socket, its messages.
     pub body: Option<Body>,
     /// How it answers when all is well: no other status below 400 is sent.
     pub answers: &'static [Answer],
@@ -75,6 +75,7 @@ impl Route {
             Code::TooMany,
             Code::Failed,
             Code::Unavailable,
+            Code::Late,
         ];
         if matches!(self.access, Access::Role(_)) {
             codes.extend([Code::NotAuthenticated, Code::NotAllowed]);
@@ -153,8 +154,8 @@ impl Limits {
     pub const READ: Self = Self { body_bytes: 0, time: Duration::from_secs(5), at_once: 256 };
     /// For small JSON that changes something.
     pub const WRITE: Self = Self { body_bytes: 64 << 10, time: Duration::from_secs(10), at_once: 64 };
-    /// For sockets: how many there may be. Time is that of a message.
-    pub const SOCKET: Self = Self { body_bytes: 0, time: Duration::from_secs(5), at_once: 1024 };
+    /// For sockets: how many there may be; bytes and time are those of a message.
+    pub const SOCKET: Self = Self { body_bytes: 16 << 10, time: Duration::from_secs(5), at_once: 1024 };
 }
 
 /// What a route is for.

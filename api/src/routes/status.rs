@@ -181,6 +181,7 @@ fn health(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let tells_why = request.caller.is_some_and(|caller| caller.role >= Role::Operator);
         let mut parts = api.ports.health.parts();
+        parts.push(api.telemetry.part(api.ports.clock.now()));
         propagate(&mut parts);
         let condition = overall(&parts);
         let parts = parts.into_iter().map(|part| {
