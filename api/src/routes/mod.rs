@@ -1,11 +1,16 @@
 //! The one table of routes, and what each does. Must never answer what the table does not document.
 
+pub mod documents;
+pub mod presentation;
+pub mod scene;
 pub mod status;
+pub mod telemetry;
 
 use crate::http::{Route, Table, TableError};
 
 /// Every route of the program. A route that is not in here does not exist.
-const ROUTES: &[&[Route]] = &[status::ROUTES];
+const ROUTES: &[&[Route]] =
+    &[status::ROUTES, scene::ROUTES, presentation::ROUTES, telemetry::ROUTES, documents::ROUTES];
 
 /// The table.
 ///
