@@ -1,1 +1,31 @@
 //! The one table of routes, and what each does. Must never answer what the table does not document.
+
+pub mod documents;
+pub mod presentation;
+pub mod scene;
+pub mod status;
+pub mod telemetry;
+
+use crate::http::{Route, Table, TableError};
+
+/// Every route of the program. A route that is not in here does not exist.
+const ROUTES: &[&[Route]] =
+    &[status::ROUTES, scene::ROUTES, presentation::ROUTES, telemetry::ROUTES, documents::ROUTES];
+
+/// The table.
+///
+/// # Errors
+/// [`TableError`] where a row is not sound.
+pub fn table() -> Result<Table, TableError> {
+    Table::new(ROUTES.iter().copied().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        assert_eq!(table().map(|table| table.routes().is_empty()).ok(), Some(false), "{:?}", table().err());
+    }
+}

@@ -1,0 +1,128 @@
+//! Headers: what is refused of a request's, and what every reply carries. Must never let a reply go without these.
+
+use bytes::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::problem::{Code, Problem};
+use super::route::{Body, Handler, Route};
+
+/// The header that names a request.
+pub const CORRELATION: HeaderName = HeaderName::from_static("correlation-id");
+
+const API_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
+     frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+);
+
+const ALWAYS: [(HeaderName, HeaderValue); 7] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-embedder-policy"), HeaderValue::from_static("require-corp")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), microphone=(), geolocation=()"),
+    ),
+];
+
+/// Headers that no reply has, whatever a handler says.
+const NEVER: [HeaderName; 4] = [header::SERVER, header::LOCATION, header::REFRESH, header::SET_COOKIE];
+
+/// Makes a reply's headers safe.
+pub fn secure(headers: &mut HeaderMap, is_page: bool, is_tls: bool) {
+    for name in NEVER {
+        headers.remove(name);
+    }
+    for (name, value) in ALWAYS {
+        headers.insert(name, value);
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { PAGE_POLICY } else { API_POLICY });
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if is_tls {
+        let value = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+}
+
+/// Headers that say who asks, for what, or where a body ends: two of one would be read in two ways.
+const ONCE: [HeaderName; 8] = [
+    header::AUTHORIZATION,
+    header::HOST,
+    header::ORIGIN,
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::TRANSFER_ENCODING,
+    header::RANGE,
+];
+
+/// Whether the headers go together, before anything is read into them.
+///
+/// # Errors
+/// [`Code::BadRequest`].
+pub fn check(headers: &HeaderMap) -> Result<(), Problem> {
+    match ONCE.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        Some(twice) => Err(Problem::errors(Code::BadRequest, vec![refused(twice, "is there twice")])),
+        None => Ok(()),
+    }
+}
+
+/// Whether the body is of the type that the route takes, and not larger.
+///
+/// # Errors
+/// [`Code::UnsupportedType`], [`Code::TooLarge`].
+pub fn check_body(route: &Route, headers: &HeaderMap, has_body: bool) -> Result<(), Problem> {
+    let unsupported = |name: &HeaderName, why: &str| Problem::errors(Code::UnsupportedType, vec![refused(name, why)]);
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return Err(unsupported(&header::CONTENT_ENCODING, "has to be left out"));
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_socket = matches!(route.handler, Handler::Socket(_));
+    let takes = if is_socket { None } else { route.body };
+    let is_right = match takes {
+        None if !has_body => true,
+        None => content_type.is_none(),
+        Some(Body::Json(_)) => {
+            matches!(content_type, Some(b"application/json" | b"application/json; charset=utf-8"))
+        }
+        Some(Body::Octets(expected)) => content_type == Some(expected.as_bytes()),
+    };
+    if !is_right {
+        return Err(unsupported(&header::CONTENT_TYPE, "is not what the route takes"));
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let is_too_long = length.is_some_and(|length| length > route.limits.body_bytes as u64);
+    if is_too_long || (takes.is_none() && has_body) { Err(Problem::new(Code::TooLarge)) } else { Ok(()) }
+}
+
+fn refused(name: &HeaderName, why: &str) -> crate::ports::Refused {
+    crate::ports::Refused { at: format!("header.{name}"), why: why.to_owned() }
+}
+
+/// The longest token that is looked at.
+const TOKEN_MAX: usize = 4096;
+
+/// The bearer token of a request.
+///
+/// # Errors
+/// What is wrong with the header, for the log.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let value = value.to_str().map_err(|_| "not ASCII")?;
+    let token =
+        value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~+/=".contains(&c);
+    match token {
+        Some(token) if (1..=TOKEN_MAX).contains(&token.len()) && token.bytes().all(is_plain) => Ok(Some(token)),
+        _ => Err("not a bearer token"),
+    }
+}
+
+/// A header's value of bytes that are known to be printable.
+pub(crate) fn value(text: String) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static("-"))
+}

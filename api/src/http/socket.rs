@@ -1,0 +1,255 @@
+//! The loop around a WebSocket: authenticates by the first message, checks each further one, ends when the sign-in does.
+//! Must never hand a message to a route before its sender is known.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite;
+use tracing::{debug, error};
+use warp::Reply as _;
+use warp::reply::Response;
+use warp::ws::{Message, WebSocket, Ws};
+
+use super::dispatch::{Arrived, busy};
+use super::listen::ended;
+use super::metrics::Counted;
+use super::problem::Problem;
+use super::route::{Access, Body, Route};
+use super::ws::{Close, Next, Outbox, Socket};
+use super::{Api, json as strict};
+use crate::gate::{Count, Denied, Sign};
+use crate::identity::{Caller, Visit};
+
+/// Makes the socket of a route's caller.
+pub type Open = fn(Arc<Api>, Caller) -> Box<dyn Socket>;
+
+/// Answers a request for a WebSocket, and starts its loop.
+pub(super) fn upgrade(
+    api: &Arc<Api>,
+    arrived: Arrived,
+    route: &'static Route,
+    place: usize,
+    upgrade: Ws,
+    open: Open,
+) -> Result<Response, Problem> {
+    let inside = api.door(place)?.enter().ok_or_else(|| busy(api, "at_once"))?;
+    let counted = Counted::new(&api.metrics.sockets);
+    let most = route.limits.body_bytes;
+    let link = Link { api: Arc::clone(api), visit: arrived.visit, route };
+    let reply = upgrade.max_message_size(most).max_frame_size(most).on_upgrade(move |socket| async move {
+        converse(link, socket, open).await;
+        // Until here it counts as a connection, as a socket and as a request of its route.
+        drop((arrived, inside, counted));
+    });
+    Ok(reply.into_response())
+}
+
+/// What the parts of a loop share.
+struct Link {
+    api: Arc<Api>,
+    visit: Visit,
+    route: &'static Route,
+}
+
+/// How a socket ends; nothing where the other end has gone.
+type End = Option<Close>;
+
+async fn converse(link: Link, socket: WebSocket, open: Open) {
+    let (mut sink, mut stream) = socket.split();
+    let first = timeout(link.api.rules.sockets.authenticate_time, authenticate(&link, &mut stream)).await;
+    let end = match first {
+        Err(_) => Some(Close::NotAuthenticated),
+        Ok(Err(end)) => end,
+        Ok(Ok(caller)) => {
+            let out = Outbox::default();
+            let reading = AssertUnwindSafe(read(&link, caller, open, &mut stream, out.clone())).catch_unwind();
+            tokio::select! {
+                end = reading => end.unwrap_or_else(|_| {
+                    error!(correlation = %link.visit.correlation, route = link.route.id, "a socket panicked");
+                    Some(Close::Failed)
+                }),
+                end = write(&link, &out, &mut sink) => end,
+            }
+        }
+    };
+    let Some(close) = end else { return };
+    let (code, reason, _) = close.told();
+    link.api.metrics.refuse(reason);
+    debug!(correlation = %link.visit.correlation, route = link.route.id, code, "a socket is closed");
+    // The other end has a second to take the reason and to answer it.
+    let goodbye = async {
+        if sink.send(Message::close_with(code, reason)).await.is_ok() {
+            while let Some(Ok(_)) = stream.next().await {}
+        }
+    };
+    drop(timeout(Duration::from_secs(1), goodbye).await);
+}
+
+/// Reads the first message, by which somebody says who they are.
+async fn authenticate(link: &Link, stream: &mut SplitStream<WebSocket>) -> Result<Caller, End> {
+    let message = loop {
+        match next_message(stream).await? {
+            Some(message) => break message,
+            None => continue,
+        }
+    };
+    let gate = &link.api.ports.gate;
+    gate.admit(&link.visit, Count::Message).map_err(|denied| Some(close_of(&denied)))?;
+    let message = strict::read(message.as_bytes()).map_err(|_| Some(Close::Contract))?;
+    let object = message.as_object().filter(|object| object.len() == 2);
+    let token = object
+        .filter(|object| object.get("type").is_some_and(|kind| kind == "authenticate"))
+        .and_then(|object| object.get("token")?.as_str());
+    let token = token.ok_or(Some(Close::NotAuthenticated))?;
+    let caller = gate.verify(&link.visit, token).map_err(|denied| {
+        if let Denied::Unauthenticated(why) = denied {
+            gate.saw(&link.visit, Sign::BadToken(why));
+        }
+        Some(close_of(&denied))
+    })?;
+    match link.route.access {
+        Access::Role(role) if caller.role >= role => Ok(caller),
+        Access::Role(_) | Access::Public => {
+            gate.saw(&link.visit, Sign::Forbidden(caller.person));
+            Err(Some(Close::NotAllowed))
+        }
+    }
+}
+
+/// The next text; nothing for a ping or a pong, which warp answers by itself.
+async fn next_message(stream: &mut SplitStream<WebSocket>) -> Result<Option<Message>, End> {
+    match stream.next().await {
+        Some(Ok(message)) if message.is_text() => Ok(Some(message)),
+        Some(Ok(message)) if message.is_close() => Err(None),
+        Some(Ok(message)) if message.is_binary() => Err(Some(Close::NotText)),
+        Some(Ok(_)) => Ok(None),
+        Some(Err(error)) => Err(broken(&error)),
+        None => Err(None),
+    }
+}
+
+/// What is said to whom sends what is no message.
+fn broken(error: &warp::Error) -> End {
+    use tungstenite::Error;
+    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>()) {
+        Some(Error::Capacity(_)) => Some(Close::TooLarge),
+        Some(Error::Utf8(_)) => Some(Close::NotUtf8),
+        Some(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => None,
+        Some(Error::Protocol(_)) => Some(Close::Contract),
+        _ => None,
+    }
+}
+
+fn close_of(denied: &Denied) -> Close {
+    match denied {
+        Denied::Unauthenticated(_) | Denied::Banned => Close::NotAuthenticated,
+        Denied::Forbidden | Denied::Licence => Close::NotAllowed,
+        Denied::TooMany(_) => Close::TooMany,
+        Denied::Unavailable(_) => Close::Failed,
+    }
+}
+
+async fn read(link: &Link, caller: Caller, open: Open, stream: &mut SplitStream<WebSocket>, mut out: Outbox) -> End {
+    let rules = link.api.rules.sockets;
+    let mut socket = open(Arc::clone(&link.api), caller);
+    let (mut checks, mut pings) = (interval(rules.check_every), interval(rules.ping_every));
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ending = link.api.ending.subscribe();
+    let (mut heard, mut seq) = (Instant::now(), None);
+    let hello = json!({"type": "authenticated", "role": caller.role, "expires_at": caller.expires.to_string()});
+    out.send(hello.to_string());
+    socket.open(&mut out).await;
+    loop {
+        tokio::select! {
+            message = next_message(stream) => {
+                heard = Instant::now();
+                match message {
+                    Ok(None) => {}
+                    Ok(Some(message)) => {
+                        let taken = take(link, &caller, socket.as_mut(), &message, &mut seq, &mut out);
+                        match timeout(link.route.limits.time, taken).await {
+                            Ok(Ok(())) => {}
+                            Ok(Err(close)) => return Some(close),
+                            Err(_) => return Some(Close::Failed),
+                        }
+                    }
+                    Err(end) => return end,
+                }
+            }
+            () = socket.next(&mut out) => {}
+            _ = pings.tick() => out.ping(),
+            _ = checks.tick() => {
+                if let Err(denied) = link.api.ports.gate.still_stands(&caller) {
+                    return Some(close_of(&denied));
+                }
+                if link.api.ports.clock.now() >= caller.expires {
+                    return Some(Close::NotAuthenticated);
+                }
+                if heard.elapsed() > rules.silent_time {
+                    return Some(Close::Silent);
+                }
+            }
+            () = ended(&mut ending) => return Some(Close::Ending),
+        }
+    }
+}
+
+/// Checks one message and hands it on.
+async fn take(
+    link: &Link,
+    caller: &Caller,
+    socket: &mut dyn Socket,
+    message: &Message,
+    last: &mut Option<u64>,
+    out: &mut Outbox,
+) -> Result<(), Close> {
+    link.api.metrics.messages_in.inc();
+    link.api.ports.gate.admit_caller(caller, Count::Message).map_err(|denied| close_of(&denied))?;
+    let refuse = |close: Close| {
+        link.api.ports.gate.saw(&link.visit, Sign::BadInput);
+        close
+    };
+    let mut value = strict::read(message.as_bytes()).map_err(|_| refuse(Close::Contract))?;
+    let seq = value.as_object_mut().and_then(|object| object.remove("seq")).and_then(|seq| seq.as_u64());
+    let seq = seq.ok_or_else(|| refuse(Close::Contract))?;
+    if last.is_some_and(|last| seq <= last) {
+        return Err(refuse(Close::Sequence));
+    }
+    *last = Some(seq);
+    let Some(Body::Json(schema)) = link.route.body else { return Err(Close::Failed) };
+    if !link.api.table.schemas().wrong(&schema.name(), &value).is_empty() {
+        return Err(refuse(Close::Contract));
+    }
+    if let Err(problem) = socket.message(&value, out).await {
+        let (correlation, code, detail) = (link.visit.correlation, problem.code.told().1, problem.detail.as_str());
+        debug!(%correlation, route = link.route.id, code, detail);
+        let body: Value = serde_json::to_value(problem.body(correlation)).unwrap_or_default();
+        out.send(json!({"type": "problem", "re": seq, "problem": body}).to_string());
+    }
+    Ok(())
+}
+
+/// Sends what waits, one after the other.
+async fn write(link: &Link, out: &Outbox, sink: &mut SplitSink<WebSocket, Message>) -> End {
+    let stall_time = link.api.rules.sockets.stall_time;
+    loop {
+        let message = match out.next().await {
+            Next::Text(text) => Message::text(text),
+            Next::Sample(text) => Message::text(&*text),
+            Next::Ping => Message::ping(Vec::new()),
+            Next::Overfull => return Some(Close::Silent),
+        };
+        let sending = link.api.telemetry.watched(sink.send(message));
+        match timeout(stall_time, sending).await {
+            Ok(Ok(())) => link.api.metrics.messages_out.inc(),
+            Ok(Err(_)) => return None,
+            Err(_) => return Some(Close::Silent),
+        };
+    }
+}

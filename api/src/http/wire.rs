@@ -1,0 +1,47 @@
+//! From warp's filters to the dispatcher, and bodies of a known length. Must never add a check of its own: those are in
+//! `dispatch`, in one order.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use warp::Filter as _;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use super::Api;
+use super::dispatch::{self, Arrived};
+use super::reply::Outgoing;
+
+/// Requests that ask for nothing but a reply.
+#[must_use]
+pub fn plain(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    warp::ext::get::<Arrived>()
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |arrived, head, body| dispatch::answer(Arc::clone(&api), arrived, head, body, None))
+        .boxed()
+}
+
+/// Requests that ask for a WebSocket, well or badly.
+#[must_use]
+pub fn upgrading(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    let upgrade = warp::ws().map(Some).or(warp::any().map(|| None)).unify();
+    warp::ext::get::<Arrived>()
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .and(upgrade)
+        .then(move |arrived, head, body, upgrade| dispatch::answer(Arc::clone(&api), arrived, head, body, upgrade))
+        .boxed()
+}
+
+/// The same pieces, with an error where they are more or fewer bytes than were promised.
+pub fn exactly(pieces: Outgoing, length: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync {
+    let mut left = Some(length);
+    pieces.map(move |piece| {
+        let piece = piece?;
+        left = left.and_then(|left| left.checked_sub(piece.len() as u64));
+        if left.is_some() { Ok(piece) } else { Err(io::ErrorKind::InvalidData.into()) }
+    })
+}
