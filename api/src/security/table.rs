@@ -87,6 +87,13 @@ impl<K: Hash + Eq + Clone, V: Row> Table<K, V> {
         }
     }
 
+    /// Does something with each row.
+    pub(super) fn for_each(&self, mut act: impl FnMut(&K, &mut V)) {
+        for shard in &self.shards {
+            lock(shard).rows.iter_mut().for_each(|(key, row)| act(key, row));
+        }
+    }
+
     /// Rows that it holds.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).rows.len()).sum()

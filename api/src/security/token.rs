@@ -17,6 +17,10 @@ pub const TOKEN_BYTES_MAX: usize = 2048;
 pub const LIFE_S_MAX: u64 = 3600;
 /// Why a token is not good when it once was.
 pub const EXPIRED: &str = "expired";
+/// Why a token is not good whose sign-in does not stand any more.
+pub const ENDED: &str = "its sign-in has ended";
+/// Why nobody was believed who sent none.
+pub const MISSING: &str = "no token";
 
 /// What a token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
