@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::identity::{Caller, Person, Visit};
+use crate::identity::{Caller, Person, Role, Visit};
 
 /// Why somebody is turned away. What a caller is told of it is in `http::problem`; the difference between the kinds of a
 /// bad token is for the log only.
@@ -75,17 +75,26 @@ pub enum Sign {
 
 /// Decides about requests. Calls come from many tasks at once, and none of them waits for a store.
 pub trait Gatekeeper: Send + Sync + 'static {
-    /// Whether this address may ask at all now; counts the request.
+    /// Whether this address may ask at all now; counts the request, and notes that an allowance is spent.
     ///
     /// # Errors
     /// [`Denied::TooMany`], [`Denied::Banned`].
     fn admit(&self, visit: &Visit, count: Count) -> Result<(), Denied>;
 
-    /// Who has this bearer token.
+    /// Who has this bearer token; notes one that is not good, and that the sign-in is used.
     ///
     /// # Errors
     /// [`Denied::Unauthenticated`] for whatever is wrong with it, [`Denied::Banned`].
     fn verify(&self, visit: &Visit, bearer: &str) -> Result<Caller, Denied>;
+
+    /// Whether a caller has at least this role and, from a player on, has accepted the current licence. Notes nothing:
+    /// who turns somebody away for it tells [`Gatekeeper::saw`].
+    ///
+    /// # Errors
+    /// [`Denied::Forbidden`], [`Denied::Licence`].
+    fn permits(&self, caller: &Caller, needed: Role) -> Result<(), Denied> {
+        if caller.role >= needed { Ok(()) } else { Err(Denied::Forbidden) }
+    }
 
     /// Whether a caller's sign-in still stands: for who keeps a socket open.
     ///
@@ -93,7 +102,7 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// As [`Gatekeeper::verify`].
     fn still_stands(&self, caller: &Caller) -> Result<(), Denied>;
 
-    /// Whether this person may ask now; counts the request for them.
+    /// Whether this person may ask now; counts the request for them. A message is a use of the sign-in.
     ///
     /// # Errors
     /// [`Denied::TooMany`].
