@@ -10,9 +10,11 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod debug;
 pub mod gate;
 pub mod http;
 pub mod identity;
+pub mod orders;
 pub mod ports;
 pub mod routes;
 pub mod security;

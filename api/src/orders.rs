@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::http::{Api, Problem};
 use crate::identity::{Caller, Visit};
 use crate::ports::{Act, Order, Outcome, Receipt};
+use crate::security::kinds::Kind;
 
 /// How long an order may take until it is agreed.
 const WAIT: Duration = Duration::from_secs(4);
@@ -33,21 +34,21 @@ pub async fn enter(
     api: &Api,
     visit: &Visit,
     caller: &Caller,
-    name: &'static str,
+    kind: Kind,
     orders: Vec<Order>,
 ) -> Result<Applied, Problem> {
     api.ports.world.check(&orders).await?;
     let (about, detail) = (subject(&orders), format!("{orders:?}"));
-    record(api, visit, caller, name, about.clone(), &detail).await?;
+    record(api, visit, caller, kind, about.clone(), &detail).await?;
     match api.ports.world.order(orders, WAIT).await {
         Ok(Receipt::Applied { tick, .. }) => Ok(Applied { tick, queued: false }),
         Ok(Receipt::Queued { tick }) => Ok(Applied { tick, queued: true }),
         Err(error) => {
             // What was written down before did not come about, or is not known to have.
             let outcome = Outcome::Failed;
-            let failed = Act { outcome, ..act(api, visit, caller, name, about, &error.to_string()) };
+            let failed = Act { outcome, ..act(api, visit, caller, kind, about, &error.to_string()) };
             if let Err(error) = api.ports.audit.record(failed).await {
-                tracing::error!(correlation = %visit.correlation, "the end of {name} is not in the audit log: {error}");
+                tracing::error!(correlation = %visit.correlation, "the end of {} is not in the audit log: {error}", kind.name());
             }
             Err(error.into())
         }
@@ -62,15 +63,15 @@ pub async fn record(
     api: &Api,
     visit: &Visit,
     caller: &Caller,
-    name: &'static str,
+    kind: Kind,
     subject: String,
     detail: &str,
 ) -> Result<(), Problem> {
-    api.ports.audit.record(act(api, visit, caller, name, subject, detail)).await?;
+    api.ports.audit.record(act(api, visit, caller, kind, subject, detail)).await?;
     Ok(())
 }
 
-fn act(api: &Api, visit: &Visit, caller: &Caller, action: &'static str, subject: String, detail: &str) -> Act {
+fn act(api: &Api, visit: &Visit, caller: &Caller, kind: Kind, subject: String, detail: &str) -> Act {
     let cut = detail.char_indices().map(|(at, _)| at).take_while(|at| *at <= DETAIL_BYTES_MAX).last().unwrap_or(0);
     let detail = if detail.len() > DETAIL_BYTES_MAX { &detail[..cut] } else { detail };
     let details = json!({
@@ -81,7 +82,7 @@ fn act(api: &Api, visit: &Visit, caller: &Caller, action: &'static str, subject:
     Act {
         at: api.ports.clock.now(),
         actor: Some(caller.person),
-        action,
+        action: kind.name(),
         subject,
         outcome: Outcome::Done,
         details: details.to_string(),
@@ -91,11 +92,12 @@ fn act(api: &Api, visit: &Visit, caller: &Caller, action: &'static str, subject:
 /// What orders are about, without what they say.
 fn subject(orders: &[Order]) -> String {
     let one = |order: &Order| match order {
-        Order::Patch(fields) => fields.first().map_or_else(|| "world".to_owned(), |field| format!("entity:{}", field.entity)),
+        Order::Patch(fields) => {
+            fields.first().map_or_else(|| "world".to_owned(), |field| format!("entity:{}", field.entity))
+        }
         Order::Interfere { entity, .. } => format!("entity:{entity}"),
         Order::Tune(_) => "tuning".to_owned(),
         Order::TimeFactor(_) => "time".to_owned(),
     };
     orders.first().map_or_else(|| "world".to_owned(), one)
 }
-

@@ -12,6 +12,7 @@ use crate::identity::{Caller, Visit};
 use crate::orders::{self, Applied};
 use crate::ports::{Control, FieldValue, NewBreakpoint, Order, Receipt, WorldError};
 use crate::routes::scene::EntityNow;
+use crate::security::kinds::Kind;
 
 /// How long an order may take until it is agreed.
 const WAIT: Duration = Duration::from_secs(4);
@@ -38,7 +39,7 @@ pub enum Action {
     /// Everything about an entity.
     Inspect(u64),
     /// Changes the world.
-    Order(&'static str, Vec<Order>),
+    Order(Kind, Vec<Order>),
 }
 
 /// What came of it.
@@ -145,10 +146,15 @@ impl From<SessionError> for Problem {
 /// [`Problem`].
 pub async fn open(api: &Api, visit: &Visit, caller: &Caller) -> Result<Opened, Problem> {
     let id = DebugId::random().map_err(|e| Problem::logged(Code::Unavailable, e.to_string()))?;
-    orders::record(api, visit, caller, "debug.open", "world".to_owned(), "").await?;
+    orders::record(api, visit, caller, Kind::DebugCommand, "world".to_owned(), "open").await?;
     api.debug.open(id, *caller, api.ports.clock.passed())?;
     let status = api.ports.world.status();
-    Ok(Opened { session: id.to_string(), tick: status.tick, held: status.control.held, idle_s: super::sessions::IDLE.as_secs() })
+    Ok(Opened {
+        session: id.to_string(),
+        tick: status.tick,
+        held: status.control.held,
+        idle_s: super::sessions::IDLE.as_secs(),
+    })
 }
 
 /// Ends a session: its breakpoints go, and the world goes on if nobody else debugs.
@@ -157,7 +163,7 @@ pub async fn open(api: &Api, visit: &Visit, caller: &Caller) -> Result<Opened, P
 /// [`Problem`].
 pub async fn close(api: &Api, visit: &Visit, caller: &Caller, id: DebugId) -> Result<(), Problem> {
     api.debug.touch(id, caller, api.ports.clock.passed())?;
-    orders::record(api, visit, caller, "debug.close", "world".to_owned(), "").await?;
+    orders::record(api, visit, caller, Kind::DebugCommand, "world".to_owned(), "close").await?;
     let left = api.debug.close(id, caller, api.ports.clock.passed())?;
     tidy(api, left).await;
     Ok(())
@@ -189,12 +195,12 @@ pub async fn act(api: &Api, visit: &Visit, caller: &Caller, id: DebugId, action:
     api.debug.touch(id, caller, now)?;
     match action {
         Action::State => state(api, caller, id, now).await.map(Done::State),
-        Action::Pause => control(api, visit, caller, "debug.pause", Control::Hold).await,
-        Action::Step(ticks) => control(api, visit, caller, "debug.step", Control::Step(ticks)).await,
-        Action::Run(None) => control(api, visit, caller, "debug.run", Control::Run).await,
-        Action::Run(Some(tick)) => control(api, visit, caller, "debug.run", Control::RunTo(tick)).await,
+        Action::Pause => control(api, visit, caller, Control::Hold).await,
+        Action::Step(ticks) => control(api, visit, caller, Control::Step(ticks)).await,
+        Action::Run(None) => control(api, visit, caller, Control::Run).await,
+        Action::Run(Some(tick)) => control(api, visit, caller, Control::RunTo(tick)).await,
         Action::Break(at) => {
-            let done = control(api, visit, caller, "debug.break", Control::Break(at)).await?;
+            let done = control(api, visit, caller, Control::Break(at)).await?;
             if let Done::Controlled(Controlled { breakpoint: Some(breakpoint), .. }) = done
                 && !api.debug.note_breakpoint(id, breakpoint)
             {
@@ -207,7 +213,7 @@ pub async fn act(api: &Api, visit: &Visit, caller: &Caller, id: DebugId, action:
             if !api.debug.forget_breakpoint(id, caller, breakpoint, now)? {
                 return Err(WorldError::NoSuchBreakpoint.into());
             }
-            control(api, visit, caller, "debug.clear", Control::Clear(breakpoint)).await
+            control(api, visit, caller, Control::Clear(breakpoint)).await
         }
         Action::Watch(watch) => {
             let watch = api.debug.watch(id, caller, watch, now)?;
@@ -222,18 +228,12 @@ pub async fn act(api: &Api, visit: &Visit, caller: &Caller, id: DebugId, action:
             let found = view.entity(entity).ok_or(WorldError::NoSuchEntity)?;
             Ok(Done::Entity(EntityNow::of(&*view, found)))
         }
-        Action::Order(name, all) => orders::enter(api, visit, caller, name, all).await.map(Done::Applied),
+        Action::Order(kind, all) => orders::enter(api, visit, caller, kind, all).await.map(Done::Applied),
     }
 }
 
-async fn control(
-    api: &Api,
-    visit: &Visit,
-    caller: &Caller,
-    name: &'static str,
-    control: Control,
-) -> Result<Done, Problem> {
-    orders::record(api, visit, caller, name, "world".to_owned(), &format!("{control:?}")).await?;
+async fn control(api: &Api, visit: &Visit, caller: &Caller, control: Control) -> Result<Done, Problem> {
+    orders::record(api, visit, caller, Kind::DebugCommand, "world".to_owned(), &format!("{control:?}")).await?;
     let receipt = api.ports.world.control(control, WAIT).await?;
     let held = api.ports.world.status().control.held;
     let (tick, breakpoint) = match receipt {

@@ -134,9 +134,9 @@ impl Sessions {
         look: impl FnOnce(&mut Session) -> T,
     ) -> Result<T, SessionError> {
         let mut all = self.all();
-        let session = all.get_mut(&id).filter(|session| {
-            session.owner.sign_in == caller.sign_in && now.saturating_sub(session.used) < IDLE
-        });
+        let session = all
+            .get_mut(&id)
+            .filter(|session| session.owner.sign_in == caller.sign_in && now.saturating_sub(session.used) < IDLE);
         let session = session.ok_or(SessionError::NoSuchSession)?;
         session.used = now;
         Ok(look(session))
@@ -253,7 +253,9 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(a.to_string().parse(), Ok(a));
         assert_eq!("0".repeat(32).parse(), Ok(DebugId(0)));
-        for wrong in ["", "0", &"A".repeat(32), &"0".repeat(33), &format!("+{}", "0".repeat(31)), "é".repeat(16).as_str()] {
+        for wrong in
+            ["", "0", &"A".repeat(32), &"0".repeat(33), &format!("+{}", "0".repeat(31)), "é".repeat(16).as_str()]
+        {
             assert_eq!(wrong.parse::<DebugId>(), Err(NoDebugId), "{wrong}");
         }
     }

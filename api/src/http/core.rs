@@ -14,9 +14,11 @@ use super::problem::{Code, Problem};
 use super::table::Table;
 use super::telemetry::Telemetry;
 use crate::clock::{Clock, Moment};
+use crate::debug::Sessions;
 use crate::gate::Gatekeeper;
 use crate::identity::Correlation;
-use crate::ports::{Accounts, AuditLog, Health, Presentation, World};
+use crate::ports::{Accounts, AuditLog, Health, Presentation, Settings, World};
+use crate::security::Security;
 
 /// What the program around the API brings along.
 #[derive(Clone)]
@@ -33,6 +35,10 @@ pub struct Ports {
     pub presentation: Option<Arc<dyn Presentation>>,
     /// Decides who may ask.
     pub gate: Arc<dyn Gatekeeper>,
+    /// Keeps the accounts; without it the routes of accounts are not available.
+    pub security: Option<Arc<Security>>,
+    /// What the program goes by.
+    pub settings: Arc<dyn Settings>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -119,6 +125,8 @@ pub struct Api {
     pub metrics: Metrics,
     /// Samples of the world's status for those who watch.
     pub telemetry: Telemetry,
+    /// Live-debug sessions that are open.
+    pub debug: Sessions,
     pub(crate) documents: Documents,
     /// The server ends.
     pub(crate) ending: watch::Sender<bool>,
@@ -144,6 +152,7 @@ impl Api {
             began: ports.clock.now(),
             metrics: Metrics::new(table.routes()),
             telemetry: Telemetry::default(),
+            debug: Sessions::default(),
             documents: Documents::of(&table, &build),
             ending: watch::Sender::new(false),
             doors: table.routes().iter().map(|route| Arc::new(Door::new(route.limits.at_once))).collect(),

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::gate::Denied;
 use crate::identity::Correlation;
 use crate::ports::{AccountError, AuditError, Refused, WorldError};
+use crate::security::Refusal;
 
 /// What kinds of problems there are; no reply has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -232,6 +233,22 @@ impl From<AccountError> for Problem {
             AccountError::Unavailable(_) => Code::Unavailable,
         };
         Self::logged(code, error.to_string())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let why = refusal.to_string();
+        let code = match refusal {
+            Refusal::Denied(denied) => return denied.into(),
+            Refusal::Invalid(why) => {
+                return Self::errors(Code::Refused, vec![Refused { at: String::new(), why }]);
+            }
+            Refusal::Closed => Code::NotAllowed,
+            Refusal::NotFound => Code::NotFound,
+            Refusal::Taken | Refusal::LastAdmin | Refusal::Unchanged | Refusal::Conflict => Code::Conflict,
+        };
+        Self::logged(code, why)
     }
 }
 

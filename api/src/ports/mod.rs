@@ -5,12 +5,14 @@ pub mod accounts;
 pub mod audit;
 pub mod health;
 pub mod presentation;
+pub mod settings;
 pub mod world;
 
 pub use accounts::{Account, AccountError, Accounts, NewAccount, StoredSignIn};
 pub use audit::{Act, AuditError, AuditLog, Entry, Outcome};
 pub use health::{Condition, Health, Part};
 pub use presentation::{AudioSource, Controller, Presentation, PresentationError, Quality};
+pub use settings::{Setting, Settings};
 pub use world::{
     Body, Component, Control, ControlState, Entity, Field, FieldValue, NewBreakpoint, Node, Order, Receipt, Refused,
     View, World, WorldError, WorldStatus,

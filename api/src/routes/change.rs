@@ -11,6 +11,7 @@ use crate::http::{Access, Answer, Answering, Api, Code, Doc, Handler, Limits, Pr
 use crate::identity::Role;
 use crate::orders::{Applied, enter};
 use crate::ports::{Field, FieldValue, Order};
+use crate::security::kinds::Kind;
 
 /// Most fields of one patch: what one command of the simulation takes.
 const FIELDS_MAX: usize = 32;
@@ -21,8 +22,11 @@ const AMPLITUDE_MIN: f64 = 1.0 / 65_536.0;
 const FACTOR_MAX: f64 = 100_000.0;
 /// Problems of orders.
 pub(super) const PROBLEMS: &[Code] = &[Code::NotFound, Code::Refused, Code::Late];
-const APPLIED: &[Answer] =
-    &[Answer::json(200, Schema::of::<Applied>(), "agreed: applied at that tick, or waiting for it in a world that is held")];
+const APPLIED: &[Answer] = &[Answer::json(
+    200,
+    Schema::of::<Applied>(),
+    "agreed: applied at that tick, or waiting for it in a world that is held",
+)];
 const OPERATOR: Access = Access::Role(Role::Operator);
 
 /// The routes.
@@ -124,17 +128,29 @@ pub struct Change {
     #[schema(min_length = 1, max_length = 64)]
     pub field: String,
     /// Its new value: a number, or as many as the field has.
+    #[schema(value_type = Value)]
     pub value: NewValue,
 }
 
-/// A new value: a number, or several.
-#[derive(Debug, Deserialize, ToSchema)]
+/// A new value: a number, or several. Kept as it was written, since a whole number may be larger than an f64 can tell.
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum NewValue {
     /// A number.
-    One(#[schema(value_type = f64)] Number),
+    One(Number),
     /// Several, such as a vector (x, y, z) or a quaternion (x, y, z, w).
-    Several(#[schema(value_type = Vec<f64>, min_items = 2, max_items = 4)] Vec<Number>),
+    Several(Vec<Number>),
+}
+
+/// The same for the documents.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the schema of what is read as numbers")]
+enum Value {
+    /// A number.
+    One(f64),
+    /// Several, such as a vector (x, y, z) or a quaternion (x, y, z, w).
+    Several(Vec<f64>),
 }
 
 /// Tuning values to replace.
@@ -209,14 +225,14 @@ impl NewValue {
 fn apply_changes(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let order = request.json::<Changes>()?.order()?;
-        Reply::json(&enter(&api, &request.visit, &request.caller()?, "world.patch", vec![order]).await?)
+        Reply::json(&enter(&api, &request.visit, &request.caller()?, Kind::Patch, vec![order]).await?)
     })
 }
 
 fn reload(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let order = Order::Tune(request.json::<Reload>()?.file);
-        Reply::json(&enter(&api, &request.visit, &request.caller()?, "world.reload", vec![order]).await?)
+        Reply::json(&enter(&api, &request.visit, &request.caller()?, Kind::Reload, vec![order]).await?)
     })
 }
 
@@ -230,7 +246,7 @@ fn interfere(api: Arc<Api>, request: Request) -> Answering {
             return Err(Problem::input("/phase_turns", "has to be from 0 to 1"));
         }
         let order = Order::Interfere { entity, amplitude, phase_turns };
-        Reply::json(&enter(&api, &request.visit, &request.caller()?, "world.interfere", vec![order]).await?)
+        Reply::json(&enter(&api, &request.visit, &request.caller()?, Kind::Interfere, vec![order]).await?)
     })
 }
 
@@ -243,6 +259,6 @@ fn set_dilation(api: Arc<Api>, request: Request) -> Answering {
         }
         // Exact: a whole number of at most 400,000.
         let order = Order::TimeFactor(quarters as u32);
-        Reply::json(&enter(&api, &request.visit, &request.caller()?, "world.time_factor", vec![order]).await?)
+        Reply::json(&enter(&api, &request.visit, &request.caller()?, Kind::TimeFactor, vec![order]).await?)
     })
 }

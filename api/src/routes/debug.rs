@@ -15,9 +15,11 @@ use crate::http::{Access, Answer, Answering, Api, Code, Doc, Handler, Limits, Pr
 use crate::identity::Role;
 use crate::orders::Applied;
 use crate::ports::NewBreakpoint;
+use crate::security::kinds;
 
 const OPERATOR: Access = Access::Role(Role::Operator);
-const SESSION: Param = Param::required("session", Kind::Hex { digits: 32 }, "the debug session, as `/connect` named it");
+const SESSION: Param =
+    Param::required("session", Kind::Hex { digits: 32 }, "the debug session, as `/connect` named it");
 const CONTROLLED: &[Answer] = &[Answer::json(200, Schema::of::<Controlled>(), "agreed")];
 /// Most ticks of one step: what a request can wait for.
 pub const STEPS_MAX: u32 = 300;
@@ -257,7 +259,7 @@ fn inspect(api: Arc<Api>, request: Request) -> Answering {
 }
 
 fn patch(api: Arc<Api>, request: Request) -> Answering {
-    does(api, request, |request| Ok(Action::Order("world.patch", vec![request.json::<Changes>()?.order()?])))
+    does(api, request, |request| Ok(Action::Order(kinds::Kind::Patch, vec![request.json::<Changes>()?.order()?])))
 }
 
 /// A number of a breakpoint or a watch.

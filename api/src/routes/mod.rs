@@ -1,5 +1,9 @@
 //! The one table of routes, and what each does. Must never answer what the table does not document.
 
+pub mod accounts;
+pub mod admin;
+pub mod change;
+pub mod debug;
 pub mod documents;
 pub mod presentation;
 pub mod scene;
@@ -9,8 +13,17 @@ pub mod telemetry;
 use crate::http::{Route, Table, TableError};
 
 /// Every route of the program. A route that is not in here does not exist.
-const ROUTES: &[&[Route]] =
-    &[status::ROUTES, scene::ROUTES, presentation::ROUTES, telemetry::ROUTES, documents::ROUTES];
+const ROUTES: &[&[Route]] = &[
+    status::ROUTES,
+    scene::ROUTES,
+    change::ROUTES,
+    debug::ROUTES,
+    presentation::ROUTES,
+    telemetry::ROUTES,
+    accounts::ROUTES,
+    admin::ROUTES,
+    documents::ROUTES,
+];
 
 /// The table.
 ///

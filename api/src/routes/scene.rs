@@ -170,7 +170,7 @@ fn bodies(api: Arc<Api>, request: Request) -> Answering {
 
 /// One entity.
 #[derive(Debug, Serialize, ToSchema)]
-struct EntityNow {
+pub struct EntityNow {
     /// After this tick.
     tick: u64,
     /// Stable id.
@@ -181,13 +181,21 @@ struct EntityNow {
     components: BTreeMap<&'static str, BTreeMap<&'static str, FieldValue>>,
 }
 
+impl EntityNow {
+    /// An entity of this view.
+    #[must_use]
+    pub fn of(view: &dyn ports::View, entity: ports::Entity) -> Self {
+        let fields = |component: ports::Component| (component.name, component.fields.into_iter().collect());
+        let components = entity.components.into_iter().map(fields).collect();
+        Self { tick: view.tick(), id: entity.id, kind: entity.kind, components }
+    }
+}
+
 fn entity(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let id = request.needed(request.whole("id"))?;
         let view = api.ports.world.view(request.whole("tick")).await?;
         let entity = view.entity(id).ok_or_else(|| Problem::logged(Code::NotFound, format!("no entity {id}")))?;
-        let fields = |component: ports::Component| (component.name, component.fields.into_iter().collect());
-        let components = entity.components.into_iter().map(fields).collect();
-        Reply::json(&EntityNow { tick: view.tick(), id: entity.id, kind: entity.kind, components })
+        Reply::json(&EntityNow::of(&*view, entity))
     })
 }

@@ -71,7 +71,7 @@ impl Seat for Steering {
         let members = sight.status.members.iter().filter(|player| **player != HOST).map(|player| player.0).collect();
         let mut state = self.shared.state();
         (state.members, state.entities) = (members, sight.simulation.entity_count());
-        state.time_factor_quarters = sight.simulation.time_factor().0;
+        state.time_factor_quarters = sight.simulation.time_factor().quarters();
     }
 
     fn happened(&mut self, _tick: u64, _event: &Event) {}
