@@ -84,7 +84,7 @@ impl Operator {
             Self::Greater => value > number,
             Self::GreaterOrEqual => value >= number,
             Self::Equal => value == number,
-            Self::NotEqual => value < number || value > number,
+            Self::NotEqual => !value.is_nan() && value != number,
         }
     }
 }
@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        let nine = vec!["Tank.fuel_kg > 1"; 9].join(" and ");
+        let nine = ["Tank.fuel_kg > 1"; 9].join(" and ");
         for (text, column, what) in [
             ("", 1, "a condition begins with `any:` or `entity NUMBER:`"),
             ("Tank.fuel_kg > 1", 1, "a condition begins with"),

@@ -332,3 +332,7 @@ impl State {
 fn slices(commands: &[Vec<u8>]) -> Vec<&[u8]> {
     commands.iter().map(Vec::as_slice).collect()
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

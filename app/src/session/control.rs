@@ -185,7 +185,7 @@ impl Control {
         !matches!(self.pace, Pace::Held { .. })
     }
 
-    /// A tick was executed, and this is the state after it. Says whether anything here has changed.
+    /// A tick was executed, and this is the state after it.
     pub(super) fn stepped(&mut self, simulation: &Simulation) {
         let now = simulation.tick().0;
         match &mut self.pace {

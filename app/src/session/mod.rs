@@ -29,3 +29,5 @@ pub use world::SimWorld;
 mod hold_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod virtual_tests;
