@@ -17,6 +17,28 @@ use crate::ports::{Account, Outcome};
 /// Accounts that are looked at together.
 const PAGE: usize = 256;
 
+/// An account as an administrator sees it: without the hash of its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountView {
+    /// Whose.
+    pub person: Person,
+    /// The name that they sign in with.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Banned until then.
+    pub banned_until: Option<Moment>,
+    /// Version of the licence that they accepted; 0 for none.
+    pub licence: u32,
+}
+
+impl AccountView {
+    fn of(account: Account) -> Self {
+        let Account { person, name, role, password: _, banned_until, licence, revision: _ } = account;
+        Self { person, name, role, banned_until, licence }
+    }
+}
+
 impl Security {
     /// Gives a person another role. Their sign-ins end.
     ///
@@ -85,12 +107,13 @@ impl Security {
         caller: &Caller,
         behind: Option<Person>,
         limit: usize,
-    ) -> Result<(Vec<Account>, bool), Refusal> {
+    ) -> Result<(Vec<AccountView>, bool), Refusal> {
         if caller.role < Role::Admin {
             return Err(Denied::Forbidden.into());
         }
         self.standing(caller, self.outside.clock.now())?;
-        Ok(self.outside.accounts.list(behind, limit).await?)
+        let (page, has_more) = self.outside.accounts.list(behind, limit).await?;
+        Ok((page.into_iter().map(AccountView::of).collect(), has_more))
     }
 
     /// Lifts the ban of an address.

@@ -126,7 +126,10 @@ impl Lockout {
         }
         // Look and count under one lock: of many at once, only so many as are free get through.
         self.pairs.with(&pair, passed, |row| match row.wait(passed) {
-            Duration::ZERO => Ok(row.add(self.policy.pair, &self.policy, passed)),
+            Duration::ZERO => {
+                row.add(self.policy.pair, &self.policy, passed);
+                Ok(())
+            }
             wait => Err(wait),
         })?;
         self.addresses.with(&address, passed, |row| row.add(self.policy.address, &self.policy, passed));

@@ -43,7 +43,8 @@ use policy::{Policy, Replay};
 use sign_ins::{Live, SignIns};
 use token::Verified;
 
-pub use accounts::{Refusal, Tokens};
+pub use accounts::{Refusal, SignInView, Tokens};
+pub use admin::AccountView;
 pub use sign_ins::SignInPolicy;
 
 /// Tables are searched for what is over so often.

@@ -319,7 +319,7 @@ mod tests {
         let stands = |ms| all.find(live.id, Moment(ms)).is_some();
         assert!(stands(899_999) && !stands(900_000), "idle");
         let mut now = 0;
-        while now < 28_700_000 {
+        while now + 800_000 < 28_800_000 {
             now += 800_000;
             assert!(stands(now));
             all.used(&live, Moment(now));

@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_full_table_neither_grows_nor_forgets_what_counts() {
         let table = Table::new(64);
-        assert_eq!((1..=3).map(|_| count(&table, 7, 0)).last(), Some(3));
+        assert_eq!([(); 3].map(|()| count(&table, 7, 0)), [1, 2, 3]);
         for key in 1000..100_000 {
             count(&table, key, 1);
         }

@@ -45,7 +45,7 @@ impl Default for BaselinePolicy {
             window: Duration::from_secs(600),
             samples_min: 60,
             learn: Duration::from_secs(1800),
-            deviations: 5,
+            deviations: 4,
             memory: 2000,
         }
     }

@@ -124,7 +124,7 @@ impl Bots {
             };
             alerts.extend(see(intrusion, 100 + bot, &sign, second));
         }
-        if second % 10 == 0 {
+        if second.is_multiple_of(10) {
             let (now, passed) = at(second);
             intrusion.sweep(now, passed);
         }
@@ -137,7 +137,7 @@ impl Bots {
 #[test]
 fn unusual_behaviour_stands_out_and_usual_does_not() {
     let serve = |route, bytes| Sign::Served { person: Some(Person(99)), route, bytes };
-    for seed in 1..=3 {
+    for seed in 1..=8 {
         let intrusion = Intrusion::new(IntrusionPolicy::default());
         let mut bots = Bots(seed);
         for second in 0..3600 {
@@ -150,7 +150,7 @@ fn unusual_behaviour_stands_out_and_usual_does_not() {
         let mut found = Vec::new();
         for second in 7200..8400 {
             assert_eq!(other.second(&intrusion, second), []);
-            if second % 12 == 0 {
+            if second.is_multiple_of(12) {
                 found.extend(see(&intrusion, 1, &Sign::NoSuchRoute, second));
                 found.extend(see(&intrusion, 2, &serve(3, 2_000_000), second));
                 found.extend(see(&intrusion, 3, &serve(second as usize / 12 % 100, 500), second));
