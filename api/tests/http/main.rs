@@ -1,0 +1,10 @@
+//! The API over real sockets: each defence is tried by its attack, beside a request that is well.
+
+mod connections;
+mod errors;
+mod origins;
+mod routing;
+mod schemas;
+mod sockets;
+mod start;
+mod support;
