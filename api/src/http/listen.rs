@@ -80,7 +80,7 @@ impl Listen {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Off loopback without TLS.
-    #[error("api.address: {0} is not on loopback, so it needs tls.certificates and tls.key")]
+    #[error("api.listen: {0} is not on loopback, so it needs api.certificate_file and api.private_key_file")]
     NoTls(SocketAddr),
     /// A limit of nothing.
     #[error("api.{0} is 0: a limit of nothing lets nothing through, or everything")]
@@ -92,7 +92,7 @@ pub enum ListenError {
     #[error("{0}")]
     Tls(#[from] TlsError),
     /// More connections than the machine lets the program have.
-    #[error("api.connections: {wanted} connections need {needed} descriptors, and the limit is {limit}")]
+    #[error("api.connections_max: {wanted} connections need {needed} descriptors, and the limit is {limit}")]
     Descriptors {
         /// Connections at once.
         wanted: usize,
@@ -102,7 +102,7 @@ pub enum ListenError {
         limit: u64,
     },
     /// The address cannot be had.
-    #[error("api.address: {0}: {1}")]
+    #[error("api.listen: {0}: {1}")]
     Bind(SocketAddr, std::io::Error),
 }
 
@@ -152,8 +152,8 @@ fn check(listen: &Listen, has_tls: bool) -> Result<(), ListenError> {
         return Err(ListenError::NoTls(listen.address));
     }
     let limits = [
-        ("connections", listen.connections == 0),
-        ("connections_per_address", listen.connections_per_address == 0),
+        ("connections_max", listen.connections == 0),
+        ("address_connections_max", listen.connections_per_address == 0),
         ("requests_per_connection", listen.requests_per_connection == 0),
         ("handshake_time", listen.handshake_time.is_zero()),
         ("head_time", listen.head_time.is_zero()),

@@ -34,10 +34,10 @@ pub enum TlsError {
         why: String,
     },
     /// Others on the machine may read or change the key.
-    #[error("tls.key: {0} may be read by everybody or written by its group: take those rights away")]
+    #[error("api.private_key_file: {0} may be read by everybody or written by its group: take those rights away")]
     Exposed(PathBuf),
     /// Certificate and key do not go together.
-    #[error("tls.certificates: {0}")]
+    #[error("api.certificate_file: {0}")]
     Unfit(String),
 }
 
@@ -79,8 +79,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         |setting: &'static str, path: &Path, why: String| TlsError::Unreadable { setting, path: path.to_owned(), why };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificates)
         .and_then(Iterator::collect)
-        .map_err(|error| unreadable("tls.certificates", &files.certificates, error.to_string()))?;
-    let bad_key = |why: String| unreadable("tls.key", &files.key, why);
+        .map_err(|error| unreadable("api.certificate_file", &files.certificates, error.to_string()))?;
+    let bad_key = |why: String| unreadable("api.private_key_file", &files.key, why);
     let mode = std::fs::metadata(&files.key).map_err(|error| bad_key(error.to_string()))?.mode();
     if mode & 0o027 != 0 {
         return Err(TlsError::Exposed(files.key.clone()));

@@ -436,7 +436,7 @@ impl Security {
             account.password = password;
             Ok(())
         };
-        let account = self.change(visit, caller.person, Kind::PasswordChange, caller.person, json!({}), change).await?;
+        let account = self.change(visit, Some(caller.person), Kind::PasswordChange, caller.person, json!({}), change).await?;
         self.end_all(caller.person).await?;
         self.begin(visit, &account).await
     }
@@ -458,7 +458,7 @@ impl Security {
             account.licence = account.licence.max(version);
             Ok(())
         };
-        let account = self.change(visit, person, Kind::LicenceAccept, person, more, change).await?;
+        let account = self.change(visit, Some(person), Kind::LicenceAccept, person, more, change).await?;
         let all = self.sign_ins.of(person, self.outside.clock.now());
         all.iter().for_each(|live| live.set_licence(account.licence));
         Ok(())
@@ -468,13 +468,13 @@ impl Security {
     pub(super) async fn change(
         &self,
         visit: &Visit,
-        actor: Person,
+        actor: Option<Person>,
         kind: Kind,
         person: Person,
         more: Value,
         change: impl FnOnce(&mut Account) -> Result<(), Refusal>,
     ) -> Result<Account, Refusal> {
-        let failed = |outcome, more| self.record(visit, Some(actor), kind, subject(person), outcome, more);
+        let failed = |outcome, more| self.record(visit, actor, kind, subject(person), outcome, more);
         let Some(before) = self.outside.accounts.by_person(person).await? else {
             failed(Outcome::Failed, more).await?;
             return Err(Refusal::NotFound);
@@ -489,7 +489,7 @@ impl Security {
             failed(Outcome::Denied, more).await?;
             return Err(Refusal::LastAdmin);
         }
-        let entry = self.record(visit, Some(actor), kind, subject(person), Outcome::Done, more).await?;
+        let entry = self.record(visit, actor, kind, subject(person), Outcome::Done, more).await?;
         match self.outside.accounts.update(&after).await {
             Ok(account) => Ok(account),
             Err(error) => {

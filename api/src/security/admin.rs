@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::accounts::{Refusal, subject};
 use super::kinds::Kind;
+use super::password::acceptable;
 use super::{Security, token};
 use crate::clock::Moment;
 use crate::gate::Denied;
@@ -54,7 +55,7 @@ impl Security {
             Ok(())
         };
         let more = json!({ "role": role.name() });
-        self.change(visit, caller.person, Kind::RoleChange, person, more, change).await?;
+        self.change(visit, Some(caller.person), Kind::RoleChange, person, more, change).await?;
         self.end_all(person).await.map(|_| ())
     }
 
@@ -73,7 +74,7 @@ impl Security {
             Ok(())
         };
         let more = json!({ "until": until.to_string() });
-        self.change(visit, caller.person, Kind::Ban, person, more, change).await?;
+        self.change(visit, Some(caller.person), Kind::Ban, person, more, change).await?;
         self.end_all(person).await.map(|_| ())
     }
 
@@ -84,7 +85,7 @@ impl Security {
     pub async fn unban(&self, visit: &Visit, caller: &Caller, person: Person) -> Result<(), Refusal> {
         self.fence(visit, caller, Kind::Unban, &subject(person)).await?;
         let change = |account: &mut Account| account.banned_until.take().map(|_| ()).ok_or(Refusal::Unchanged);
-        self.change(visit, caller.person, Kind::Unban, person, json!({}), change).await.map(|_| ())
+        self.change(visit, Some(caller.person), Kind::Unban, person, json!({}), change).await.map(|_| ())
     }
 
     /// Ends all sign-ins of a person; gives how many there were.
@@ -161,6 +162,39 @@ impl Security {
             return Err(Denied::Unavailable("keys").into());
         }
         Ok(())
+    }
+
+    /// Sets what an account may do, on behalf of whoever runs the service: they have its socket, and need no account. Its
+    /// sign-ins end.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn set_role_here(&self, visit: &Visit, person: Person, role: Role) -> Result<(), Refusal> {
+        let change = |account: &mut Account| {
+            if account.role == role {
+                return Err(Refusal::Unchanged);
+            }
+            account.role = role;
+            Ok(())
+        };
+        self.change(visit, None, Kind::RoleChange, person, json!({ "role": role.name() }), change).await?;
+        self.end_all(person).await.map(|_| ())
+    }
+
+    /// The same with a new password.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn set_password_here(&self, visit: &Visit, person: Person, password: &str) -> Result<(), Refusal> {
+        let name = self.outside.accounts.by_person(person).await?.ok_or(Refusal::NotFound)?.name;
+        acceptable(&name, password).map_err(|why| Refusal::Invalid(why.into()))?;
+        let hash = self.passwords.hash(password).await?;
+        let change = |account: &mut Account| {
+            account.password = hash;
+            Ok(())
+        };
+        self.change(visit, None, Kind::PasswordChange, person, json!({}), change).await?;
+        self.end_all(person).await.map(|_| ())
     }
 
     /// Lets only administrators on whose sign-in stands now; an attempt of anybody else is written down as the act that

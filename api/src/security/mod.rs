@@ -251,6 +251,12 @@ impl Security {
         Act { at, actor, action: kind.name(), subject, outcome, details: more.to_string() }
     }
 
+    /// The store of accounts.
+    #[must_use]
+    pub fn accounts(&self) -> &dyn Accounts {
+        &*self.outside.accounts
+    }
+
     /// Alerts as they are raised. Who is too slow misses the oldest, and is told so.
     #[must_use]
     pub fn alerts(&self) -> broadcast::Receiver<Alert> {

@@ -119,15 +119,15 @@ async fn unsafe_settings_stop_the_start() {
     };
     assert_eq!(start(|_| {}).await, "");
     for (change, setting) in [
-        ((|listen| listen.address = ([0, 0, 0, 0], 0).into()) as fn(&mut Listen), "tls.certificates"),
-        (|listen| listen.address = ([192, 0, 2, 1], 0).into(), "tls.certificates"),
-        (|listen| listen.address = "[::]:0".parse().expect("an address"), "tls.certificates"),
-        (|listen| listen.connections = 0, "api.connections"),
-        (|listen| listen.connections_per_address = 0, "api.connections_per_address"),
+        ((|listen| listen.address = ([0, 0, 0, 0], 0).into()) as fn(&mut Listen), "api.certificate_file"),
+        (|listen| listen.address = ([192, 0, 2, 1], 0).into(), "api.certificate_file"),
+        (|listen| listen.address = "[::]:0".parse().expect("an address"), "api.certificate_file"),
+        (|listen| listen.connections = 0, "api.connections_max"),
+        (|listen| listen.connections_per_address = 0, "api.address_connections_max"),
         (|listen| listen.requests_per_connection = 0, "api.requests_per_connection"),
         (|listen| listen.head_time = Duration::ZERO, "api.head_time"),
         (|listen| listen.streams = 0, "api.streams"),
-        (|listen| listen.connections = 1 << 40, "api.connections"),
+        (|listen| listen.connections = 1 << 40, "api.connections_max"),
     ] {
         let error = start(change).await;
         assert!(error.contains(setting), "{setting}: {error:?}");

@@ -16,7 +16,7 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, NewAccount, Node, Order, Part, Receipt, StoredSignIn, View, World,
+    ControlState, Entity, Entry, FieldValue, Health, NewAccount, Node, Order, Part, Receipt, Setting, Settings, StoredSignIn, View, World,
     WorldError, WorldStatus,
 };
 use async_trait::async_trait;
@@ -154,12 +154,25 @@ impl World for Still {
         if tick.is_none_or(|tick| tick == 7) { Ok(Arc::new(Self)) } else { Err(WorldError::NotKept) }
     }
 
+    async fn check(&self, _: &[Order]) -> Result<(), WorldError> {
+        Ok(())
+    }
+
     async fn order(&self, _: Vec<Order>, _: Duration) -> Result<Receipt, WorldError> {
         Err(WorldError::Over)
     }
 
     async fn control(&self, _: Control, _: Duration) -> Result<Receipt, WorldError> {
         Err(WorldError::Over)
+    }
+}
+
+/// Nothing was set.
+struct NoSettings;
+
+impl Settings for NoSettings {
+    fn all(&self) -> Vec<Setting> {
+        Vec::new()
     }
 }
 
@@ -383,6 +396,8 @@ impl Running {
             health: Arc::clone(&parts) as Arc<dyn Health>,
             presentation: None,
             gate: Arc::clone(&gate) as Arc<dyn Gatekeeper>,
+            security: None,
+            settings: Arc::new(NoSettings),
             clock: Arc::new(SystemClock::default()),
         };
         let build = Build { version: "0".into(), hash: "0".repeat(64) };

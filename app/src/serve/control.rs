@@ -1,7 +1,7 @@
 //! What the service answers at its socket: how it is, saves, invites, its configuration, the request to stop. Must never
 //! tell a secret, nor of a state that is not to be published yet.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use super::config::Config;
 use super::health::Monitor;
 use super::people;
 use super::shared::Shared;
+use super::web::local;
 use crate::output;
 use crate::session_cmd::Inviter;
 
@@ -41,6 +42,8 @@ pub struct Controller {
     pub people: People,
     /// Makes invites.
     pub inviter: Inviter,
+    /// Keeps the accounts of the API; empty where there is none.
+    pub security: Arc<OnceLock<Arc<api::security::Security>>>,
 }
 
 /// How a service began.
@@ -158,12 +161,16 @@ impl Control for Controller {
             }
             ["person", "export", who] => return people::export(&self.people, who, now()).await,
             ["person", "erase", who] => people::erase(&self.people, who, now()).await?,
+            ["account", ref words @ ..] => {
+                let none = || "there are no accounts, as api.enabled is off".to_owned();
+                local::ask(self.security.get().ok_or_else(none)?, words).await?
+            }
             ["stop"] => {
                 self.shared.stop();
                 json!({ "stopping": true })
             }
             _ => {
-                let known = "status, config, save [LABEL], invite, person export ID, person erase ID and stop";
+                let known = "status, config, save [LABEL], invite, person export ID, person erase ID, account and stop";
                 return Err(format!("the service knows {known}"));
             }
         };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use persistence::{Guarded, Health, Journal, Phase, Store, StoreError};
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 const AGE_MAX: Duration = Duration::from_secs(2);
 /// Free bytes of the disk below which somebody should know, and below which it is serious.
 const FREE: (u64, u64) = (1 << 30, 64 << 20);
+/// What was looked at so long ago is not known to be well.
+const STALE_AFTER: Duration = Duration::from_secs(5);
 /// Looks without a new tick after which the session stands still.
 const STILL_MAX: u32 = 3;
 
@@ -62,6 +64,8 @@ pub struct Monitor {
 #[derive(Default)]
 struct Seen {
     parts: Vec<Part>,
+    /// When they were looked at.
+    at: Option<SystemTime>,
     tick: u64,
     still: u32,
     late: u64,
@@ -100,7 +104,9 @@ impl Monitor {
             });
             let mut parts = vec![of_store(&store), self.of_log(), self.of_breaker(), self.of_session(), self.of_disk()];
             parts.extend(keys);
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).parts = parts;
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            (seen.parts, seen.at) = (parts, Some(SystemTime::now()));
+            drop(seen);
             if self.journal.backlog().over.is_some() {
                 self.shared.stop();
             }
@@ -108,15 +114,23 @@ impl Monitor {
         }
     }
 
-    /// What was seen last, and the worst of it.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let mut parts = self.seen.lock().unwrap_or_else(PoisonError::into_inner).parts.clone();
+    /// All parts, and when those were looked at that have to be waited for.
+    fn parts(&self) -> (Vec<Part>, Option<SystemTime>) {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut parts, at) = (seen.parts.clone(), seen.at);
+        drop(seen);
         // These need no waiting, so they are never older than the question.
         for part in [self.of_log(), self.of_breaker()] {
             parts.retain(|(name, ..)| *name != part.0);
             parts.push(part);
         }
+        (parts, at)
+    }
+
+    /// What was seen last, and the worst of it.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let parts = self.parts().0;
         let worst = parts.iter().map(|(_, condition, ..)| *condition).max().unwrap_or(Condition::Well);
         let one = |(name, condition, reason, why): &Part| {
             ((*name).to_owned(), json!({ "state": condition.name(), "reason": reason, "why": why }))
@@ -193,6 +207,36 @@ impl Monitor {
             }
             Some(_) => ("disk", Condition::Well, "", String::new()),
         }
+    }
+}
+
+/// As the API tells it. What was not looked at for too long is not known to be well any more.
+impl api::ports::Health for Monitor {
+    fn parts(&self) -> Vec<api::ports::Part> {
+        let (parts, at) = self.parts();
+        let now = SystemTime::now();
+        let moment = |at: SystemTime| {
+            api::clock::Moment::default().plus(at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+        };
+        let told = |(name, condition, reason, why): Part| {
+            let is_live = matches!(name, "log" | "breaker");
+            let checked = if is_live { now } else { at.unwrap_or(SystemTime::UNIX_EPOCH) };
+            let is_stale = now.duration_since(checked).is_ok_and(|age| age > STALE_AFTER);
+            let (condition, reason, why) = if is_stale {
+                (Condition::Ill, "not_checked", format!("the {name} was not looked at for too long"))
+            } else {
+                (condition, reason, why)
+            };
+            let condition = match condition {
+                Condition::Well => api::ports::Condition::Well,
+                Condition::Degraded => api::ports::Condition::Degraded,
+                Condition::Ill => api::ports::Condition::Ill,
+            };
+            let needs: &[&str] = if name == "log" { &["store"] } else { &[] };
+            let is_essential = !matches!(name, "breaker" | "keys");
+            api::ports::Part { name, condition, reason, why, checked: moment(checked), needs, is_essential }
+        };
+        parts.into_iter().map(told).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //! something that was taken is not durable, unless it is told to twice.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use netcode::transport::Identity;
@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::config::{Config, Store as Place};
 use super::control::{About, Controller};
@@ -27,6 +28,8 @@ use super::seats::Seats;
 use super::shared::Shared;
 use super::startup::Startup;
 use super::stores::{self, Opened, Which};
+use super::web::feed::{Feed, FeedLedger};
+use super::web::{Parts, Web};
 use super::{ask, log};
 use crate::cli::ServeArgs;
 use crate::exit::{Failure, Outcome};
@@ -126,12 +129,16 @@ impl Service<'_> {
         result
     }
 
-    /// The control socket, and that nobody else has the session's address: a second service must fail before it claims
+    /// The control socket, and that nobody else has the session's address, or the API's: a second service must fail before it claims
     /// the world of the first.
     fn take_sockets(&self) -> Result<UnixListener, Failure> {
         let (socket, listen) = (&self.config.socket, self.config.session.listen);
         std::net::UdpSocket::bind(listen)
             .map_err(|e| Failure::Machine(format!("no socket can be opened at {listen}: {e}")))?;
+        if let Some(api) = &self.config.api {
+            std::net::TcpListener::bind(api.listen)
+                .map_err(|e| Failure::Machine(format!("the API cannot listen at {} (api.listen): {e}", api.listen)))?;
+        }
         let listener = self.runtime.block_on(persistence::remote::bind(socket));
         listener.map_err(|e| Failure::unwritable(socket, e))
     }
@@ -196,13 +203,19 @@ impl Service<'_> {
         }
         // It is as large as the world, and the session has its own.
         drop(world);
-        let tasks = self.tend(about, keys, &journal, &shared, inviter.clone(), listener);
+        let (monitor, security) = (self.monitor(keys, &journal, &shared), Arc::new(OnceLock::new()));
+        let tended =
+            Tended { about, keys, journal: &journal, shared: &shared, monitor: &monitor, security: &security };
+        let tasks = self.tend(&tended, inviter.clone(), listener);
         startup.ready("control")?;
-        self.report.say(
-            "serving",
-            "serving",
-            json!({ "socket": self.config.socket, "listen": self.config.session.listen }),
-        )?;
+        startup.begin("api")?;
+        let feed = Arc::new(Feed::new(Arc::clone(&shared)));
+        let web = self.start_api(&tended, &feed)?;
+        startup.ready("api")?;
+        let mut told = json!({ "socket": self.config.socket, "listen": self.config.session.listen });
+        let sentence = web.as_ref().map_or("serving".to_owned(), |web| format!("serving; the API is at {}", web.url()));
+        told["api"] = json!(web.as_ref().map(Web::url));
+        self.report.say(&sentence, "serving", told)?;
         let (core, link, report) = (founded.core, founded.link, self.report.clone());
         let steering = Box::new(Steering::new(Arc::clone(&shared)));
         let session = &self.config.session;
@@ -211,7 +224,8 @@ impl Service<'_> {
         let mut stored = Ok(());
         let ended = pool.install(|| {
             let peer = Peer::new(core, link, Options::default(), plan, stop, report, inviter);
-            peer.with_ledger(Box::new(ledger)).with_seat(steering).run_with(|mut reached| {
+            let peer = peer.with_ledger(Box::new(ledger)).with_ledger(Box::new(FeedLedger(feed)));
+            peer.with_seat(steering).run_with(|mut reached| {
                 let ending = Ending { runtime: self.runtime, report: &self.report, journal: &journal, shared: &shared };
                 stored = ending.wait(seated);
                 let told = shared.published(log::mark(reached.tick, reached.digest));
@@ -219,7 +233,8 @@ impl Service<'_> {
                 reached
             })
         });
-        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        web.into_iter().for_each(|web| self.runtime.block_on(web.end()));
+        tasks.iter().for_each(JoinHandle::abort);
         let refusal = ended?;
         stored?;
         Ok(refusal.map_or(Outcome::Fine, Outcome::Different))
@@ -306,40 +321,52 @@ impl Service<'_> {
         }
     }
 
-    /// Starts what goes on beside the session: health, old saves, the socket.
-    fn tend(
-        &self,
-        about: About,
-        keys: &Keys,
-        journal: &Arc<Journal>,
-        shared: &Arc<Shared>,
-        inviter: Inviter,
-        listener: UnixListener,
-    ) -> Vec<tokio::task::JoinHandle<()>> {
+    fn monitor(&self, keys: &Keys, journal: &Arc<Journal>, shared: &Arc<Shared>) -> Arc<Monitor> {
         let Opened { store, guard, .. } = self.opened.clone();
-        let folder = self.config.folder.clone();
-        let monitor =
-            Monitor::new(Arc::clone(&store), Arc::clone(&guard), Arc::clone(journal), Arc::clone(shared), folder);
-        let people = &keys.people;
-        let keys = keys.opened.server.is_some().then(|| Arc::clone(&keys.opened.store));
-        let monitor = Arc::new(monitor.with_keys(keys));
-        let epoch = Epoch(about.epoch);
+        let monitor = Monitor::new(store, guard, Arc::clone(journal), Arc::clone(shared), self.config.folder.clone());
+        Arc::new(monitor.with_keys(keys.opened.server.is_some().then(|| Arc::clone(&keys.opened.store))))
+    }
+
+    /// Starts the API, unless it is off. Whoever is at the control socket can look after its accounts from then on.
+    fn start_api(&self, tended: &Tended<'_>, feed: &Arc<Feed>) -> Result<Option<Web>, Failure> {
+        let parts = Parts {
+            people: tended.keys.people.clone(),
+            store: Arc::clone(&self.opened.store),
+            journal: Arc::clone(tended.journal),
+            shared: Arc::clone(tended.shared),
+            monitor: Arc::clone(tended.monitor),
+            feed: Arc::clone(feed),
+            rate_hz: tended.about.rate_hz,
+        };
+        let web = Web::start(&self.config, parts, self.runtime)?;
+        if let Some(web) = &web {
+            // It is set here only.
+            let _ = tended.security.set(Arc::clone(&web.security));
+        }
+        Ok(web)
+    }
+
+    /// Starts what goes on beside the session: health, old saves, the socket.
+    fn tend(&self, tended: &Tended<'_>, inviter: Inviter, listener: UnixListener) -> Vec<JoinHandle<()>> {
+        let Opened { store, guard, .. } = self.opened.clone();
+        let (monitor, people) = (Arc::clone(tended.monitor), tended.keys.people.clone());
         let controller = Controller {
             config: self.config.clone(),
-            about,
-            shared: Arc::clone(shared),
-            journal: Arc::clone(journal),
+            about: tended.about,
+            shared: Arc::clone(tended.shared),
+            journal: Arc::clone(tended.journal),
             guard,
             monitor: Arc::clone(&monitor),
             people: people.clone(),
             inviter,
+            security: Arc::clone(tended.security),
         };
         let retention = Retention {
             store: Arc::clone(&store),
-            people: people.clone(),
-            history: History::new(self.config.world.clone(), epoch),
+            people,
+            history: History::new(self.config.world.clone(), Epoch(tended.about.epoch)),
             periods: retention::periods(&self.config.values),
-            shared: Arc::clone(shared),
+            shared: Arc::clone(tended.shared),
         };
         vec![
             self.runtime.spawn(async move { monitor.watch().await }),
@@ -347,4 +374,14 @@ impl Service<'_> {
             self.runtime.spawn(persistence::remote::serve(listener, store, Arc::new(controller))),
         ]
     }
+}
+
+/// What goes on beside the session.
+struct Tended<'a> {
+    about: About,
+    keys: &'a Keys,
+    journal: &'a Arc<Journal>,
+    shared: &'a Arc<Shared>,
+    monitor: &'a Arc<Monitor>,
+    security: &'a Arc<OnceLock<Arc<api::security::Security>>>,
 }

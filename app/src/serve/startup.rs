@@ -30,6 +30,7 @@ pub const PARTS: &[(&str, &[&str])] = &[
     ("log", &["journal", "world", "keys"]),
     ("session", &["world", "log", "signals", "identity"]),
     ("control", &["store", "sockets", "journal", "session"]),
+    ("api", &["store", "keys", "journal", "control"]),
 ];
 
 /// Why a part is not ready.

@@ -56,7 +56,9 @@ impl Home {
         for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("HOME", "home")] {
             command.env(name, self.path(folder));
         }
-        command.env("SPACETIME_SERVE__SESSION__LISTEN", "127.0.0.1:0");
+        for listen in ["SESSION", "API"] {
+            command.env(format!("SPACETIME_SERVE__{listen}__LISTEN"), "127.0.0.1:0");
+        }
         command
     }
 

@@ -37,6 +37,8 @@ pub struct Config {
     pub keys: Store,
     /// The session.
     pub session: Session,
+    /// The API, where there is to be one.
+    pub api: Option<Api>,
     /// The control socket.
     pub socket: PathBuf,
     /// Where the service keeps what is its own: identity, position, and whatever has no other place.
@@ -91,6 +93,68 @@ pub struct Session {
     pub alone_after: Option<Duration>,
 }
 
+/// The API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// TCP address.
+    pub listen: SocketAddr,
+    /// Certificate and key, where there is to be TLS.
+    pub tls: Option<api::http::TlsFiles>,
+    /// Web pages of other origins that may use it.
+    pub origins: Vec<String>,
+    /// File with the keys that sign access tokens.
+    pub token_keys: PathBuf,
+    /// Anybody may make an account.
+    pub is_registration_open: bool,
+    /// Version of the licence that has to be accepted; 0 for none.
+    pub licence: u32,
+    /// How long an access token is good.
+    pub access_life: Duration,
+    /// How long a sign-in lasts that is not used.
+    pub idle: Duration,
+    /// How long a sign-in lasts at most.
+    pub sign_in: Duration,
+    /// Requests of one address in any minute.
+    pub address_requests: u32,
+    /// Requests of one person in any minute.
+    pub person_requests: u32,
+    /// WebSocket messages of one person in any minute.
+    pub person_messages: u32,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections of one address at once.
+    pub address_connections: usize,
+}
+
+impl Api {
+    fn of(values: &Values, folder: &Path) -> Result<Option<Self>, Failure> {
+        if values.text("api.enabled") == "off" {
+            return Ok(None);
+        }
+        let number = |key: &str| usize::try_from(values.whole(key)).unwrap_or(usize::MAX);
+        let small = |key: &str| u32::try_from(values.whole(key)).unwrap_or(u32::MAX);
+        let time = |key: &str| Duration::from_secs(values.whole(key));
+        let listen = values.text("api.listen").parse();
+        let tls = super::web::tls_files(values.path("api.certificate_file"), values.path("api.private_key_file"));
+        Ok(Some(Self {
+            listen: listen.map_err(|_| Failure::Misused("api.listen is not what it should be".to_owned()))?,
+            tls: tls.map_err(Failure::Misused)?,
+            origins: values.list("api.origins"),
+            token_keys: values.path("api.token_key_file").unwrap_or_else(|| folder.join("api-keys")),
+            is_registration_open: values.text("api.registration") == "open",
+            licence: small("api.licence_version"),
+            access_life: time("api.access_token_s"),
+            idle: time("api.idle_s"),
+            sign_in: time("api.sign_in_s"),
+            address_requests: small("api.requests_per_minute"),
+            person_requests: small("api.person_requests_per_minute"),
+            person_messages: small("api.person_messages_per_minute"),
+            connections: number("api.connections_max"),
+            address_connections: number("api.address_connections_max"),
+        }))
+    }
+}
+
 impl Config {
     /// By this file, or the usual one if it is there, and the environment.
     ///
@@ -143,6 +207,7 @@ impl Config {
                 allow,
                 alone_after: Some(values.whole("session.alone_s")).filter(|s| *s > 0).map(Duration::from_secs),
             },
+            api: Api::of(&values, &folder)?,
             socket: own("control.socket", "control.socket"),
             folder,
             values,
