@@ -436,7 +436,8 @@ impl Security {
             account.password = password;
             Ok(())
         };
-        let account = self.change(visit, Some(caller.person), Kind::PasswordChange, caller.person, json!({}), change).await?;
+        let account =
+            self.change(visit, Some(caller.person), Kind::PasswordChange, caller.person, json!({}), change).await?;
         self.end_all(caller.person).await?;
         self.begin(visit, &account).await
     }

@@ -16,8 +16,8 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, NewAccount, Node, Order, Part, Receipt, Setting, Settings, StoredSignIn, View, World,
-    WorldError, WorldStatus,
+    ControlState, Entity, Entry, FieldValue, Health, NewAccount, Node, Order, Part, Receipt, Setting, Settings,
+    StoredSignIn, View, World, WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

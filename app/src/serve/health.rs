@@ -104,14 +104,17 @@ impl Monitor {
             });
             let mut parts = vec![of_store(&store), self.of_log(), self.of_breaker(), self.of_session(), self.of_disk()];
             parts.extend(keys);
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            (seen.parts, seen.at) = (parts, Some(SystemTime::now()));
-            drop(seen);
+            self.note(parts);
             if self.journal.backlog().over.is_some() {
                 self.shared.stop();
             }
             tokio::time::sleep(EVERY).await;
         }
+    }
+
+    fn note(&self, parts: Vec<Part>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        (seen.parts, seen.at) = (parts, Some(SystemTime::now()));
     }
 
     /// All parts, and when those were looked at that have to be waited for.

@@ -204,8 +204,7 @@ impl Service<'_> {
         // It is as large as the world, and the session has its own.
         drop(world);
         let (monitor, security) = (self.monitor(keys, &journal, &shared), Arc::new(OnceLock::new()));
-        let tended =
-            Tended { about, keys, journal: &journal, shared: &shared, monitor: &monitor, security: &security };
+        let tended = Tended { about, keys, journal: &journal, shared: &shared, monitor: &monitor, security: &security };
         let tasks = self.tend(&tended, inviter.clone(), listener);
         startup.ready("control")?;
         startup.begin("api")?;

@@ -69,7 +69,8 @@ fn run(home: &Home, script: &str, variables: &[(&str, &str)]) -> String {
     for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config"), ("HOME", "home")] {
         shell.env(name, home.path(folder));
     }
-    shell.env("PATH", path).env("SPACETIME_SERVE__SESSION__LISTEN", "127.0.0.1:0").env_remove("SPACETIME_LOG");
+    shell.env("PATH", path).env("SPACETIME_SERVE__SESSION__LISTEN", "127.0.0.1:0");
+    shell.env("SPACETIME_SERVE__API__LISTEN", "127.0.0.1:0").env_remove("SPACETIME_LOG");
     shell.envs(variables.iter().copied()).current_dir(home.path("home")).stdin(Stdio::null());
     let out = shell.output().expect("there is a shell");
     assert!(out.status.success(), "{}\n{}", text(&out.stderr), text(&out.stdout));

@@ -102,6 +102,7 @@ fn start(runtime: &Runtime, program: &Path, cluster: &Cluster, saved: &Simulatio
     }
     for (key, value) in [
         ("SESSION__LISTEN", "127.0.0.1:0".to_owned()),
+        ("API__LISTEN", "127.0.0.1:0".to_owned()),
         ("STORE__KIND", "postgres".to_owned()),
         ("STORE__POSTGRES__URL", cluster.url("spacetime_app")),
         ("STORE__POSTGRES__PASSWORD", PASSWORD.to_owned()),

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use api::identity::{Correlation, Role, Visit};
-use api::ports::{Account, Accounts as _};
+use api::ports::Account;
 use api::security::Security;
 use serde_json::{Value, json};
 

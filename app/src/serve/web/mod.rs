@@ -80,19 +80,13 @@ impl Web {
     async fn begin(config: &Config, wanted: &Wanted, parts: Parts) -> Result<Self, Failure> {
         let failed = |e: &dyn ToString| Failure::Machine(format!("the API cannot start: {}", e.to_string()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let accounts =
-            StoredAccounts::new(parts.people.clone(), Arc::clone(&parts.store), Arc::clone(&clock)).map_err(|e| failed(&e))?;
+        let accounts = StoredAccounts::new(parts.people.clone(), Arc::clone(&parts.store), Arc::clone(&clock))
+            .map_err(|e| failed(&e))?;
         let (accounts, audit) = (Arc::new(accounts), Arc::new(StoredAudit::new(parts.people, parts.store)));
         let keys = keys::Keys::open(&wanted.token_keys).map_err(|e| failed(&e))?;
         let outside = Outside { clock: Arc::clone(&clock), accounts: accounts.clone(), audit: audit.clone() };
         let security = Security::start(policy(wanted), outside, keys).await.map_err(|e| failed(&e))?;
-        let world = ServiceWorld::new(
-            config.world.to_string(),
-            parts.rate_hz,
-            parts.shared,
-            parts.journal,
-            parts.feed,
-        );
+        let world = ServiceWorld::new(config.world.to_string(), parts.rate_hz, parts.shared, parts.journal, parts.feed);
         let ports = Ports {
             world: Arc::new(world),
             accounts,
