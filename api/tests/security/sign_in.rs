@@ -49,18 +49,16 @@ fn an_unknown_name_takes_as_long_as_a_wrong_password() {
         let world = World::new(policy).await;
         world.account("anna", Role::Player).await;
         let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..21 {
+        for _ in 0..40 {
             for (i, name) in ["anna", "nobody"].into_iter().enumerate() {
                 let began = Instant::now();
                 assert!(world.security.sign_in(&visit(1), name, "a wrong sentence").await.is_err());
                 times[i].push(began.elapsed());
             }
         }
-        let [known, unknown] = times.map(|mut times| {
-            times.sort();
-            times[times.len() / 2].as_secs_f64()
-        });
-        assert!((0.5..2.0).contains(&(known / unknown)), "{known} s and {unknown} s");
+        // The shortest of each: a busy machine makes some longer, and none shorter.
+        let [known, unknown] = times.map(|times| times.iter().min().map_or(0.0, std::time::Duration::as_secs_f64));
+        assert!((0.3..3.0).contains(&(known / unknown)), "{known} s and {unknown} s");
     });
 }
 
