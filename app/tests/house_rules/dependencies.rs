@@ -42,7 +42,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
         ],
     ),
     ("benches", &["sim", "netcode", "mesh", "persistence", "persistence-testkit", "render", "xr", "api"]),
-    ("sim-fuzz", &["sim", "netcode", "persistence", "backup"]),
+    ("sim-fuzz", &["sim", "netcode", "persistence", "backup", "api"]),
 ];
 
 /// Crates of others that a package of ours must not use, and why.
