@@ -58,6 +58,12 @@ async fn a_connection_has_its_last_request() {
 #[tokio::test]
 async fn whoever_is_slow_is_cut_off() {
     let running = hasty().await;
+    // Whoever says nothing at all, or never ends the first line of HTTP/2.
+    for start in [&b""[..], b"PRI * HT"] {
+        let mut client = running.client().await;
+        client.send(start).await;
+        assert!(client.is_closed_within(PATIENCE).await, "{:?}", String::from_utf8_lossy(start));
+    }
     for start in [
         &b""[..],
         b"G",
