@@ -149,4 +149,22 @@ mod tests {
         }
         assert_eq!(read("{\"a\":".repeat(10_000).as_bytes()), Err(JsonError::TooDeep));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_is_refused_or_read_as_it_stands(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            if let Ok(value) = read(&bytes) {
+                proptest::prop_assert_eq!(serde_json::from_slice::<Value>(&bytes).ok(), Some(value));
+            }
+        }
+
+        #[test]
+        fn what_looks_like_json_is_read_as_others_read_it(text in "[\\[\\]{}:,\"a0-9.eE+ -]{0,40}") {
+            match (read(text.as_bytes()), serde_json::from_str::<Value>(&text)) {
+                (Ok(value), theirs) => proptest::prop_assert_eq!(theirs.ok(), Some(value)),
+                (Err(JsonError::NotJson), theirs) => proptest::prop_assert!(theirs.is_err(), "{}", text),
+                (Err(JsonError::Twice | JsonError::TooDeep), _) => {}
+            }
+        }
+    }
 }

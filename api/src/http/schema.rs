@@ -199,7 +199,7 @@ impl Schemas {
                 nearest = Some(wrong);
                 break;
             }
-            if branches.len() == 2 && !(types(self.resolved(branch)) == ["null"]) && !value.is_null() {
+            if branches.len() == 2 && types(self.resolved(branch)) != ["null"] && !value.is_null() {
                 nearest.get_or_insert(wrong);
             }
         }

@@ -164,3 +164,45 @@ fn check(route: &'static Route) -> Result<(), TableError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The slow way: each route in turn, segment by segment; a route with fewer parameters goes first.
+    fn naive<'a>(routes: &[&'static Route], method: Method, path: &'a str) -> Option<(&'static str, Vec<&'a str>)> {
+        let fits = |route: &&'static Route| {
+            let (theirs, ours): (Vec<&str>, Vec<&str>) = (route.path.split('/').collect(), path.split('/').collect());
+            let is_param = |segment: &str| segment.starts_with('{');
+            let same = |(their, our): (&&str, &&str)| if is_param(their) { !our.is_empty() } else { their == our };
+            if route.method != method || theirs.len() != ours.len() || !theirs.iter().zip(&ours).all(same) {
+                return None;
+            }
+            let params = theirs.iter().zip(&ours).filter(|(their, _)| is_param(their)).map(|(_, our)| *our);
+            Some((route.id, params.collect::<Vec<_>>()))
+        };
+        routes.iter().filter_map(fits).min_by_key(|(_, params)| params.len())
+    }
+
+    proptest! {
+        #[test]
+        fn paths_are_found_as_by_looking_at_each_route(
+            words in prop::collection::vec(
+                prop::sample::select(vec!["", "status", "Status", "health", "entities", "1", "..", "docs", "page.js", "{id}", "ws", "telemetry"]),
+                0..5,
+            ),
+            slash in prop::sample::select(vec!["", "/"]),
+            method in prop::sample::select(vec![Method::Get, Method::Post, Method::Delete]),
+        ) {
+            let table = crate::routes::table().map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let path = format!("{slash}{}", words.join("/"));
+            let found = match table.find(Some(method), &path) {
+                Found::Route(place, params) => Some((table.routes()[place].id, params)),
+                Found::OtherMethods(_) | Found::Nothing => None,
+            };
+            prop_assert_eq!(found, naive(table.routes(), method, &path), "{}", path);
+        }
+    }
+}

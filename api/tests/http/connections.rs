@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use api::http::Rules;
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -57,6 +58,12 @@ async fn a_connection_has_its_last_request() {
 #[tokio::test]
 async fn whoever_is_slow_is_cut_off() {
     let running = hasty().await;
+    // Whoever says nothing at all, or never ends the first line of HTTP/2.
+    for start in [&b""[..], b"PRI * HT"] {
+        let mut client = running.client().await;
+        client.send(start).await;
+        assert!(client.is_closed_within(PATIENCE).await, "{:?}", String::from_utf8_lossy(start));
+    }
     for start in [
         &b""[..],
         b"G",
@@ -155,7 +162,9 @@ async fn fresh_kept_and_multiplexed_connections_spend_one_allowance() {
         let mut sender = sender.clone();
         async move { sender.send_request(request.body(Empty::new()).expect("a request")).await.expect("a reply") }
     });
-    for got in futures_util::future::join_all(asked).await {
+    // No more at once than the server allows.
+    let asked: Vec<_> = futures_util::stream::iter(asked).buffered(50).collect().await;
+    for got in asked {
         statuses.push(got.status().as_u16());
         assert!(got.headers().contains_key("retry-after"));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::http::Access;
-use api::http::route::{Handler, Method, Route};
+use api::http::route::{Body, Handler, Method, Route};
 
 use crate::support::{Running, table};
 
@@ -19,7 +19,11 @@ pub fn head_of(route: &Route) -> String {
     } else {
         ""
     };
-    let kind = if route.body.is_some() && upgrade.is_empty() { "\r\ncontent-type: application/json" } else { "" };
+    let kind = match route.body {
+        Some(Body::Json(_)) if upgrade.is_empty() => "\r\ncontent-type: application/json",
+        Some(Body::Octets(_)) => "\r\ncontent-type: application/octet-stream",
+        Some(Body::Json(_)) | None => "",
+    };
     format!("{} {} HTTP/1.1\r\nhost: x{upgrade}{kind}", route.method.name(), path_of(route))
 }
 

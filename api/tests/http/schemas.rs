@@ -78,7 +78,7 @@ async fn a_query_is_what_the_table_says_or_the_parameter_is_named() {
                 "%ff",
                 "%",
                 "99999999999999999999",
-                " 1",
+                "%201",
                 "+1",
                 "01",
                 "1,2",
@@ -121,8 +121,9 @@ async fn types_of_content_and_their_lengths_are_checked_on_every_route() {
     let running = Running::start().await;
     let xml = b"<!DOCTYPE a [<!ENTITY b \"bbbb\"><!ENTITY c \"&b;&b;\">]><a>&c;</a>";
     for route in table().routes() {
-        let plain = head_of(route).replace("\r\ncontent-type: application/json", "");
-        let head = format!("{plain}\r\nauthorization: Bearer admin");
+        let whole = format!("{}\r\nauthorization: Bearer admin", head_of(route));
+        let kinds = ["\r\ncontent-type: application/json", "\r\ncontent-type: application/octet-stream"];
+        let head = kinds.iter().fold(whole.clone(), |head, kind| head.replace(kind, ""));
         for kind in [
             "text/xml",
             "application/xml",
@@ -139,12 +140,10 @@ async fn types_of_content_and_their_lengths_are_checked_on_every_route() {
         assert_eq!(got.status, 415, "{}", route.id);
         // The body itself is never sent.
         let mut client = running.client().await;
-        let kind = if route.path.ends_with("octets") { "application/octet-stream" } else { "application/json" };
-        let kind = if route.body.is_some() { format!("content-type: {kind}\r\n") } else { String::new() };
-        client.send(format!("{head}\r\n{kind}content-length: 20000000\r\n\r\n").as_bytes()).await;
+        client.send(format!("{whole}\r\ncontent-length: 20000000\r\n\r\n").as_bytes()).await;
         assert_eq!(client.reply().await.map(|got| got.status), Some(413), "{}", route.id);
         let mut client = running.client().await;
-        client.send(format!("{head}\r\n{kind}transfer-encoding: chunked\r\n\r\n").as_bytes()).await;
+        client.send(format!("{whole}\r\ntransfer-encoding: chunked\r\n\r\n").as_bytes()).await;
         for _ in 0..20 {
             client.send(format!("1000\r\n{}\r\n", " ".repeat(4096)).as_bytes()).await;
         }

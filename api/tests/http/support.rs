@@ -477,10 +477,8 @@ impl Client {
 
     /// One request: a head without its end, and a body.
     pub async fn ask(&mut self, head: &str, body: &[u8]) -> Got {
-        self.send(head.as_bytes()).await;
         let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-        self.send(format!("\r\n{length}\r\n").as_bytes()).await;
-        self.send(body).await;
+        self.send(&[head.as_bytes(), b"\r\n", length.as_bytes(), b"\r\n", body].concat()).await;
         self.reply().await.expect("a reply")
     }
 
