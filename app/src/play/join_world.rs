@@ -242,6 +242,36 @@ mod tests {
     }
 
     #[test]
+    fn a_world_that_is_held_is_told_and_does_not_count_as_late() {
+        let (inside, world) = World::bare();
+        let mut chair = Chair::new(inside);
+        let simulation = Simulation::new(&scenario_cmd::load("demo").unwrap());
+        let mut look = |turn: u64, held: Option<u64>| {
+            let (status, ahead, digest, ship, recording) = (&status(turn), None, None, None, None);
+            chair.look(&Sight {
+                simulation: &simulation,
+                ahead,
+                digest,
+                ticks_per_turn: 3,
+                held,
+                status,
+                ship,
+                recording,
+            });
+            chair.attend(status);
+            world.status().network.map(|network| (network.stalled, network.held))
+        };
+        assert_eq!(look(1, None), Some((false, None)));
+        for turn in 2..9 {
+            std::thread::park_timeout(Duration::from_millis(10));
+            assert_eq!(look(turn, Some(42)), Some((false, Some(42))));
+        }
+        assert_eq!(look(9, None), Some((false, None)));
+        let said = |sentence: &str| Notice::Said(sentence.to_owned());
+        assert_eq!(world.notices(), [said("the operator holds the world at tick 42"), said("the world goes on")]);
+    }
+
+    #[test]
     fn a_view_leads_through_all_turns_that_came_at_once_and_does_not_start_over() {
         let (inside, world) = World::bare();
         let mut chair = Chair::new(inside);

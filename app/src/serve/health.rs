@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use persistence::{Guarded, Health, Journal, Phase, Store, StoreError};
 use serde_json::{Value, json};
 
-use super::shared::Shared;
+use super::shared::{Shared, Turns};
 use crate::session_cmd::account::held_sentence;
 
 /// Time between two looks.
@@ -70,6 +70,29 @@ struct Seen {
     still: u32,
     late: u64,
     turns: u64,
+}
+
+impl Seen {
+    /// How the session is that is at this tick, and perhaps held there, and has had so many turns. Others may be told of
+    /// ticks as far as `published` says.
+    fn session(&mut self, tick: u64, held: Option<u64>, turns: Turns, published: impl Fn(u64) -> u64) -> Part {
+        // A world that is held stands still, and the session does not: its turns go on.
+        let moves = tick > self.tick || (held.is_some() && turns.all > self.turns);
+        self.still = if moves { 0 } else { self.still.saturating_add(1) };
+        let (late, all) = (turns.late.saturating_sub(self.late), turns.all.saturating_sub(self.turns));
+        (self.tick, self.late, self.turns) = (tick, turns.late, turns.all);
+        if self.still >= STILL_MAX {
+            let sentence = format!("the session stands still at tick {}", published(tick));
+            return ("session", Condition::Ill, "still", sentence);
+        }
+        if late * 10 > all {
+            return ("session", Condition::Degraded, "late", format!("{late} of the last {all} turns were late"));
+        }
+        if let Some(held) = held {
+            return ("session", Condition::Well, "held", held_sentence(published(held)));
+        }
+        ("session", Condition::Well, "", String::new())
+    }
 }
 
 impl Monitor {
@@ -177,24 +200,9 @@ impl Monitor {
             let state = self.shared.state();
             (state.executed, state.held, state.turns)
         };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let tick = executed.map_or(0, |mark| mark.tick.0);
-        // A world that is held stands still, and the session does not: its turns go on.
-        let moves = tick > seen.tick || (held.is_some() && turns.all > seen.turns);
-        seen.still = if moves { 0 } else { seen.still.saturating_add(1) };
-        let (late, all) = (turns.late.saturating_sub(seen.late), turns.all.saturating_sub(seen.turns));
-        (seen.tick, seen.late, seen.turns) = (tick, turns.late, turns.all);
-        if seen.still >= STILL_MAX {
-            let tick = self.shared.published_tick(tick);
-            return ("session", Condition::Ill, "still", format!("the session stands still at tick {tick}"));
-        }
-        if let Some(held) = held {
-            return ("session", Condition::Well, "held", held_sentence(self.shared.published_tick(held)));
-        }
-        if late * 10 > all {
-            return ("session", Condition::Degraded, "late", format!("{late} of the last {all} turns were late"));
-        }
-        ("session", Condition::Well, "", String::new())
+        let published = |tick| self.shared.published_tick(tick);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).session(tick, held, turns, published)
     }
 
     fn of_disk(&self) -> Part {
@@ -270,4 +278,35 @@ fn of_store(health: &Health) -> Part {
 fn free_bytes(folder: &std::path::Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_world_that_is_held_is_well_as_long_as_turns_go_on() {
+        let mut seen = Seen::default();
+        for (tick, held, all, late, expected) in [
+            (90, None, 30, 0, (Condition::Well, "")),
+            (95, Some(95), 60, 0, (Condition::Well, "held")),
+            (95, Some(95), 90, 0, (Condition::Well, "held")),
+            (95, Some(95), 120, 0, (Condition::Well, "held")),
+            (95, Some(95), 150, 0, (Condition::Well, "held")),
+            (95, Some(95), 180, 9, (Condition::Degraded, "late")),
+            (95, Some(95), 180, 9, (Condition::Well, "held")),
+            (95, Some(95), 180, 9, (Condition::Well, "held")),
+            (95, Some(95), 180, 9, (Condition::Ill, "still")),
+            (95, Some(95), 190, 9, (Condition::Well, "held")),
+            (96, None, 220, 9, (Condition::Well, "")),
+            (96, None, 250, 9, (Condition::Well, "")),
+            (96, None, 280, 9, (Condition::Well, "")),
+            (96, None, 310, 9, (Condition::Ill, "still")),
+        ] {
+            let turns = Turns { all, late, late_us_max: 0 };
+            let (_, condition, reason, why) = seen.session(tick, held, turns, |tick| tick.min(93));
+            assert_eq!((condition, reason), expected, "tick {tick}, {all} turns");
+            assert!(reason != "held" || why == "the operator holds the world at tick 93", "{why}");
+        }
+    }
 }
