@@ -95,6 +95,7 @@ async fn whoever_takes_nothing_is_cut_off() {
     let mut client = running.client().await;
     // Far more replies than the sockets' buffers hold, and nobody reads them.
     let many = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    assert_eq!(client.ask("GET /health HTTP/1.1\r\nhost: x", b"").await.status, 200);
     client.send(&many).await;
     let text = |running: &Running| running.api.metrics.text();
     let began = Instant::now();
