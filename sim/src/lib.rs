@@ -60,3 +60,7 @@ pub use time::{SimTime, Tick, TimeFactor};
 /// Revision 2 knows interference, and refuses patches, spawns and tunings with subnormal numbers; everything else is as
 /// in revision 1, golden digests included.
 pub const RESULTS_REVISION: u64 = 2;
+
+/// The first revision whose logs and saves give the same results here: from it on nothing was added but meanings for what
+/// was refused before. Whoever goes on with such a log notes [`RESULTS_REVISION`] for it first.
+pub const RESULTS_READ_FROM: u64 = 1;

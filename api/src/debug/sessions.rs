@@ -73,6 +73,8 @@ struct Session {
     breakpoints: BTreeSet<u32>,
     watches: BTreeMap<u32, Watch>,
     next_watch: u32,
+    /// Nobody uses it any more.
+    abandoned: bool,
 }
 
 /// Why there is no session.
@@ -119,8 +121,14 @@ impl Sessions {
         if all.len() >= SESSIONS_MAX || own >= SESSIONS_OF_ONE_MAX || all.contains_key(&id) {
             return Err(SessionError::Full);
         }
-        let session =
-            Session { owner, used: now, breakpoints: BTreeSet::new(), watches: BTreeMap::new(), next_watch: 1 };
+        let session = Session {
+            owner,
+            used: now,
+            breakpoints: BTreeSet::new(),
+            watches: BTreeMap::new(),
+            next_watch: 1,
+            abandoned: false,
+        };
         all.insert(id, session);
         Ok(())
     }
@@ -134,9 +142,9 @@ impl Sessions {
         look: impl FnOnce(&mut Session) -> T,
     ) -> Result<T, SessionError> {
         let mut all = self.all();
-        let session = all
-            .get_mut(&id)
-            .filter(|session| session.owner.sign_in == caller.sign_in && now.saturating_sub(session.used) < IDLE);
+        let session = all.get_mut(&id).filter(|session| {
+            !session.abandoned && session.owner.sign_in == caller.sign_in && now.saturating_sub(session.used) < IDLE
+        });
         let session = session.ok_or(SessionError::NoSuchSession)?;
         session.used = now;
         Ok(look(session))
@@ -219,9 +227,16 @@ impl Sessions {
         Ok(self.end(|other, _| *other == id))
     }
 
-    /// Ends the sessions that were not used for too long, or whose owner may not debug any more.
+    /// Nobody uses this one any more: it ends with the next look at those that are over.
+    pub fn abandon(&self, id: DebugId) {
+        if let Some(session) = self.all().get_mut(&id) {
+            session.abandoned = true;
+        }
+    }
+
+    /// Ends the sessions that were abandoned, that were not used for too long, or whose owner may not debug any more.
     pub fn expire(&self, now: Duration, may: impl Fn(&Caller) -> bool) -> Left {
-        self.end(|_, session| now.saturating_sub(session.used) >= IDLE || !may(&session.owner))
+        self.end(|_, session| session.abandoned || now.saturating_sub(session.used) >= IDLE || !may(&session.owner))
     }
 
     fn end(&self, ends: impl Fn(&DebugId, &Session) -> bool) -> Left {
@@ -285,6 +300,9 @@ mod tests {
         let left = sessions.close(DebugId(1), &caller(1), NOW).unwrap();
         assert_eq!(left, Left { breakpoints: vec![3, 5], was_last: false });
         assert!(!sessions.note_breakpoint(DebugId(1), 9));
+        sessions.open(DebugId(3), caller(3), NOW).unwrap();
+        sessions.abandon(DebugId(3));
+        assert_eq!(sessions.touch(DebugId(3), &caller(3), NOW), Err(SessionError::NoSuchSession));
         let left = sessions.expire(NOW, |owner| owner.sign_in != caller(2).sign_in);
         assert_eq!(left, Left { breakpoints: vec![4], was_last: true });
     }

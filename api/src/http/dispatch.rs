@@ -25,6 +25,7 @@ use super::{Api, headers, json, params, wire};
 use crate::gate::{Count, Denied, Sign};
 use crate::http::connection::Connection;
 use crate::identity::{Caller, Visit};
+use crate::security::token::MISSING;
 
 /// A request as it comes from its connection.
 #[derive(Clone)]
@@ -116,13 +117,15 @@ async fn route_and_run(
     if *asking == Asking::Foreign && (route.method.changes() || is_socket) {
         return Err(Problem::new(Code::ForeignOrigin));
     }
-    headers::check_body(route, &head, arrived.has_body)?;
     if let Handler::Socket(open) = route.handler {
+        headers::check_body(route, &head, arrived.has_body)?;
         params::read_query(route.query, arrived.uri.query())?;
         let upgrade = upgrade.ok_or_else(|| Problem::input("header.upgrade", "has to ask for a WebSocket"))?;
         return super::socket::upgrade(api, arrived, route, place, upgrade, open).map(Answered::Upgrade);
     }
     known.caller = authenticate(api, &visit, route, &head)?;
+    // Strangers learn nothing of what a route takes.
+    headers::check_body(route, &head, arrived.has_body)?;
     let door = api.door(place)?;
     let inside = door.enter().ok_or_else(|| busy(api, "at_once"))?;
     let limits = route.limits;
@@ -204,21 +207,23 @@ fn leaves_its_folder(path: &str) -> bool {
 /// Who asks, and whether they may.
 fn authenticate(api: &Api, visit: &Visit, route: &Route, head: &HeaderMap) -> Result<Option<Caller>, Problem> {
     let gate = &api.ports.gate;
-    let bearer = headers::bearer(head).map_err(Denied::Unauthenticated);
-    let verified = bearer.and_then(|token| token.map(|token| gate.verify(visit, token)).transpose());
-    if let Err(Denied::Unauthenticated(why)) = verified {
+    let bearer = headers::bearer(head).map_err(|why| {
+        // What the gate looks at it notes itself.
         gate.saw(visit, Sign::BadToken(why));
-    }
+        Denied::Unauthenticated(why)
+    });
+    let verified = bearer.and_then(|token| token.map(|token| gate.verify(visit, token)).transpose());
     let caller = match (route.access, verified) {
         // A token that has run out keeps nobody from signing in again.
         (Access::Public, Err(Denied::Unauthenticated(_))) => None,
         (Access::Public, verified) => verified?,
         (Access::Role(role), verified) => {
-            let caller = verified?.ok_or(Denied::Unauthenticated("no token"))?;
-            if caller.role < role {
-                gate.saw(visit, Sign::Forbidden(caller.person));
-                return Err(Denied::Forbidden.into());
-            }
+            let caller = verified?.ok_or(Denied::Unauthenticated(MISSING))?;
+            gate.permits(&caller, role).inspect_err(|denied| {
+                if *denied == Denied::Forbidden {
+                    gate.saw(visit, Sign::Forbidden(caller.person));
+                }
+            })?;
             Some(caller)
         }
     };

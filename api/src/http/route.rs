@@ -13,7 +13,7 @@ use super::reply::Reply;
 use super::request::Request;
 use super::schema::Schema;
 use super::ws::Socket;
-use crate::identity::{Caller, Role};
+use crate::identity::{Caller, Role, Visit};
 
 /// One route. There is no default for any field, so a row that leaves out who may ask does not compile:
 ///
@@ -220,7 +220,7 @@ pub enum Handler {
     /// Answers a request: `fn status(api: Arc<Api>, request: Request) -> Answering { Box::pin(async move { ... }) }`.
     Call(fn(Arc<Api>, Request) -> Answering),
     /// Opens a WebSocket for a caller, who has authenticated by the first message and has the route's role.
-    Socket(fn(Arc<Api>, Caller) -> Box<dyn Socket>),
+    Socket(fn(Arc<Api>, Visit, Caller) -> Box<dyn Socket>),
 }
 
 impl std::fmt::Debug for Handler {

@@ -26,7 +26,7 @@ use crate::gate::{Count, Denied, Sign};
 use crate::identity::{Caller, Visit};
 
 /// Makes the socket of a route's caller.
-pub type Open = fn(Arc<Api>, Caller) -> Box<dyn Socket>;
+pub type Open = fn(Arc<Api>, Visit, Caller) -> Box<dyn Socket>;
 
 /// Answers a request for a WebSocket, and starts its loop.
 pub(super) fn upgrade(
@@ -106,19 +106,16 @@ async fn authenticate(link: &Link, stream: &mut SplitStream<WebSocket>) -> Resul
         .filter(|object| object.get("type").is_some_and(|kind| kind == "authenticate"))
         .and_then(|object| object.get("token")?.as_str());
     let token = token.ok_or(Some(Close::NotAuthenticated))?;
-    let caller = gate.verify(&link.visit, token).map_err(|denied| {
-        if let Denied::Unauthenticated(why) = denied {
-            gate.saw(&link.visit, Sign::BadToken(why));
+    let caller = gate.verify(&link.visit, token).map_err(|denied| Some(close_of(&denied)))?;
+    // The table has no socket that is public.
+    let Access::Role(role) = link.route.access else { return Err(Some(Close::NotAllowed)) };
+    gate.permits(&caller, role).map_err(|denied| {
+        if denied == Denied::Forbidden {
+            gate.saw(&link.visit, Sign::Forbidden(caller.person));
         }
         Some(close_of(&denied))
     })?;
-    match link.route.access {
-        Access::Role(role) if caller.role >= role => Ok(caller),
-        Access::Role(_) | Access::Public => {
-            gate.saw(&link.visit, Sign::Forbidden(caller.person));
-            Err(Some(Close::NotAllowed))
-        }
-    }
+    Ok(caller)
 }
 
 /// The next text; nothing for a ping or a pong, which warp answers by itself.
@@ -156,7 +153,7 @@ fn close_of(denied: &Denied) -> Close {
 
 async fn read(link: &Link, caller: Caller, open: Open, stream: &mut SplitStream<WebSocket>, mut out: Outbox) -> End {
     let rules = link.api.rules.sockets;
-    let mut socket = open(Arc::clone(&link.api), caller);
+    let mut socket = open(Arc::clone(&link.api), link.visit, caller);
     let (mut checks, mut pings) = (interval(rules.check_every), interval(rules.ping_every));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod admin;
 pub mod change;
 pub mod debug;
+pub mod debug_socket;
 pub mod documents;
 pub mod presentation;
 pub mod scene;
@@ -18,6 +19,7 @@ const ROUTES: &[&[Route]] = &[
     scene::ROUTES,
     change::ROUTES,
     debug::ROUTES,
+    debug_socket::ROUTES,
     presentation::ROUTES,
     telemetry::ROUTES,
     accounts::ROUTES,

@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::route::{Body, Method};
 use crate::http::telemetry::{RATE_HZ, Sample};
 use crate::http::{Access, Answer, Api, Code, Doc, Handler, Limits, Outbox, Route, Schema, Socket};
-use crate::identity::{Caller, Role};
+use crate::identity::{Caller, Role, Visit};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[Route {
@@ -56,7 +56,7 @@ struct Watching {
     sent: u64,
 }
 
-fn open(api: Arc<Api>, _: Caller) -> Box<dyn Socket> {
+fn open(api: Arc<Api>, _: Visit, _: Caller) -> Box<dyn Socket> {
     Box::new(Watching { samples: api.telemetry.watch(), rate_hz: 0, sent: 0 })
 }
 

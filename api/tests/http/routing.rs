@@ -3,13 +3,18 @@
 use std::collections::BTreeSet;
 
 use api::http::Access;
+use api::http::params::{Kind, Param};
 use api::http::route::{Body, Handler, Method, Route};
 
 use crate::support::{Running, table};
 
 /// A path of a route with something in its parameters.
 pub fn path_of(route: &Route) -> String {
-    route.path.replace("{id}", "1")
+    let fill = |path: String, param: &Param| {
+        let value = if let Kind::Hex { digits } = param.kind { "0".repeat(digits) } else { "1".to_owned() };
+        path.replace(&format!("{{{}}}", param.name), &value)
+    };
+    route.params.iter().fold(route.path.to_owned(), fill)
 }
 
 /// A request of a route, without who asks.

@@ -58,8 +58,11 @@ impl Gatekeeper for Gate {
         spent.map(|_| ()).map_err(|_| Denied::TooMany(Duration::from_millis(1500)))
     }
 
-    fn verify(&self, _: &Visit, bearer: &str) -> Result<Caller, Denied> {
-        self.caller(bearer).ok_or(Denied::Unauthenticated("unknown"))
+    fn verify(&self, visit: &Visit, bearer: &str) -> Result<Caller, Denied> {
+        self.caller(bearer).ok_or_else(|| {
+            self.saw(visit, Sign::BadToken("unknown"));
+            Denied::Unauthenticated("unknown")
+        })
     }
 
     fn still_stands(&self, _: &Caller) -> Result<(), Denied> {

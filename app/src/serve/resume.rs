@@ -121,7 +121,7 @@ pub fn scenario_of(world: &World) -> Result<Scenario, ResumeError> {
     if scenario.tick_rate_hz != world.tick_rate_hz {
         return Err(wrong(format!("the world {} contradicts its scenario", world.id)));
     }
-    if u64::from(world.results_revision) != sim::RESULTS_REVISION {
+    if !(sim::RESULTS_READ_FROM..=sim::RESULTS_REVISION).contains(&u64::from(world.results_revision)) {
         return Err(wrong(format!(
             "the log of the world {} has results of revision {}, this build gives revision {}: use {}",
             world.id,
@@ -155,7 +155,9 @@ pub async fn open(
     };
     let scenario = scenario_of(&found)?;
     // From here on nobody else adds to the log, so what is rebuilt stays its end.
-    let claimed = World { rev: found.rev.next(), epoch: Epoch(found.epoch.0.saturating_add(1)), ..found };
+    let epoch = Epoch(found.epoch.0.saturating_add(1));
+    // What is added from here on, an older build would not go by.
+    let claimed = World { rev: found.rev.next(), epoch, results_revision: results_revision(), ..found };
     persist(store, &Batch::put([Record::World(claimed.clone())])?).await?;
     let rebuilt = rebuild(store, name, &scenario, at).await?;
     let (simulation, saved) = (rebuilt.simulation, rebuilt.save);
@@ -181,6 +183,11 @@ pub async fn persist(store: &dyn Store, batch: &Batch) -> Result<(), StoreError>
     }
 }
 
+/// The revision of what this build computes.
+fn results_revision() -> u32 {
+    u32::try_from(sim::RESULTS_REVISION).unwrap_or(u32::MAX)
+}
+
 /// The record of a world that is made of a scenario.
 #[must_use]
 pub fn new_world(name: &Name, scenario: &Scenario) -> World {
@@ -191,7 +198,7 @@ pub fn new_world(name: &Name, scenario: &Scenario) -> World {
         created: Millis::of(std::time::SystemTime::now()),
         scenario: Text(scenario.text.clone()),
         tick_rate_hz: scenario.tick_rate_hz,
-        results_revision: u32::try_from(sim::RESULTS_REVISION).unwrap_or(u32::MAX),
+        results_revision: results_revision(),
         build: Text(crate::BUILD_ID.to_owned()),
     }
 }

@@ -1,7 +1,9 @@
 //! The service as operators run it: real processes with folders of their own, killed, resumed, asked and joined. One
 //! program for all of them.
 
+mod api;
 mod breaker;
+mod client;
 mod configuration;
 mod continuity;
 mod db;

@@ -99,7 +99,12 @@ impl Web {
             clock,
         };
         let table = api::routes::table().map_err(|e| failed(&e))?;
-        let origins = Origins::new(wanted.origins.clone()).map_err(|e| failed(&e))?;
+        // The console's own, as browsers on this machine name it.
+        let scheme = if wanted.tls.is_some() { "https" } else { "http" };
+        let port = wanted.listen.port();
+        let own = [wanted.listen.ip().to_string(), "localhost".to_owned()];
+        let own = own.into_iter().filter(|_| port > 0).map(|host| format!("{scheme}://{host}:{port}"));
+        let origins = Origins::new(wanted.origins.iter().cloned().chain(own)).map_err(|e| failed(&e))?;
         let rules = Rules { origins, ..Rules::default() };
         let api = Arc::new(Api::new(ports, Build::of_this_program(), table, rules).map_err(|e| failed(&e))?);
         let listen = Listen {
@@ -108,7 +113,6 @@ impl Web {
             ..Listen::at(wanted.listen)
         };
         let tls = wanted.tls.clone().map(Tls::open).transpose().map_err(|e| failed(&e))?.map(Arc::new);
-        let scheme = if tls.is_some() { "https" } else { "http" };
         let server = Server::start(Arc::clone(&api), listen, tls.clone()).await.map_err(|e| failed(&e))?;
         let mut tasks = vec![tokio::spawn(Arc::clone(&security).background()), tokio::spawn(sweep(api))];
         tasks.extend(tls.map(|tls| tokio::spawn(reload(tls))));

@@ -1,0 +1,112 @@
+//! A small HTTP client over real sockets: one request, one connection.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::process::{Home, PATIENCE, Process, text};
+
+/// The password of every account of the tests.
+pub const PASSWORD: &str = "a rather long sentence 7";
+
+/// The API of a service.
+pub struct Client {
+    address: SocketAddr,
+    token: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Value,
+}
+
+impl Client {
+    /// Of a service that runs, by what it has said.
+    pub fn of(service: &mut Process) -> Self {
+        let told = service.event("serving");
+        let url = told["api"].as_str().expect("a service with an API");
+        let address = url.rsplit('/').next().expect("an address").parse().expect("an address");
+        Self { address, token: None }
+    }
+
+    /// The same, signed in with an account of this name.
+    pub fn signed_in(&self, name: &str) -> Self {
+        let answer = self.post("/sign-in", &json!({ "name": name, "password": PASSWORD }));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let token = answer.body["access"].as_str().expect("a token").to_owned();
+        Self { token: Some(token), ..*self }
+    }
+
+    /// The same with this token.
+    pub fn with(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..*self }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, None)
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask("POST", path, Some(body))
+    }
+
+    /// As [`Self::post`], well answered.
+    pub fn done(&self, path: &str, body: &Value) -> Value {
+        let answer = self.post(path, body);
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+        answer.body
+    }
+
+    /// As [`Self::get`], well answered.
+    pub fn got(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.body
+    }
+
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        if let Some(token) = &self.token {
+            request.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
+        let body = body.filter(|body| !body.is_null()).map(Value::to_string);
+        if let Some(body) = &body {
+            request.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+        }
+        request.push_str("\r\n");
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.write_all((request + &body.unwrap_or_default()).as_bytes()).expect("it takes the request");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("it answers");
+        let all = text(&bytes);
+        let (head, body) = all.split_once("\r\n\r\n").unwrap_or((&all, ""));
+        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+        Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
+    }
+}
+
+/// A service whose limits do not get into the way of a test.
+pub fn service(home: &Home) -> Process {
+    let mut command = home.command("serve --json");
+    for (key, value) in [("REQUESTS", "1000000"), ("PERSON_REQUESTS", "1000000")] {
+        command.env(format!("SPACETIME_SERVE__API__{key}_PER_MINUTE"), value);
+    }
+    Process::start(command)
+}
+
+/// Makes an account by the control socket.
+pub fn account(home: &Home, name: &str, role: &str) {
+    let mut command = home.command(&format!("account add {name} --role {role} --json"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    child.stdin.take().expect("piped").write_all(format!("{PASSWORD}\n").as_bytes()).expect("it reads");
+    let out = child.wait_with_output().expect("it ends");
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let shown = text(&out.stdout);
+    assert!(shown.contains(role) && !shown.contains(PASSWORD), "{shown}");
+}
