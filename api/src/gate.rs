@@ -102,6 +102,14 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// As [`Gatekeeper::verify`].
     fn still_stands(&self, caller: &Caller) -> Result<(), Denied>;
 
+    /// Whether an address that was let in may stay: for who keeps a socket open. Counts nothing.
+    ///
+    /// # Errors
+    /// [`Denied::Banned`].
+    fn may_stay(&self, _visit: &Visit) -> Result<(), Denied> {
+        Ok(())
+    }
+
     /// Whether this person may ask now; counts the request for them. A message is a use of the sign-in.
     ///
     /// # Errors

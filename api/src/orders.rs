@@ -14,8 +14,9 @@ use crate::security::kinds::Kind;
 
 /// How long an order may take until it is agreed.
 const WAIT: Duration = Duration::from_secs(4);
-/// Most bytes of what is told about an order in the audit log.
-const DETAIL_BYTES_MAX: usize = 4 << 10;
+/// Most bytes of what is told about an order in the audit log, before JSON escapes what it has to: with that the whole
+/// stays within the 8 KiB of an entry.
+const DETAIL_BYTES_MAX: usize = 2 << 10;
 
 /// What became of orders.
 #[derive(Debug, Serialize, ToSchema)]

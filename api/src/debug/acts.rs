@@ -169,19 +169,50 @@ pub async fn close(api: &Api, visit: &Visit, caller: &Caller, id: DebugId) -> Re
     Ok(())
 }
 
-/// Ends the sessions that are over by themselves. To be called about once a second.
+/// Ends the sessions that are over by themselves, and does what is left of others. To be called about once a second.
 pub async fn sweep(api: &Api) {
-    let left = api.debug.expire(api.ports.clock.passed(), |owner| api.ports.gate.still_stands(owner).is_ok());
+    let now = api.ports.clock.passed();
+    let mut left = api.debug.expire(now, |owner| api.ports.gate.still_stands(owner).is_ok());
+    // The world before the sessions: what is seen of it here is none of a session that opens meanwhile.
+    let control = api.ports.world.status().control;
+    if api.debug.is_aftermath(now) {
+        left.was_last |= control.held;
+        left.breakpoints.extend(control.breakpoints);
+    }
     tidy(api, left).await;
 }
 
+/// Does what is left when sessions end. What the world does not take now stays owed, and [`sweep`] tries it again.
 async fn tidy(api: &Api, left: Left) {
-    let clears = left.breakpoints.into_iter().map(Control::Clear);
-    for control in clears.chain(left.was_last.then_some(Control::Run)) {
+    let mut breakpoints = left.breakpoints;
+    if left.was_last {
+        // Also those whose setting nobody was told of.
+        let there = api.ports.world.status().control.breakpoints;
+        if api.debug.is_empty() {
+            breakpoints.extend(there);
+        }
+    }
+    let clears = breakpoints.into_iter().map(Control::Clear);
+    let is_news = api.debug.owe(clears.chain(left.was_last.then_some(Control::Run)));
+    for control in api.debug.owed() {
+        if control == Control::Run && !api.debug.is_empty() {
+            // It is held for somebody else now, whose end lets it go on.
+            api.debug.paid(&control);
+            continue;
+        }
         match api.ports.world.control(control.clone(), WAIT).await {
-            // It was hit at a tick, and is gone with it.
-            Ok(_) | Err(WorldError::NoSuchBreakpoint) => {}
-            Err(error) => tracing::warn!("{control:?} after the end of a debug session: {error}"),
+            // A breakpoint at a tick that was hit is gone with it.
+            Ok(_) | Err(WorldError::NoSuchBreakpoint) => api.debug.paid(&control),
+            Err(error @ (WorldError::Full | WorldError::Late | WorldError::Over)) => {
+                if is_news {
+                    tracing::warn!("{control:?} after the end of a debug session has to wait: {error}");
+                }
+                return;
+            }
+            Err(error) => {
+                tracing::error!("{control:?} after the end of a debug session: {error}");
+                api.debug.paid(&control);
+            }
         }
     }
 }
@@ -195,25 +226,22 @@ pub async fn act(api: &Api, visit: &Visit, caller: &Caller, id: DebugId, action:
     api.debug.touch(id, caller, now)?;
     match action {
         Action::State => state(api, caller, id, now).await.map(Done::State),
-        Action::Pause => control(api, visit, caller, Control::Hold).await,
-        Action::Step(ticks) => control(api, visit, caller, Control::Step(ticks)).await,
-        Action::Run(None) => control(api, visit, caller, Control::Run).await,
-        Action::Run(Some(tick)) => control(api, visit, caller, Control::RunTo(tick)).await,
-        Action::Break(at) => {
-            let done = control(api, visit, caller, Control::Break(at)).await?;
-            if let Done::Controlled(Controlled { breakpoint: Some(breakpoint), .. }) = done
-                && !api.debug.note_breakpoint(id, breakpoint)
-            {
-                tidy(api, Left { breakpoints: vec![breakpoint], was_last: false }).await;
-                return Err(SessionError::NoSuchSession.into());
-            }
-            Ok(done)
-        }
+        Action::Pause => steer(api, visit, caller, id, Control::Hold).await,
+        Action::Step(ticks) => steer(api, visit, caller, id, Control::Step(ticks)).await,
+        Action::Run(None) => steer(api, visit, caller, id, Control::Run).await,
+        Action::Run(Some(tick)) => steer(api, visit, caller, id, Control::RunTo(tick)).await,
+        Action::Break(at) => steer(api, visit, caller, id, Control::Break(at)).await,
         Action::Clear(breakpoint) => {
-            if !api.debug.forget_breakpoint(id, caller, breakpoint, now)? {
+            if !api.debug.breakpoints(id, caller, now)?.contains(&breakpoint) {
                 return Err(WorldError::NoSuchBreakpoint.into());
             }
-            control(api, visit, caller, Control::Clear(breakpoint)).await
+            let done = steer(api, visit, caller, id, Control::Clear(breakpoint)).await;
+            // It is the session's until it is gone.
+            if done.as_ref().map_or_else(|problem| problem.code == Code::NotFound, |_| true) {
+                // Where the session is over, its breakpoints are not its own any more.
+                let _ = api.debug.forget_breakpoint(id, caller, breakpoint, api.ports.clock.passed());
+            }
+            done
         }
         Action::Watch(watch) => {
             let watch = api.debug.watch(id, caller, watch, now)?;
@@ -232,8 +260,25 @@ pub async fn act(api: &Api, visit: &Visit, caller: &Caller, id: DebugId, action:
     }
 }
 
+/// Steers the world on behalf of a session. What that leaves where the session has ended meanwhile is cleared away.
+async fn steer(api: &Api, visit: &Visit, caller: &Caller, id: DebugId, order: Control) -> Result<Done, Problem> {
+    let sets = matches!(order, Control::Break(_));
+    let done = control(api, visit, caller, order).await;
+    let set = match &done {
+        Ok(Done::Controlled(controlled)) => controlled.breakpoint.filter(|_| sets),
+        _ => None,
+    };
+    if set.map_or_else(|| api.debug.is_open(id), |breakpoint| api.debug.note_breakpoint(id, breakpoint)) {
+        return done;
+    }
+    tidy(api, Left { breakpoints: set.into_iter().collect(), was_last: api.debug.is_empty() }).await;
+    done.and(Err(SessionError::NoSuchSession.into()))
+}
+
 async fn control(api: &Api, visit: &Visit, caller: &Caller, control: Control) -> Result<Done, Problem> {
     orders::record(api, visit, caller, Kind::DebugCommand, "world".to_owned(), &format!("{control:?}")).await?;
+    // Whoever waits may go away, and what came late may come when the session is over.
+    api.debug.note_steering(api.ports.clock.passed());
     let receipt = api.ports.world.control(control, WAIT).await?;
     let held = api.ports.world.status().control.held;
     let (tick, breakpoint) = match receipt {

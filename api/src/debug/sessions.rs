@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::identity::Caller;
+use crate::ports::Control;
 
 /// How long a session lasts that is not used.
 pub const IDLE: Duration = Duration::from_secs(900);
@@ -14,6 +15,8 @@ pub const IDLE: Duration = Duration::from_secs(900);
 pub const SESSIONS_MAX: usize = 64;
 /// Most sessions of one sign-in.
 pub const SESSIONS_OF_ONE_MAX: usize = 8;
+/// So long after it was steered last, the world may still come to stand as nobody wants it who debugs.
+const AFTERMATH: Duration = Duration::from_secs(60);
 /// Most watches of a session.
 pub const WATCHES_MAX: usize = 64;
 
@@ -100,15 +103,75 @@ pub struct Left {
     pub was_last: bool,
 }
 
-/// The sessions that are open.
+/// What is left to do in the world.
+#[derive(Debug, Default)]
+struct Owed {
+    controls: Vec<Control>,
+    /// When the world was steered last, by [`crate::clock::Clock::passed`].
+    steered: Option<Duration>,
+}
+
+/// The sessions that are open, and what those that have ended owe to the world.
 #[derive(Debug, Default)]
 pub struct Sessions {
     open: Mutex<BTreeMap<DebugId, Session>>,
+    owed: Mutex<Owed>,
 }
 
 impl Sessions {
     fn all(&self) -> MutexGuard<'_, BTreeMap<DebugId, Session>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owing(&self) -> MutexGuard<'_, Owed> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what is left to do in the world, each thing once. Whether there was anything new in it.
+    pub fn owe(&self, controls: impl IntoIterator<Item = Control>) -> bool {
+        let mut owed = self.owing();
+        let before = owed.controls.len();
+        for control in controls {
+            if !owed.controls.contains(&control) {
+                owed.controls.push(control);
+            }
+        }
+        owed.controls.len() > before
+    }
+
+    /// What is left to do, in order.
+    #[must_use]
+    pub fn owed(&self) -> Vec<Control> {
+        self.owing().controls.clone()
+    }
+
+    /// It is done, or need not be done any more.
+    pub fn paid(&self, control: &Control) {
+        self.owing().controls.retain(|other| other != control);
+    }
+
+    /// Notes that the world is about to be steered: whatever comes of it may come late, when nobody debugs any more.
+    pub fn note_steering(&self, now: Duration) {
+        self.owing().steered = Some(now);
+    }
+
+    /// Whether nobody debugs, and what they did before may still come.
+    #[must_use]
+    pub fn is_aftermath(&self, now: Duration) -> bool {
+        let is_recent = self.owing().steered.is_some_and(|steered| now.saturating_sub(steered) < AFTERMATH);
+        is_recent && self.is_empty()
+    }
+
+    /// Whether there is no session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
+    /// Whether a session is there: one that is over is, until its end was looked after.
+    #[must_use]
+    pub fn is_open(&self, id: DebugId) -> bool {
+        self.all().contains_key(&id)
     }
 
     /// Opens one under this name, which is new.
@@ -147,6 +210,8 @@ impl Sessions {
         });
         let session = session.ok_or(SessionError::NoSuchSession)?;
         session.used = now;
+        // With the newest access token the session lives on as long as the sign-in does.
+        session.owner = *caller;
         Ok(look(session))
     }
 
@@ -305,6 +370,24 @@ mod tests {
         assert_eq!(sessions.touch(DebugId(3), &caller(3), NOW), Err(SessionError::NoSuchSession));
         let left = sessions.expire(NOW, |owner| owner.sign_in != caller(2).sign_in);
         assert_eq!(left, Left { breakpoints: vec![4], was_last: true });
+    }
+
+    #[test]
+    fn what_is_owed_stays_until_it_is_done_and_a_newer_token_keeps_a_session() {
+        let sessions = Sessions::default();
+        assert!(sessions.owe([Control::Clear(3), Control::Run, Control::Clear(3)]));
+        assert!(!sessions.owe([Control::Run]));
+        sessions.paid(&Control::Clear(3));
+        assert_eq!(sessions.owed(), [Control::Run]);
+        assert!(!sessions.is_aftermath(NOW), "nothing was steered");
+        sessions.note_steering(NOW);
+        assert!(sessions.is_aftermath(NOW) && !sessions.is_aftermath(NOW + AFTERMATH));
+        let old = Caller { expires: Moment(5), ..caller(1) };
+        sessions.open(DebugId(1), old, NOW).unwrap();
+        assert!(!sessions.is_aftermath(NOW) && sessions.is_open(DebugId(1)));
+        sessions.touch(DebugId(1), &caller(1), NOW).unwrap();
+        assert_eq!(sessions.expire(NOW, |owner| owner.expires > Moment(5)), Left::default());
+        assert!(sessions.expire(NOW, |_| false).was_last && !sessions.is_open(DebugId(1)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! let a handler's fault reach the connection.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{FutureExt, Stream, StreamExt};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Uri};
+use tokio::sync::oneshot;
 use tracing::{debug, error, info};
 use warp::Reply as _;
 use warp::reply::Response;
@@ -126,9 +128,6 @@ async fn route_and_run(
     known.caller = authenticate(api, &visit, route, &head)?;
     // Strangers learn nothing of what a route takes.
     headers::check_body(route, &head, arrived.has_body)?;
-    let door = api.door(place)?;
-    let inside = door.enter().ok_or_else(|| busy(api, "at_once"))?;
-    let limits = route.limits;
     let request = Request {
         visit,
         caller: known.caller,
@@ -138,18 +137,13 @@ async fn route_and_run(
         headers: head,
         content: content(api, route, body).await?,
     };
+    // A body may have taken long to arrive: whoever was let in before it may be nobody by now.
+    if let (Access::Role(role), Some(caller)) = (route.access, &known.caller) {
+        api.ports.gate.still_stands(caller)?;
+        api.ports.gate.permits(caller, role)?;
+    }
     let Handler::Call(handler) = route.handler else { return Err(Problem::new(Code::Failed)) };
-    let reply = if route.method.changes() {
-        // What changes something runs to its end, even where whoever asked for it has hung up.
-        let (api, door) = (Arc::clone(api), Arc::clone(door));
-        let whole = async move {
-            let _inside = inside;
-            run(&api, &door, limits.time, || handler(Arc::clone(&api), request)).await
-        };
-        tokio::spawn(whole).await.map_err(|error| Problem::logged(Code::Failed, error.to_string()))??
-    } else {
-        run(api, door, limits.time, || handler(Arc::clone(api), request)).await?
-    };
+    let reply = handle(api, api.door(place)?, route, || handler(Arc::clone(api), request)).await?;
     check_reply(api, route, &reply)?;
     let person = known.caller.map(|caller| caller.person);
     api.ports.gate.saw(&visit, Sign::Served { person, route: place, bytes: reply.length() });
@@ -279,29 +273,58 @@ fn deadlined(pieces: Pieces, time: Duration) -> Pieces {
     }))
 }
 
-/// Runs a handler: in its time, and so that its fault stays its own.
-async fn run(
-    api: &Api,
-    door: &Door,
-    time: Duration,
+/// Goes through the route's door and runs its handler. Whoever waits is answered in time; what changes something runs
+/// to its end all the same, also where whoever asked for it has hung up.
+async fn handle(
+    api: &Arc<Api>,
+    door: &Arc<Door>,
+    route: &'static Route,
     start: impl FnOnce() -> super::Answering,
 ) -> Result<Reply, Problem> {
-    let (breaker, clock) = (api.rules.breaker, &api.ports.clock);
-    if let Err(wait) = door.try_handler(breaker, clock.passed()) {
+    let inside = door.enter().ok_or_else(|| busy(api, "at_once"))?;
+    if let Err(wait) = door.try_handler(api.rules.breaker, api.ports.clock.passed()) {
         return Err(busy(api, "breaker").again_in(wait));
     }
-    let started = std::panic::catch_unwind(AssertUnwindSafe(start));
-    let result = match started {
-        Ok(answering) => match tokio::time::timeout(time, AssertUnwindSafe(answering).catch_unwind()).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(panicked(panic.as_ref())),
-            Err(_) => Err(Problem::logged(Code::Late, "the handler took too long")),
-        },
-        Err(panic) => Err(panicked(panic.as_ref())),
+    let time = route.limits.time;
+    let answering = match std::panic::catch_unwind(AssertUnwindSafe(start)) {
+        Ok(answering) => guarded(answering),
+        Err(panic) => return judged(api, door, Some(Err(panicked(panic.as_ref())))),
     };
-    let is_well = !matches!(&result, Err(problem) if matches!(problem.code, Code::Failed | Code::Late));
-    door.tried(breaker, clock.passed(), is_well);
-    result
+    if !route.method.changes() {
+        let in_time = tokio::time::timeout(time, answering).await.ok();
+        return judged(api, door, in_time);
+    }
+    let (tell, told) = oneshot::channel();
+    let (api, door) = (Arc::clone(api), Arc::clone(door));
+    tokio::spawn(async move {
+        let _inside = inside;
+        let mut answering = pin!(answering);
+        let in_time = tokio::time::timeout(time, answering.as_mut()).await.ok();
+        let is_late = in_time.is_none();
+        // Whoever has hung up is told nothing.
+        drop(tell.send(judged(&api, &door, in_time)));
+        if is_late && let Err(problem) = answering.await {
+            let (code, detail) = (problem.code.told().1, problem.detail.as_str());
+            error!(route = route.id, code, detail, "a handler that took too long did not do it in the end either");
+        }
+    });
+    told.await.map_err(|_| Problem::logged(Code::Failed, "the handler's task has ended without a word"))?
+}
+
+/// A handler whose fault stays its own.
+async fn guarded(answering: super::Answering) -> Result<Reply, Problem> {
+    AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+}
+
+/// What a handler said in its time, and what the door makes of it: a world that is late is no fault of the handler.
+fn judged(api: &Api, door: &Door, in_time: Option<Result<Reply, Problem>>) -> Result<Reply, Problem> {
+    let is_well = match &in_time {
+        Some(Err(problem)) => problem.code != Code::Failed,
+        Some(Ok(_)) => true,
+        None => false,
+    };
+    door.tried(api.rules.breaker, api.ports.clock.passed(), is_well);
+    in_time.unwrap_or_else(|| Err(Problem::logged(Code::Late, "the handler took too long")))
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {

@@ -77,8 +77,11 @@ impl Route {
             Code::Unavailable,
             Code::Late,
         ];
-        if matches!(self.access, Access::Role(_)) {
+        if let Access::Role(role) = self.access {
             codes.extend([Code::NotAuthenticated, Code::NotAllowed]);
+            if role >= Role::Player {
+                codes.push(Code::LicenceRequired);
+            }
         }
         if !self.params.is_empty() {
             codes.push(Code::NotFound);

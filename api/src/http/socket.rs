@@ -95,11 +95,11 @@ async fn authenticate(link: &Link, stream: &mut SplitStream<WebSocket>) -> Resul
     let message = loop {
         match next_message(stream).await? {
             Some(message) => break message,
-            None => continue,
+            None => count(link).map_err(Some)?,
         }
     };
+    count(link).map_err(Some)?;
     let gate = &link.api.ports.gate;
-    gate.admit(&link.visit, Count::Message).map_err(|denied| Some(close_of(&denied)))?;
     let message = strict::read(message.as_bytes()).map_err(|_| Some(Close::Contract))?;
     let object = message.as_object().filter(|object| object.len() == 2);
     let token = object
@@ -116,6 +116,11 @@ async fn authenticate(link: &Link, stream: &mut SplitStream<WebSocket>) -> Resul
         Some(close_of(&denied))
     })?;
     Ok(caller)
+}
+
+/// Whether the address may send one message more; pings and pongs are messages too.
+fn count(link: &Link) -> Result<(), Close> {
+    link.api.ports.gate.admit(&link.visit, Count::Message).map_err(|denied| close_of(&denied))
 }
 
 /// The next text; nothing for a ping or a pong, which warp answers by itself.
@@ -166,23 +171,27 @@ async fn read(link: &Link, caller: Caller, open: Open, stream: &mut SplitStream<
         tokio::select! {
             message = next_message(stream) => {
                 heard = Instant::now();
-                match message {
-                    Ok(None) => {}
-                    Ok(Some(message)) => {
-                        let taken = take(link, &caller, socket.as_mut(), &message, &mut seq, &mut out);
-                        match timeout(link.route.limits.time, taken).await {
-                            Ok(Ok(())) => {}
-                            Ok(Err(close)) => return Some(close),
-                            Err(_) => return Some(Close::Failed),
-                        }
-                    }
+                let message = match message {
+                    Ok(message) => message,
                     Err(end) => return end,
+                };
+                if let Err(close) = count(link) {
+                    return Some(close);
+                }
+                if let Some(message) = message {
+                    let taken = take(link, &caller, socket.as_mut(), &message, &mut seq, &mut out);
+                    match timeout(link.route.limits.time, taken).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(close)) => return Some(close),
+                        Err(_) => return Some(Close::Failed),
+                    }
                 }
             }
             () = socket.next(&mut out) => {}
             _ = pings.tick() => out.ping(),
             _ = checks.tick() => {
-                if let Err(denied) = link.api.ports.gate.still_stands(&caller) {
+                let gate = &link.api.ports.gate;
+                if let Err(denied) = gate.still_stands(&caller).and_then(|()| gate.may_stay(&link.visit)) {
                     return Some(close_of(&denied));
                 }
                 if link.api.ports.clock.now() >= caller.expires {

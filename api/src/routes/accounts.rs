@@ -110,7 +110,7 @@ pub const ROUTES: &[Route] = &[
         },
         body: Some(Body::Json(Schema::of::<NewPassword>())),
         answers: &[Answer::json(200, Schema::of::<SignedIn>(), "changed")],
-        problems: &[Code::Refused, Code::Conflict],
+        problems: &[Code::Refused, Code::Conflict, Code::NotFound],
         handler: Handler::Call(change_password),
         ..OWN
     },
@@ -125,7 +125,7 @@ pub const ROUTES: &[Route] = &[
         },
         body: Some(Body::Json(Schema::of::<Acceptance>())),
         answers: &[Answer::empty(204, "accepted")],
-        problems: &[Code::Refused, Code::Conflict],
+        problems: &[Code::Refused, Code::Conflict, Code::NotFound],
         handler: Handler::Call(accept_licence),
         ..OWN
     },

@@ -417,8 +417,8 @@ fn users(api: Arc<Api>, request: Request) -> Answering {
 fn add_user(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let NewUser { name, password, role } = request.json()?;
-        let (security, actor) = (security(&api)?, Some(request.caller()?.person));
-        let person = security.make_account(&request.visit, actor, &name, &password, role, 0).await?;
+        let caller = request.caller()?;
+        let person = security(&api)?.add_account(&request.visit, &caller, &name, &password, role).await?;
         Reply::json_as(201, &Made { person: person.0.to_string() })
     })
 }

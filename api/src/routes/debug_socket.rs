@@ -28,7 +28,8 @@ pub const ROUTES: &[Route] = &[Route {
     method: Method::Get,
     path: "/ws/debug",
     access: Access::Role(Role::Operator),
-    limits: Limits { body_bytes: 64 << 10, ..Limits::SOCKET },
+    // What a message asks for may wait for the world more than once.
+    limits: Limits { body_bytes: 64 << 10, time: Duration::from_secs(15), ..Limits::SOCKET },
     doc: Doc {
         tag: "debug",
         summary: "Live-debug sessions",

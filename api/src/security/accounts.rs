@@ -26,6 +26,8 @@ use crate::ports::{Account, AccountError, NewAccount, Outcome, StoredSignIn};
 pub const NAME_BYTES_MAX: usize = 64;
 /// Who finds no room is asked to come again after this.
 const BUSY: Duration = Duration::from_secs(1);
+/// Why it cannot be said whether an account was changed: the store did not say.
+const UNCERTAIN: Denied = Denied::Unavailable("accounts, and it may have been changed");
 const WRONG: Denied = Denied::Unauthenticated("wrong name or password");
 
 /// What somebody gets who signs in or renews.
@@ -133,6 +135,11 @@ impl From<random::NoRandomness> for Refusal {
 
 pub(super) fn subject(person: Person) -> String {
     format!("person:{}", person.0)
+}
+
+/// Whether somebody can look after the users now.
+pub(super) fn is_admin(account: &Account, now: Moment) -> bool {
+    account.role == Role::Admin && account.banned_until.is_none_or(|until| until <= now)
 }
 
 /// A name that an account may have.
@@ -436,9 +443,9 @@ impl Security {
             account.password = password;
             Ok(())
         };
-        let account =
-            self.change(visit, Some(caller.person), Kind::PasswordChange, caller.person, json!({}), change).await?;
-        self.end_all(caller.person).await?;
+        let changed =
+            self.change(visit, Some(caller.person), Kind::PasswordChange, caller.person, json!({}), change).await;
+        let account = self.ending(caller.person, changed).await?;
         self.begin(visit, &account).await
     }
 
@@ -485,7 +492,8 @@ impl Security {
             failed(Outcome::Failed, more).await?;
             return Err(refusal);
         }
-        let is_admin = |account: &Account| account.role == Role::Admin && account.banned_until.is_none();
+        let now = self.outside.clock.now();
+        let is_admin = |account: &Account| is_admin(account, now);
         if is_admin(&before) && !is_admin(&after) && !self.has_another_admin(person).await? {
             failed(Outcome::Denied, more).await?;
             return Err(Refusal::LastAdmin);
@@ -494,17 +502,39 @@ impl Security {
         match self.outside.accounts.update(&after).await {
             Ok(account) => Ok(account),
             Err(error) => {
-                failed(Outcome::Failed, json!({ "instead_of": entry })).await?;
-                Err(error.into())
+                let is_uncertain = matches!(error, AccountError::Unavailable(_));
+                let refusal = Refusal::from(error);
+                let noted = failed(Outcome::Failed, json!({ "instead_of": entry })).await;
+                if is_uncertain {
+                    return Err(UNCERTAIN.into());
+                }
+                noted?;
+                Err(refusal)
             }
         }
     }
 
+    /// Ends all sign-ins of a person whose account was changed, or may have been, or is already as it was to be: whoever
+    /// tries again after a failure ends what that has left.
+    pub(super) async fn ending(&self, person: Person, changed: Result<Account, Refusal>) -> Result<Account, Refusal> {
+        let ends = match &changed {
+            Ok(_) | Err(Refusal::Unchanged) => true,
+            Err(refusal) => *refusal == Refusal::Denied(UNCERTAIN),
+        };
+        if ends {
+            let ended = self.end_all(person).await;
+            // What was refused is told first; what could not be written is written later.
+            return changed.and_then(|account| ended.map(|_| account));
+        }
+        changed
+    }
+
     /// Ends sign-ins here at once, and then in the store.
     async fn end(&self, all: &[Arc<Live>]) -> Result<(), Refusal> {
+        let now = self.outside.clock.now();
         all.iter().for_each(|live| self.sign_ins.end(live));
         for live in all {
-            self.sign_ins.write_one(live, &*self.outside.accounts).await?;
+            self.sign_ins.write_one(live, &*self.outside.accounts, now).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use super::accounts::{Refusal, subject};
+use super::accounts::{Refusal, is_admin, subject};
 use super::kinds::Kind;
 use super::password::acceptable;
 use super::{Security, token};
@@ -41,6 +41,22 @@ impl AccountView {
 }
 
 impl Security {
+    /// Makes an account with any role.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn add_account(
+        &self,
+        visit: &Visit,
+        caller: &Caller,
+        name: &str,
+        password: &str,
+        role: Role,
+    ) -> Result<Person, Refusal> {
+        self.fence(visit, caller, Kind::Register, "account").await?;
+        self.make_account(visit, Some(caller.person), name, password, role, 0).await
+    }
+
     /// Gives a person another role. Their sign-ins end.
     ///
     /// # Errors
@@ -55,8 +71,8 @@ impl Security {
             Ok(())
         };
         let more = json!({ "role": role.name() });
-        self.change(visit, Some(caller.person), Kind::RoleChange, person, more, change).await?;
-        self.end_all(person).await.map(|_| ())
+        let changed = self.change(visit, Some(caller.person), Kind::RoleChange, person, more, change).await;
+        self.ending(person, changed).await.map(|_| ())
     }
 
     /// Bans a person until then. Their sign-ins end.
@@ -74,8 +90,8 @@ impl Security {
             Ok(())
         };
         let more = json!({ "until": until.to_string() });
-        self.change(visit, Some(caller.person), Kind::Ban, person, more, change).await?;
-        self.end_all(person).await.map(|_| ())
+        let changed = self.change(visit, Some(caller.person), Kind::Ban, person, more, change).await;
+        self.ending(person, changed).await.map(|_| ())
     }
 
     /// Lifts a person's ban.
@@ -177,8 +193,9 @@ impl Security {
             account.role = role;
             Ok(())
         };
-        self.change(visit, None, Kind::RoleChange, person, json!({ "role": role.name() }), change).await?;
-        self.end_all(person).await.map(|_| ())
+        let more = json!({ "role": role.name() });
+        let changed = self.change(visit, None, Kind::RoleChange, person, more, change).await;
+        self.ending(person, changed).await.map(|_| ())
     }
 
     /// The same with a new password.
@@ -193,8 +210,8 @@ impl Security {
             account.password = hash;
             Ok(())
         };
-        self.change(visit, None, Kind::PasswordChange, person, json!({}), change).await?;
-        self.end_all(person).await.map(|_| ())
+        let changed = self.change(visit, None, Kind::PasswordChange, person, json!({}), change).await;
+        self.ending(person, changed).await.map(|_| ())
     }
 
     /// Lets only administrators on whose sign-in stands now; an attempt of anybody else is written down as the act that
@@ -213,12 +230,10 @@ impl Security {
 
     /// Whether somebody else looks after the users.
     pub(super) async fn has_another_admin(&self, person: Person) -> Result<bool, Refusal> {
-        let mut behind = None;
+        let (mut behind, now) = (None, self.outside.clock.now());
         loop {
             let (page, has_more) = self.outside.accounts.list(behind, PAGE).await?;
-            let is_other = |account: &Account| {
-                account.role == Role::Admin && account.banned_until.is_none() && account.person != person
-            };
+            let is_other = |account: &Account| account.person != person && is_admin(account, now);
             if page.iter().any(is_other) {
                 return Ok(true);
             }

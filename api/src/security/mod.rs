@@ -183,7 +183,7 @@ impl Security {
         if let Err(error) = self.notes.drain(&*self.outside.audit, now).await {
             tracing::warn!(target: "security", %error, "what was refused is not written down yet");
         }
-        if let Err(error) = self.sign_ins.write_back(&*self.outside.accounts).await {
+        if let Err(error) = self.sign_ins.write_back(&*self.outside.accounts, now).await {
             tracing::warn!(target: "security", %error, "uses of sign-ins are not written yet");
         }
         let (last, ms) = (self.swept.load(Ordering::Relaxed), u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
@@ -352,10 +352,8 @@ impl Security {
 
 impl Gatekeeper for Security {
     fn admit(&self, visit: &Visit, count: Count) -> Result<(), Denied> {
-        let (now, passed) = self.time();
-        if self.intrusion.banned_until(visit.address, now).is_some() {
-            return Err(Denied::Banned);
-        }
+        self.may_stay(visit)?;
+        let passed = self.outside.clock.passed();
         let allowance = match count {
             Count::Request => &self.allowances.address_requests,
             Count::Message => &self.allowances.address_messages,
@@ -399,6 +397,13 @@ impl Gatekeeper for Security {
 
     fn still_stands(&self, caller: &Caller) -> Result<(), Denied> {
         self.standing(caller, self.outside.clock.now()).map(|_| ())
+    }
+
+    fn may_stay(&self, visit: &Visit) -> Result<(), Denied> {
+        match self.intrusion.banned_until(visit.address, self.outside.clock.now()) {
+            Some(_) => Err(Denied::Banned),
+            None => Ok(()),
+        }
     }
 
     fn admit_caller(&self, caller: &Caller, count: Count) -> Result<(), Denied> {

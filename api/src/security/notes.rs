@@ -22,11 +22,13 @@ pub(super) struct Notes {
     queue: Mutex<Queue>,
     waiting_max: usize,
     come: Notify,
+    /// Held while they are written, so that only one takes from the front.
+    draining: tokio::sync::Mutex<()>,
 }
 
 impl Notes {
     pub(super) fn new(waiting_max: usize) -> Self {
-        Self { queue: Mutex::default(), waiting_max, come: Notify::new() }
+        Self { queue: Mutex::default(), waiting_max, come: Notify::new(), draining: tokio::sync::Mutex::default() }
     }
 
     pub(super) fn add(&self, act: Act) {
@@ -45,19 +47,19 @@ impl Notes {
         self.come.notified().await;
     }
 
-    /// Writes down what waits; an act that the log does not take stays.
+    /// Writes down what waits; an act stays until the log has taken it, also where whoever waits for this goes away.
     ///
     /// # Errors
     /// What the log says.
     pub(super) async fn drain(&self, log: &dyn AuditLog, now: Moment) -> Result<(), AuditError> {
+        let _draining = self.draining.lock().await;
         loop {
-            let Some(act) = lock(&self.queue).acts.pop_front() else { break };
-            if let Err(error) = log.record(act.clone()).await {
-                lock(&self.queue).acts.push_front(act);
-                return Err(error);
-            }
+            let next = lock(&self.queue).acts.front().cloned();
+            let Some(act) = next else { break };
+            log.record(act).await?;
+            lock(&self.queue).acts.pop_front();
         }
-        let lost = std::mem::take(&mut lock(&self.queue).lost);
+        let lost = lock(&self.queue).lost;
         if lost == 0 {
             return Ok(());
         }
@@ -69,6 +71,8 @@ impl Notes {
             outcome: Outcome::Failed,
             details: serde_json::json!({ "lost": lost }).to_string(),
         };
-        log.record(act).await.map(|_| ()).inspect_err(|_| lock(&self.queue).lost += lost)
+        log.record(act).await?;
+        lock(&self.queue).lost -= lost;
+        Ok(())
     }
 }

@@ -60,6 +60,8 @@ pub(super) struct Live {
     /// The last use that the store knows, or will.
     written: AtomicU64,
     has_ended: AtomicBool,
+    /// How often the store was to be told of a change.
+    changes: AtomicU64,
     licence: AtomicU32,
     /// Households that used it last, newest first.
     places: Mutex<[Option<IpAddr>; 2]>,
@@ -80,6 +82,7 @@ impl Live {
             seen: AtomicU64::new(stored.seen.0),
             written: AtomicU64::new(stored.seen.0),
             has_ended: AtomicBool::new(stored.revoked),
+            changes: AtomicU64::new(0),
             licence: AtomicU32::new(licence),
             renewal: tokio::sync::Mutex::new(Renewal { hash: stored.refresh, revision: stored.revision }),
         }
@@ -226,50 +229,85 @@ impl SignIns {
 
     /// Ends one, from this moment on; the store hears of it later, or from who does not want to wait.
     pub(super) fn end(&self, live: &Arc<Live>) {
-        live.has_ended.store(true, Ordering::SeqCst);
-        self.write().remove(live);
+        self.end_here(live);
         self.write_later(live);
     }
 
     fn write_later(&self, live: &Arc<Live>) {
-        lock(&self.unwritten).insert(live.id, live.clone());
+        let mut unwritten = lock(&self.unwritten);
+        live.changes.fetch_add(1, Ordering::SeqCst);
+        unwritten.insert(live.id, live.clone());
+    }
+
+    /// The store knows it as it was after so many changes.
+    fn written(&self, live: &Live, changes: u64) {
+        let mut unwritten = lock(&self.unwritten);
+        if live.changes.load(Ordering::SeqCst) == changes {
+            unwritten.remove(&live.id);
+        }
+    }
+
+    /// Ends one that the store has otherwise, and takes it out.
+    fn end_here(&self, live: &Live) {
+        live.has_ended.store(true, Ordering::SeqCst);
+        self.write().remove(live);
     }
 
     /// Tells the store what it does not know.
     ///
     /// # Errors
     /// What the store says; what it did not take is kept.
-    pub(super) async fn write_back(&self, store: &dyn Accounts) -> Result<(), AccountError> {
+    pub(super) async fn write_back(&self, store: &dyn Accounts, now: Moment) -> Result<(), AccountError> {
         let due: Vec<_> = lock(&self.unwritten).values().cloned().collect();
         let mut result = Ok(());
         for live in due {
             // The others are tried all the same.
-            result = self.write_one(&live, store).await.and(result);
+            result = self.write_one(&live, store, now).await.and(result);
         }
         result
     }
 
-    /// Tells the store how one is.
+    /// Tells the store how one is. It waits to be written until the store has it, also where whoever waits for this goes
+    /// away.
     ///
     /// # Errors
     /// As [`SignIns::write_back`].
-    pub(super) async fn write_one(&self, live: &Arc<Live>, store: &dyn Accounts) -> Result<(), AccountError> {
+    pub(super) async fn write_one(
+        &self,
+        live: &Arc<Live>,
+        store: &dyn Accounts,
+        now: Moment,
+    ) -> Result<(), AccountError> {
         let mut renewal = live.renewal.lock().await;
-        lock(&self.unwritten).remove(&live.id);
-        match store.put_sign_in(&live.stored(&renewal)).await {
-            Ok(revision) => renewal.revision = revision,
-            Err(AccountError::Unavailable(why)) => {
-                self.write_later(live);
-                return Err(AccountError::Unavailable(why));
+        let changes = live.changes.load(Ordering::SeqCst);
+        let mut outcome = store.put_sign_in(&live.stored(&renewal)).await.map(Some);
+        if outcome == Err(AccountError::Conflict) {
+            // Erased, or another service writes this store, or an answer was lost: what is known here is not the truth.
+            tracing::warn!(target: "security", sign_in = %live.id, "a sign-in was not written: it ends");
+            self.end_here(live);
+            outcome = end_there(live, &renewal, store, now).await;
+        }
+        match outcome {
+            Ok(revision) => {
+                renewal.revision = revision.unwrap_or(renewal.revision);
+                self.written(live, changes);
+                Ok(())
             }
-            // Erased, or another service writes this store: what is known here is no more the truth.
+            Err(error @ (AccountError::Unavailable(_) | AccountError::Conflict)) => {
+                if error == AccountError::Conflict {
+                    tracing::error!(target: "security", sign_in = %live.id, "it has ended here, and not in the store yet");
+                }
+                self.write_later(live);
+                Err(error)
+            }
+            // There is none to write.
             Err(error) => {
                 tracing::warn!(target: "security", sign_in = %live.id, %error, "a sign-in was not written: it ends");
-                live.has_ended.store(true, Ordering::SeqCst);
-                self.write().remove(live);
+                self.end_here(live);
+                self.written(live, changes);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// Forgets what is over.
@@ -289,6 +327,19 @@ impl SignIns {
         let standing = self.read().by_id.len();
         (standing, lock(&self.unwritten).len())
     }
+}
+
+/// Ends a sign-in in the store, whatever the store has of it; gives its new revision, where it stands there.
+async fn end_there(
+    live: &Live,
+    renewal: &Renewal,
+    store: &dyn Accounts,
+    now: Moment,
+) -> Result<Option<u64>, AccountError> {
+    let there = store.sign_ins(now).await?.into_iter().find(|stored| stored.id == live.id);
+    let Some(there) = there else { return Ok(None) };
+    let ended = StoredSignIn { revision: there.revision, ..live.stored(renewal) };
+    store.put_sign_in(&ended).await.map(Some)
 }
 
 #[cfg(test)]

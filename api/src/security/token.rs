@@ -21,6 +21,10 @@ pub const EXPIRED: &str = "expired";
 pub const ENDED: &str = "its sign-in has ended";
 /// Why nobody was believed who sent none.
 pub const MISSING: &str = "no token";
+/// Why a token is not good that was issued later than it is now: the clock was set back.
+pub const NOT_YET: &str = "not yet good";
+/// Why a token is not good whose key is not known, or not any more.
+pub const NO_KEY: &str = "no such key";
 
 /// What a token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +52,7 @@ impl Claims {
     fn at(&self, now: Moment) -> Result<(), &'static str> {
         match () {
             () if now >= self.expires() => Err(EXPIRED),
-            () if now.0 < self.issued_s.saturating_mul(1000) => Err("not yet good"),
+            () if now.0 < self.issued_s.saturating_mul(1000) => Err(NOT_YET),
             () => Ok(()),
         }
     }
@@ -117,7 +121,7 @@ fn signed(keys: &Keys, parties: &Parties, token: &[u8], now: Moment) -> Result<(
     let id = key_id(&from_text(header).ok_or("the header is not base64url")?)?;
     let message = &token[..header.len() + 1 + payload.len()];
     if !keys.knows(&id, now) {
-        return Err("no such key");
+        return Err(NO_KEY);
     }
     if !keys.verifies(&id, now, message, &signature) {
         return Err("forged");
@@ -135,7 +139,7 @@ pub fn key_id(header: &[u8]) -> Result<KeyId, &'static str> {
     let fields = object(header).ok_or("the header is not read")?;
     match fields.as_slice() {
         [("alg", Value::Text("EdDSA")), ("typ", Value::Text("at+jwt")), ("kid", Value::Text(id))] => {
-            id.as_bytes().try_into().map_err(|_| "no such key")
+            id.as_bytes().try_into().map_err(|_| "not a key's name")
         }
         _ => Err("not the one header"),
     }

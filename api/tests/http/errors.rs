@@ -7,7 +7,7 @@ use api::gate::Sign;
 use api::http::{Breaker, Rules};
 use api::ports::Condition;
 
-use crate::support::{FAILS, Got, PATIENCE, Running, SECRET, count_of_different, essential};
+use crate::support::{FAILS, Got, LATE, PATIENCE, Running, SECRET, count_of_different, essential};
 
 fn assert_safe(got: &Got) {
     assert_eq!(got.header("x-content-type-options"), Some("nosniff"), "{got:?}");
@@ -109,6 +109,38 @@ async fn a_handler_that_keeps_failing_is_left_alone_and_others_are_not() {
     }
     assert_eq!(FAILS.load(Ordering::SeqCst) - before, 4);
     assert_eq!(running.get("/test/broken", "guest").await.status, 503);
+}
+
+#[tokio::test]
+async fn what_changes_something_runs_to_its_end_though_it_is_late() {
+    let (running, before) = (Running::start().await, LATE.load(Ordering::SeqCst));
+    let post = "POST /test/late/write HTTP/1.1\r\nhost: x\r\nauthorization: Bearer player";
+    let got = running.ask(post, b"").await;
+    assert_eq!((got.status, got.code().as_str()), (504, "late"));
+    let began = std::time::Instant::now();
+    while LATE.load(Ordering::SeqCst) == before {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_signed_out_while_the_body_arrives_may_do_nothing() {
+    let running = Running::start().await;
+    let body = "{\"word\":\"a\",\"number\":1}";
+    let head = format!(
+        "POST /test/echo HTTP/1.1\r\nhost: x\r\nauthorization: Bearer player\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    for (is_revoked, status) in [(false, 200), (true, 401)] {
+        let mut client = running.client().await;
+        client.send(head.as_bytes()).await;
+        client.send(&body.as_bytes()[..1]).await;
+        running.gate.revoked.store(is_revoked, Ordering::SeqCst);
+        client.send(&body.as_bytes()[1..]).await;
+        assert_eq!(client.reply().await.map(|got| got.status), Some(status));
+    }
 }
 
 #[tokio::test]

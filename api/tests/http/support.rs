@@ -250,6 +250,8 @@ pub fn essential(condition: Condition) -> Part {
 
 /// How often the handler of `/test/echo` was run.
 pub static RUNS: AtomicUsize = AtomicUsize::new(0);
+/// How often the handler of `/test/late/write` came to its end.
+pub static LATE: AtomicUsize = AtomicUsize::new(0);
 /// How often the handler of `/test/broken` was run, which one test asks for.
 pub static FAILS: AtomicUsize = AtomicUsize::new(0);
 
@@ -312,6 +314,15 @@ const TEST_ROUTES: &[Route] = &[
         ..GET
     },
     Route {
+        id: "test_late_write",
+        path: "/test/late/write",
+        limits: Limits { body_bytes: 0, time: Duration::from_millis(100), ..Limits::WRITE },
+        body: None,
+        answers: &[Answer::empty(204, "done")],
+        handler: Handler::Call(late_write),
+        ..POST
+    },
+    Route {
         id: "test_octets",
         path: "/test/octets",
         body: Some(Body::Octets("application/octet-stream")),
@@ -344,6 +355,14 @@ fn store(api: Arc<Api>, _: Request) -> Answering {
 fn slow(_: Arc<Api>, _: Request) -> Answering {
     Box::pin(async {
         tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok(Reply::empty(204))
+    })
+}
+
+fn late_write(_: Arc<Api>, _: Request) -> Answering {
+    Box::pin(async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        LATE.fetch_add(1, Ordering::SeqCst);
         Ok(Reply::empty(204))
     })
 }

@@ -224,6 +224,36 @@ fn what_is_ended_stays_ended_though_the_store_is_down() {
     });
 }
 
+/// A store that has another revision than is known here: what has ended is ended there all the same.
+#[test]
+fn what_is_ended_is_ended_in_the_store_though_it_was_written_meanwhile() {
+    run(async {
+        let world = World::new(policy()).await;
+        world.account("anna", Role::Player).await;
+        let caller = world.verified(&world.tokens("anna", 1).await, 1);
+        let stored = || world.accounts.state.lock().expect("no panic").sign_ins[&caller.sign_in].clone();
+        world.accounts.state.lock().expect("no panic").sign_ins.get_mut(&caller.sign_in).expect("it").revision += 7;
+        assert_eq!(world.security.sign_out(&visit(1), &caller).await, Ok(()));
+        assert!(stored().revoked);
+        assert_eq!(world.security.figures().unwritten, 0);
+    });
+}
+
+/// Whoever tries again, since the first try had no answer, ends what stands still.
+#[test]
+fn a_second_try_of_a_change_ends_sign_ins() {
+    run(async {
+        let world = World::new(policy()).await;
+        let admin = world.caller("root", Role::Admin, 9).await;
+        let anna = world.account("anna", Role::Operator).await;
+        let tokens = world.tokens("anna", 1).await;
+        assert!(world.is_good(&tokens, 1), "control");
+        let again = world.security.set_role(&visit(9), &admin, anna, Role::Operator).await;
+        assert_eq!(again, Err(Refusal::Unchanged));
+        assert!(!world.is_good(&tokens, 1));
+    });
+}
+
 #[test]
 fn uses_are_written_once_a_minute() {
     run(async {

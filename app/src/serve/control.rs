@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use api::identity::Person;
 use async_trait::async_trait;
 use netcode::transport::to_hex;
 use persistence::people::People;
@@ -116,6 +117,22 @@ impl Controller {
         })
     }
 
+    /// Erases a person, whose sign-ins end with them.
+    async fn erase(&self, who: &str) -> Result<Value, String> {
+        let person = people::number(who)?;
+        let erased = people::erase(&self.people, who, now()).await;
+        // Also where their key is destroyed and the rest has to be asked for again.
+        let is_erased = erased.is_ok() || matches!(self.people.vault().erasure(person).await, Ok(Some(_)));
+        if is_erased
+            && let Some(security) = self.security.get()
+            && let Err(error) = security.end_all(Person(person.0)).await
+        {
+            // They have ended here; in the store they went with the person, or go when this is asked again.
+            tracing::debug!("the sign-ins of an erased person were not written down as ended: {error}");
+        }
+        erased
+    }
+
     /// Saves, and waits until that is durable.
     async fn save(&self, label: Option<&str>) -> Result<Value, String> {
         let label = label.map(Name::new).transpose().map_err(|e| e.to_string())?;
@@ -160,7 +177,7 @@ impl Control for Controller {
                 json!({ "invite": self.inviter.issue(session).map_err(|e| e.to_string())? })
             }
             ["person", "export", who] => return people::export(&self.people, who, now()).await,
-            ["person", "erase", who] => people::erase(&self.people, who, now()).await?,
+            ["person", "erase", who] => self.erase(who).await?,
             ["account", ref words @ ..] => {
                 let none = || "there are no accounts, as api.enabled is off".to_owned();
                 local::ask(self.security.get().ok_or_else(none)?, words).await?

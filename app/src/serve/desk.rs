@@ -66,6 +66,8 @@ pub enum Lost {
 pub struct Entered {
     /// In the inputs of this turn, which is confirmed.
     pub turn: u64,
+    /// The tick that the world is held at, where it waits for the next one.
+    pub waits: Option<u64>,
 }
 
 /// Something has taken effect, or was refused for good.
@@ -134,10 +136,10 @@ struct Task {
 }
 
 impl Task {
-    fn is_in(&mut self, turn: u64) {
+    fn is_in(&mut self, turn: u64, waits: Option<u64>) {
         self.turn = Some(turn);
         // Who does not wait any more need not know.
-        let _ = self.entered.take().map(|entered| entered.send(Ok(Entered { turn })));
+        let _ = self.entered.take().map(|entered| entered.send(Ok(Entered { turn, waits })));
     }
 
     fn lose(self, why: Lost) {
@@ -280,16 +282,17 @@ impl State {
             let Some(mut task) = self.entered.iter().position(is_it).and_then(|at| self.entered.remove(at)) else {
                 continue;
             };
-            task.is_in(turn);
+            task.is_in(turn, None);
             let outcome = Outcome::Order(given.result.clone());
             self.unpublished.push_back((task.applied, Applied { tick: given.tick.0, outcome }));
         }
         let commands: Vec<&[u8]> = input.commands().map(|(_, bytes)| bytes).collect();
         let mut rest = &commands[..];
+        let waits = played.control.held().filter(|_| played.waits).map(|_| played.tick.0);
         while !rest.is_empty() {
             let begins = |task: &Task| !task.commands.is_empty() && rest.starts_with(&slices(&task.commands));
             let Some(task) = self.entered.iter_mut().find(|task| task.turn.is_none() && begins(task)) else { break };
-            task.is_in(turn);
+            task.is_in(turn, waits);
             rest = &rest[task.commands.len()..];
         }
         let has_ticks = played.ticks.iter().any(|tick| tick.of_host.iter().any(|(of, _)| *of == played.turn));

@@ -80,7 +80,7 @@ fn a_receipt_says_when_and_how() {
     let mut first = service.hand_in(commands(&[patch(1, 5.0), patch(999, 5.0), patch(2, f64::NAN)]));
     let second = service.hand_in(commands(&[Command::SetTimeFactor { quarters: 1 }]));
     assert_eq!(service.turn(), (0, 4));
-    assert_eq!(service.entered(&mut first), Ok(Entered { turn: 0 }));
+    assert_eq!(service.entered(&mut first), Ok(Entered { turn: 0, waits: None }));
     let outcome = Outcome::Commands(vec![Ok(()), Err(Refusal::NoSuchEntity), Err(Refusal::NotFinite)]);
     assert_eq!(service.applied(first), Ok(Applied { tick: 1, outcome }));
     assert_eq!(service.applied(second), Ok(Applied { tick: 1, outcome: Outcome::Commands(vec![Ok(())]) }));
@@ -97,7 +97,7 @@ fn in_a_hold_it_is_queued_and_then_applied() {
     assert_eq!(service.applied(hold), Ok(Applied { tick: 0, outcome: Outcome::Order(Ok(())) }));
     assert!(standing.has_changed().unwrap());
     assert_eq!(standing.borrow_and_update().held, Some((0, Cause::Ordered { player: HOST })));
-    assert_eq!(service.entered(&mut work), Ok(Entered { turn: 1 }));
+    assert_eq!(service.entered(&mut work), Ok(Entered { turn: 1, waits: Some(0) }));
     service.turn();
     assert!(!standing.has_changed().unwrap(), "nothing new");
     assert!(matches!(work.applied.try_recv(), Err(oneshot::error::TryRecvError::Empty)));

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use netcode::protocol::KnownPeer;
 use persistence::{
     Batch, Digest, Epoch, Hash, Journal, Mark, Millis, Name, Record, Rejected, Segment, Snapshot, StoreError, Tick,
+    Ticket,
 };
 use sim::recording::{FORMAT_VERSION, pack_keyframe, pack_segment};
 use sim::{InputFrame, Simulation};
@@ -102,17 +103,22 @@ impl Ledger for StoreLedger {
             let mut state = self.shared.state();
             (state.executed, state.held) = (self.last, held);
         }
+        // What was entered for turns that are left out is never told of, and another session's turns have the same numbers.
+        self.shared.desk.cut();
         self.shared.desk.tell(world.control(), tick);
         self.send(Item::Begin { tick, digest, snapshot: snapshot.to_vec() });
     }
 
     fn played(&mut self, played: &Played) {
+        let last = played.ticks.last().map(|last| (last.report.tick.0, last.report.digest.total));
+        self.last = last.map(|(tick, digest)| mark(tick, digest)).or(self.last);
+        {
+            let mut state = self.shared.state();
+            (state.executed, state.held) = (self.last, played.control.held().map(|_| played.tick.0));
+        }
+        // Whoever is told of a tick there finds it here.
         self.shared.desk.played(played, |tick| self.shared.published_tick(tick));
-        self.shared.state().held = played.control.held().map(|_| played.tick.0);
-        let Some(last) = played.ticks.last() else { return };
-        let (tick, digest) = (last.report.tick.0, last.report.digest.total);
-        self.last = Some(mark(tick, digest));
-        self.shared.state().executed = self.last;
+        let Some((tick, digest)) = last else { return };
         let published = self.told(Progress { first_tick: 0, tick, digest }).tick;
         self.position.note(Reached { tick, digest, published });
         let first = tick.saturating_sub(played.ticks.len() as u64);
@@ -177,6 +183,8 @@ struct Packer {
     next: Option<u64>,
     /// Tick of the newest save.
     saved: Option<u64>,
+    /// Which that was, where this process made it.
+    own: Option<(Mark, Ticket)>,
     saved_at: Instant,
     /// The journal had no room for a save.
     had_no_room: bool,
@@ -196,6 +204,7 @@ impl Packer {
             digests: Vec::new(),
             since: now,
             next: None,
+            own: None,
             saved_at: now,
             had_no_room: false,
             refused: None,
@@ -288,8 +297,11 @@ impl Packer {
     /// where there is no room for the save.
     fn save(&mut self, tick: u64, digest: u64, snapshot: &[u8]) {
         self.flush();
-        if self.next.is_some_and(|next| next != tick) || self.saved.is_some_and(|saved| saved >= tick) {
+        if self.next.is_some_and(|next| next != tick) || self.saved.is_some_and(|saved| saved > tick) {
             return;
+        }
+        if self.saved == Some(tick) {
+            return self.saved_already(mark(tick, digest));
         }
         let ask = self.shared.take_ask();
         let label = ask.as_ref().and_then(|ask| ask.label.clone());
@@ -313,12 +325,9 @@ impl Packer {
             Ok(ticket) => {
                 (self.saved_at, self.had_no_room, self.refused) = (Instant::now(), false, None);
                 (self.saved, self.next) = (Some(tick), Some(tick));
+                self.own = Some((mark(tick, digest), ticket));
                 self.shared.note_save(mark(tick, digest), ticket, ask);
-                let gap = self.shared.state().gap.take();
-                if let Some((since, _)) = gap {
-                    let [since, tick] = [since, tick].map(|tick| self.shared.published_tick(tick));
-                    tracing::warn!("the log goes on after a gap: not all ticks from {since} to {tick} are in it");
-                }
+                self.end_gap(tick);
             }
             Err(rejected) => {
                 ask.into_iter().for_each(|ask| self.shared.put_back(ask));
@@ -327,6 +336,30 @@ impl Packer {
                     self.begin_gap(tick, &rejected.to_string());
                 }
             }
+        }
+    }
+
+    /// The world stands where it was saved: that save is all that anybody can ask for.
+    fn saved_already(&mut self, at: Mark) {
+        // What was in the store before this process began is durable.
+        let (mark, ticket) = self.own.unwrap_or((at, Ticket::default()));
+        if mark != at {
+            return;
+        }
+        (self.saved_at, self.had_no_room, self.refused) = (Instant::now(), false, None);
+        self.next = Some(at.tick.0);
+        while let Some(ask) = self.shared.take_ask() {
+            ask.answer(mark, ticket);
+        }
+        self.end_gap(at.tick.0);
+    }
+
+    /// From this tick on everything is in the log again.
+    fn end_gap(&self, tick: u64) {
+        let gap = self.shared.state().gap.take();
+        if let Some((since, _)) = gap {
+            let [since, tick] = [since, tick].map(|tick| self.shared.published_tick(tick));
+            tracing::warn!("the log goes on after a gap: not all ticks from {since} to {tick} are in it");
         }
     }
 

@@ -86,16 +86,29 @@ fn a_tick_has_one_save() {
     let mut rig = Rig::new(20, Some(0));
     rig.begin();
     assert_eq!((rig.packer.next, rig.shared.state().gap.clone()), (Some(0), None), "it goes on from the save there is");
-    // One that is asked for before the next turn waits for it.
-    let mut asked = rig.shared.ask_save(None);
+    // One that is asked for where the world stands at its save is that save.
+    let mut asked = [rig.shared.ask_save(None), rig.shared.ask_save(None)];
     rig.save();
-    assert!(asked.try_recv().is_err());
+    rig.shared.want_state(false);
+    for asked in &mut asked {
+        let (at, ticket) = asked.try_recv().unwrap().unwrap();
+        assert_eq!((at.tick, ticket), (Tick(0), Ticket::default()));
+    }
+    rig.packer.ask_for_state();
+    assert!(!rig.shared.wants_state() && !rig.shared.is_asked(), "nothing is wanted any more");
     assert_eq!((rig.drain(), rig.saves().len()), (None, 0));
     rig.step(10);
+    let mut asked = [rig.shared.ask_save(None), rig.shared.ask_save(None)];
     rig.save();
     rig.save();
-    assert_eq!(asked.try_recv().unwrap().unwrap().0.tick, Tick(10));
+    let answers = asked.each_mut().map(|asked| asked.try_recv().unwrap().unwrap());
+    assert_eq!((answers[0].0.tick, answers[0]), (Tick(10), answers[1]));
     assert_eq!((rig.drain().unwrap().tick, rig.saves().len()), (Tick(10), 1));
+    // That it is due is settled too where the world stands still.
+    let now = Instant::now();
+    rig.save();
+    assert!(rig.packer.saved_at >= now);
+    assert_eq!(rig.saves().len(), 1);
 }
 
 #[test]

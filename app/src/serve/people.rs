@@ -54,7 +54,11 @@ pub async fn erase(people: &People, who: &str, now: Millis) -> Result<Value, Str
     }
 }
 
-fn number(who: &str) -> Result<PersonId, String> {
+/// The person of this number.
+///
+/// # Errors
+/// A sentence.
+pub fn number(who: &str) -> Result<PersonId, String> {
     let number = who.parse().ok().filter(|number| (1..=PersonId::MAX.0).contains(number));
     number.map(PersonId).ok_or_else(|| "a person is a number of 1 to 2^63 - 1".to_owned())
 }

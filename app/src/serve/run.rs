@@ -29,7 +29,7 @@ use super::shared::Shared;
 use super::startup::Startup;
 use super::stores::{self, Opened, Which};
 use super::web::feed::{Feed, FeedLedger};
-use super::web::{Parts, Web};
+use super::web::{self, Parts, Web};
 use super::{ask, log};
 use crate::cli::ServeArgs;
 use crate::exit::{Failure, Outcome};
@@ -145,6 +145,8 @@ impl Service<'_> {
 
     fn run_alone(&self, args: &ServeArgs, mut startup: Startup, stop: Stop, keys: &Keys) -> Result<Outcome, Failure> {
         startup.begin("sockets")?;
+        // What cannot be used is refused before anything is opened.
+        self.config.api.as_ref().map_or(Ok(()), web::check_files)?;
         let listener = self.take_sockets()?;
         startup.ready("sockets")?;
         let result = self.serve(args, startup, stop, keys, listener);
@@ -223,7 +225,8 @@ impl Service<'_> {
         let mut stored = Ok(());
         let ended = pool.install(|| {
             let peer = Peer::new(core, link, Options::default(), plan, stop, report, inviter);
-            let peer = peer.with_ledger(Box::new(ledger)).with_ledger(Box::new(FeedLedger(feed)));
+            // The feed first: whoever is told at the desk of a tick finds it there.
+            let peer = peer.with_ledger(Box::new(FeedLedger(feed))).with_ledger(Box::new(ledger));
             peer.with_seat(steering).run_with(|mut reached| {
                 let ending = Ending { runtime: self.runtime, report: &self.report, journal: &journal, shared: &shared };
                 stored = ending.wait(seated);
@@ -336,6 +339,7 @@ impl Service<'_> {
             monitor: Arc::clone(tended.monitor),
             feed: Arc::clone(feed),
             rate_hz: tended.about.rate_hz,
+            durable: tended.about.durable.map_or(0, |mark| mark.tick.0),
         };
         let web = Web::start(&self.config, parts, self.runtime)?;
         if let Some(web) = &web {

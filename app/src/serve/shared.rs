@@ -42,6 +42,12 @@ pub struct Ask {
 pub type Taken = Result<(Mark, Ticket), String>;
 
 impl Ask {
+    /// It is of this state, and will be durable once the journal has come to this batch.
+    pub fn answer(self, mark: Mark, ticket: Ticket) {
+        // Who does not wait any more need not know.
+        let _ = self.done.send(Ok((mark, ticket)));
+    }
+
     /// There will be none.
     pub fn refuse(self, why: &str) {
         // Who does not wait any more need not know.
@@ -168,8 +174,7 @@ impl Shared {
     /// The journal took a save, and that is what somebody asked for.
     pub fn note_save(&self, mark: Mark, ticket: Ticket, ask: Option<Ask>) {
         if let Some(ask) = ask {
-            // Who does not wait any more need not know.
-            let _ = ask.done.send(Ok((mark, ticket)));
+            ask.answer(mark, ticket);
         }
         self.state().saving.push_back((mark, ticket));
         self.saves.fetch_add(1, Ordering::Relaxed);

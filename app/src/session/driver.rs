@@ -171,11 +171,10 @@ impl<L: Link> Driver<L> {
         self.replica.world().simulation()
     }
 
-    /// The tick that the world is held at, as it was executed, if an order or a breakpoint holds it.
+    /// The tick that the world is held at, as it is confirmed, if an order or a breakpoint holds it.
     #[must_use]
     pub fn held(&self) -> Option<u64> {
-        let world = self.replica.world();
-        world.control().held().map(|_| world.simulation().tick().0)
+        self.side.held
     }
 
     /// The replica of the world.

@@ -9,6 +9,7 @@
 use netcode::protocol::{INPUT_BYTES_MAX, Input};
 use sim::Command;
 use sim::input::{COMMAND_BYTES_MAX, FRAME_COMMANDS_MAX};
+use sim::tuning::{FILE_COMMANDS_MAX, FILE_INPUT_BYTES_MAX};
 
 use super::order::{ORDER_BYTES_MAX, Order};
 
@@ -21,6 +22,9 @@ pub const COMMANDS_MAX: usize = 62;
 pub const ORDERS_MAX: usize = 16;
 const _: () = assert!(COMMANDS_MAX * netcode::protocol::MEMBERS_MAX + 128 <= FRAME_COMMANDS_MAX);
 const _: () = assert!(COMMAND_BYTES_MAX + 3 <= INPUT_BYTES_MAX && ORDER_BYTES_MAX + 3 <= INPUT_BYTES_MAX);
+// A tuning file is in force in one tick: two bytes before each of its commands.
+const _: () = assert!(FILE_INPUT_BYTES_MAX + 2 * FILE_COMMANDS_MAX <= INPUT_BYTES_MAX);
+const _: () = assert!(FILE_COMMANDS_MAX <= COMMANDS_MAX);
 
 /// One member's input for one turn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

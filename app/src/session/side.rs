@@ -65,6 +65,8 @@ pub(super) struct Side<L: Link> {
     clock_us: [u64; 2],
     pub(super) costs_us: VecDeque<u32>,
     pub(super) progress: Option<Progress>,
+    /// The tick that the world is held at, as it is confirmed, if it is held.
+    pub(super) held: Option<u64>,
     /// A world was installed, and was not lost since.
     pub(super) has_world: bool,
     /// After the last executed turn.
@@ -94,6 +96,7 @@ impl<L: Link> Side<L> {
             clock_us: [0; 2],
             costs_us: VecDeque::new(),
             progress: None,
+            held: None,
             has_world: false,
             digest: None,
             happened: Vec::new(),
@@ -125,7 +128,7 @@ impl<L: Link> Side<L> {
 
     /// The replica is empty until a state is installed.
     pub(super) fn lose_world(&mut self) {
-        (self.speculation, self.has_world) = (None, false);
+        (self.speculation, self.has_world, self.held) = (None, false, None);
     }
 
     /// All that take the log.
@@ -258,6 +261,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
         self.has_world = true;
         self.progress = Some(Progress { first_tick: tick, tick, digest });
         self.digest = Some(digest);
+        self.held = world.control().held().map(|_| tick);
         self.ledgers().for_each(|ledger| ledger.installed(next(turn), world, &snapshot));
         self.begin_tail(world, snapshot);
         self.speculation = None;
@@ -290,6 +294,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
             if let (Some(progress), Some(last)) = (&mut self.progress, played.ticks.last()) {
                 (progress.tick, progress.digest) = (last.report.tick.0, last.report.digest.total);
             }
+            self.held = played.control.held().map(|_| played.tick.0);
             if self.options.shown {
                 let ticks = played.ticks.iter().map(|tick| &tick.report);
                 let events = ticks.flat_map(|report| report.events.iter().map(|event| (report.tick.0, *event)));

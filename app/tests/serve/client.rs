@@ -1,7 +1,7 @@
 //! A small HTTP client over real sockets: one request, one connection.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ pub const PASSWORD: &str = "a rather long sentence 7";
 /// The API of a service.
 pub struct Client {
     address: SocketAddr,
+    from: Ipv4Addr,
     token: Option<String>,
 }
 
@@ -31,7 +32,7 @@ impl Client {
         let told = service.event("serving");
         let url = told["api"].as_str().expect("a service with an API");
         let address = url.rsplit('/').next().expect("an address").parse().expect("an address");
-        Self { address, token: None }
+        Self { address, from: Ipv4Addr::LOCALHOST, token: None }
     }
 
     /// The same, signed in with an account of this name.
@@ -45,6 +46,11 @@ impl Client {
     /// The same with this token.
     pub fn with(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..*self }
+    }
+
+    /// The same from another address of this machine's.
+    pub fn from(&self, [a, b]: [u8; 2]) -> Self {
+        Self { from: Ipv4Addr::new(127, 1, a, b), token: self.token.clone(), ..*self }
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -69,6 +75,14 @@ impl Client {
         answer.body
     }
 
+    fn connect(&self) -> TcpStream {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&socket, &SocketAddrV4::new(self.from, 0)).expect("an address of this machine's");
+        connect(&socket, &self.address).expect("it listens");
+        socket.into()
+    }
+
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
         if let Some(token) = &self.token {
@@ -79,7 +93,7 @@ impl Client {
             request.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
         }
         request.push_str("\r\n");
-        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        let mut stream = self.connect();
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         stream.write_all((request + &body.unwrap_or_default()).as_bytes()).expect("it takes the request");
         let mut bytes = Vec::new();
@@ -103,7 +117,8 @@ pub fn service(home: &Home) -> Process {
 /// Makes an account by the control socket.
 pub fn account(home: &Home, name: &str, role: &str) {
     let mut command = home.command(&format!("account add {name} --role {role} --json"));
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     child.stdin.take().expect("piped").write_all(format!("{PASSWORD}\n").as_bytes()).expect("it reads");
     let out = child.wait_with_output().expect("it ends");
     assert!(out.status.success(), "{}", text(&out.stderr));

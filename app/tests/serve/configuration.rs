@@ -13,10 +13,14 @@ use crate::process::{Home, text};
 fn other(home: &Home, entry: &Entry, way: u64) -> Option<String> {
     Some(match (entry.key().as_str(), entry.kind) {
         ("store.kind" | "keys.kind", _) => return None,
+        // Without the API, or with a certificate that is none, there is nothing that would answer.
+        ("api.enabled" | "api.certificate_file" | "api.private_key_file", _) => return None,
+        ("api.registration", _) => "open".to_owned(),
+        (_, Type::Origins) => format!("https://ops-{way}.example.org"),
         ("world.scenario", _) => ["earth-orbit", "jupiter"][way as usize].to_owned(),
         ("log.durability", _) => "synchronous".to_owned(),
         ("keys.lost", _) => "erase".to_owned(),
-        ("session.listen", _) => "127.0.0.1:0".to_owned(),
+        ("session.listen" | "api.listen", _) => "127.0.0.1:0".to_owned(),
         ("session.advertise", _) => format!("localhost:{}", 4900 + way),
         ("store.postgres.url" | "keys.postgres.url", _) => {
             format!("postgres://somebody@localhost:{}/world", 5433 + way)
@@ -57,7 +61,7 @@ fn every_key_is_read_back_from_the_running_process() {
         let Some(value) = other(&home, entry, 0) else { continue };
         let written = match entry.kind {
             Type::Whole(..) => value,
-            Type::Keys => format!("[{value:?}]"),
+            Type::Keys | Type::Origins => format!("[{value:?}]"),
             _ => format!("{value:?}"),
         };
         sections.entry(entry.section).or_default().push_str(&format!("{} = {written}\n", entry.name));
@@ -75,7 +79,7 @@ fn every_key_is_read_back_from_the_running_process() {
     }
     home.configure(&file);
     let mut command = home.command("serve --json");
-    command.env_remove("SPACETIME_SERVE__SESSION__LISTEN");
+    command.env_remove("SPACETIME_SERVE__SESSION__LISTEN").env_remove("SPACETIME_SERVE__API__LISTEN");
     let mut service = crate::process::Process::start(command);
     service.event("serving");
     let socket = other(&home, ENTRIES.iter().find(|e| e.key() == "control.socket").expect("a key"), 0).expect("a path");

@@ -21,6 +21,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("systemd-run ", "it needs root and systemd; what it calls is run above"),
     ("sudo -u spacetime ", "it needs root; what it calls is run above and below"),
     ("podman ", "it needs a registry"),
+    ("spacetime account ", "it asks for a password; the tests of the API run it"),
     ("spacetime person ", "it needs somebody who has joined; the test of people runs it"),
 ];
 /// Where the command line is that this test program, as `spacetime-backup`, is called with: a word on each line.

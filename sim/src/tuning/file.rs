@@ -14,8 +14,11 @@ use crate::scenario::{Parameter, Rules, Scenario, ShipClass, nearest, shortened}
 
 /// Longest tuning file, bytes.
 pub const FILE_BYTES_MAX: usize = 64 << 10;
-/// Most commands that the values of one file may take: few enough that they all go into one tick of a session.
-pub const FILE_COMMANDS_MAX: usize = 48;
+/// Most commands that the values of one file may take, and most bytes that these may have, encoded: few enough that they
+/// all are one member's input for one turn of a session, and so come into force in one tick.
+pub const FILE_COMMANDS_MAX: usize = 8;
+/// The bytes.
+pub const FILE_INPUT_BYTES_MAX: usize = 1000;
 /// Most problems that are told of one file; one more says how many there are beside.
 const PROBLEMS_MAX: usize = 100;
 /// Most of them that come with a guess at what was meant.
@@ -64,11 +67,11 @@ pub fn read(text: &str, scenario: &Scenario) -> Result<Vec<(String, f64)>, Vec<T
     if !problems.is_empty() {
         return Err(problems);
     }
-    let needed = commands(&reader.values).len();
-    if needed > FILE_COMMANDS_MAX {
+    let (count, commands) = (reader.values.len(), commands(&reader.values));
+    let bytes: usize = commands.iter().map(|command| command.encode().len()).sum();
+    if bytes > FILE_INPUT_BYTES_MAX || commands.len() > FILE_COMMANDS_MAX {
         return Err(whole(format!(
-            "the {} values take {needed} commands, and {FILE_COMMANDS_MAX} go into one tick: set them in two files",
-            reader.values.len()
+            "the {count} values take {bytes} bytes, and {FILE_INPUT_BYTES_MAX} go into one tick: set them in two files"
         )));
     }
     Ok(reader.values)
@@ -367,6 +370,19 @@ mod tests {
         let many: String = (0..5000).map(|i| format!("unheard-of-{i} = 1\n")).collect();
         let found = read(&many[..FILE_BYTES_MAX], &scenario()).expect_err("nothing of it is known");
         assert_eq!(found.len(), PROBLEMS_MAX + 1);
+        let all = super::super::Tuning::new(&scenario()).by_path();
+        let found = problems(&write(&all));
+        assert!(found.len() == 1 && found[0].ends_with("go into one tick: set them in two files"), "{found:?}");
+    }
+
+    #[test]
+    fn the_longest_file_is_as_long_as_it_may_be() {
+        let all = super::super::Tuning::new(&scenario()).by_path();
+        let bytes = |count: usize| commands(&all[..count]).iter().map(|command| command.encode().len()).sum::<usize>();
+        let most = (1..all.len()).take_while(|count| bytes(*count) <= FILE_INPUT_BYTES_MAX).count();
+        assert!(most >= 25, "{most} values");
+        assert_eq!(read(&write(&all[..most]), &scenario()), Ok(all[..most].to_vec()));
+        assert!(read(&write(&all[..=most]), &scenario()).is_err());
     }
 
     /// A value that is as far to one side as its parameter lets it.
@@ -387,8 +403,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(values in any_values()) {
-            prop_assert_eq!(read(&write(&values), &scenario()), Ok(values));
+        fn what_is_written_is_read_back(values in any_values(), from in 0usize..60) {
+            // As many as one file takes, whatever their names.
+            let some: Vec<_> = values.iter().skip(from).take(FILE_INPUT_BYTES_MAX / 100).cloned().collect();
+            prop_assert_eq!(read(&write(&some), &scenario()), Ok(some));
         }
 
         #[test]

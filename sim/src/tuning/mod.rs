@@ -3,7 +3,7 @@
 
 mod file;
 
-pub use file::{FILE_BYTES_MAX, FILE_COMMANDS_MAX, TuningProblem, commands, read, write};
+pub use file::{FILE_BYTES_MAX, FILE_COMMANDS_MAX, FILE_INPUT_BYTES_MAX, TuningProblem, commands, read, write};
 
 use crate::refusal::Refusal;
 use crate::scenario::{Parameter, Rules, Scenario, ShipClass};

@@ -113,7 +113,10 @@ impl Watch {
             Sign::Forbidden(person) => (Rule::Enumeration, &mut self.forbidden, policy.enumeration, Some(*person)),
             Sign::Injection(_) => (Rule::Injection, &mut self.injections, policy.injection, None),
             Sign::Traversal => (Rule::Traversal, &mut self.traversals, policy.traversal, None),
-            Sign::BadToken(token::EXPIRED | token::ENDED | token::MISSING) => return None,
+            // A key that was forgotten, or a clock that was set back, make a good token bad: nobody has forged it.
+            Sign::BadToken(token::EXPIRED | token::ENDED | token::MISSING | token::NOT_YET | token::NO_KEY) => {
+                return None;
+            }
             Sign::BadToken(_) => (Rule::TokenForgery, &mut self.forgeries, policy.forgery, None),
             Sign::BadInput | Sign::Served { .. } => return None,
         };

@@ -66,6 +66,8 @@ fn the_same_but_slower_or_spread_is_no_fixed_rule() {
         assert_eq!(see(&intrusion, 1, &Sign::NoSuchRoute, i * 4), [], "15 a minute");
         assert_eq!(see(&intrusion, i as u8 + 10, &failed(1), i), [], "each from elsewhere");
         assert_eq!(see(&intrusion, 2, &Sign::BadToken(super::super::token::EXPIRED), i), [], "a client that is late");
+        assert_eq!(see(&intrusion, 3, &Sign::BadToken(super::super::token::NOT_YET), i), [], "a clock set back");
+        assert_eq!(see(&intrusion, 4, &Sign::BadToken(super::super::token::NO_KEY), i), [], "a key that is forgotten");
     }
     assert_eq!(intrusion.raised(), 0);
 }

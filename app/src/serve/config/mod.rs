@@ -239,7 +239,25 @@ fn contradictions(values: &Values) -> Vec<String> {
             mistakes.push(format!("{section}.postgres.url has a password in it: {file}"));
         }
     }
+    mistakes.extend(api_contradiction(values));
     mistakes
+}
+
+/// What is wrong with where the API is to be reached.
+fn api_contradiction(values: &Values) -> Option<String> {
+    if values.text("api.enabled") == "off" {
+        return None;
+    }
+    let files = super::web::tls_files(values.path("api.certificate_file"), values.path("api.private_key_file"));
+    let listen = values.text("api.listen").parse::<SocketAddr>().ok()?;
+    match files {
+        Err(why) => Some(why),
+        Ok(None) if !listen.ip().to_canonical().is_loopback() => Some(format!(
+            "api.listen is {listen}, which is not on loopback: there is no API without TLS there, so name \
+             api.certificate_file and api.private_key_file"
+        )),
+        Ok(_) => None,
+    }
 }
 
 fn absolute(name: &str) -> Option<PathBuf> {
@@ -294,8 +312,19 @@ mod tests {
             ("[keys]\nkind = \"postgres\"", "keys.postgres.url does not say"),
             ("[keys.postgres]\nurl = \"postgres://a:b@c/d\"", "keys.postgres.url has a password"),
             ("[keys.postgres]\npool_min = 9\npool_max = 3", "keys.postgres.pool_min is 9, more than"),
+            ("[api]\nlisten = \"0.0.0.0:8790\"", "api.certificate_file"),
+            ("[api]\nlisten = \"[2001:db8::1]:8790\"", "api.certificate_file"),
+            ("[api]\ncertificate_file = \"/c.pem\"", "api.private_key_file"),
+            ("[api]\nprivate_key_file = \"/k.pem\"", "api.certificate_file"),
         ] {
             assert!(config(text).is_err_and(|e| e.to_string().contains(told)), "{text}");
+        }
+        for text in [
+            "[api]\nenabled = \"off\"\nlisten = \"0.0.0.0:8790\"",
+            "[api]\nlisten = \"0.0.0.0:8790\"\ncertificate_file = \"/c.pem\"\nprivate_key_file = \"/k.pem\"",
+            "[api]\nlisten = \"[::1]:8790\"",
+        ] {
+            assert!(config(text).is_ok(), "{text}");
         }
     }
 }

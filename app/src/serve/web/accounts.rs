@@ -5,7 +5,7 @@ use api::clock::{Clock, Moment};
 use api::identity::{Person, Role, SignInId};
 use api::ports::{Account, AccountError, Accounts, NewAccount, StoredSignIn};
 use async_trait::async_trait;
-use persistence::people::{Login, LoginError, People, PeopleError};
+use persistence::people::{Login, LoginError, People, PeopleError, VaultError};
 use persistence::{
     Hash, Key, Millis, Name, PersonId, Record, Rev, Seal, Setting, SignIn, Store, StoreError, Text, Token,
 };
@@ -114,7 +114,8 @@ fn failed(error: PeopleError) -> AccountError {
     match error {
         PeopleError::Profile(error) => AccountError::Invalid(error.to_string()),
         PeopleError::TooLong(what) => AccountError::Invalid(format!("{what} is too long")),
-        PeopleError::NoPerson => AccountError::NotFound,
+        // Somebody who was erased meanwhile has no account.
+        PeopleError::NoPerson | PeopleError::Vault(VaultError::Erased) => AccountError::NotFound,
         other => AccountError::Unavailable(other.to_string()),
     }
 }

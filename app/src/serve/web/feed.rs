@@ -34,6 +34,8 @@ const WAIT: Duration = Duration::from_secs(3);
 struct Raw {
     tick: u64,
     taken: Instant,
+    /// How often a world had been installed then.
+    installed: u64,
     snapshot: Arc<Vec<u8>>,
 }
 
@@ -42,6 +44,10 @@ struct Raw {
 struct Known {
     /// The last confirmed tick.
     tick: u64,
+    /// The world is held: only its present state is new.
+    is_held: bool,
+    /// How often a world was installed: what was begun before the last time is of another log.
+    installed: u64,
     /// The first tick whose digest is kept, and those from there on.
     first: u64,
     digests: VecDeque<u64>,
@@ -96,7 +102,8 @@ impl Feed {
             return known.views.iter().map(|(view, _)| view).find(|view| view.tick() == tick).cloned();
         }
         let (view, taken) = known.views.back()?;
-        (view.tick() == known.tick || taken.elapsed() < FRESH).then(|| Arc::clone(view))
+        let is_fresh = !known.is_held && taken.elapsed() < FRESH;
+        (view.tick() == known.tick || is_fresh).then(|| Arc::clone(view))
     }
 
     /// A confirmed state: that of a tick, if it is kept or is the last one; without a tick, one that is new.
@@ -110,15 +117,15 @@ impl Feed {
         if tick.is_some_and(|tick| tick != self.known().tick) {
             return Err(WorldError::NotKept);
         }
-        let made = tokio::time::timeout(WAIT, self.make()).await.map_err(|_| WorldError::Late)??;
+        let made = tokio::time::timeout(WAIT, self.make(tick)).await.map_err(|_| WorldError::Late)??;
         if tick.is_some_and(|tick| tick != made.tick()) { Err(WorldError::NotKept) } else { Ok(made) }
     }
 
-    async fn make(&self) -> Result<Arc<StateView>, WorldError> {
+    async fn make(&self, tick: Option<u64>) -> Result<Arc<StateView>, WorldError> {
         let asked = Instant::now();
         let _turn = self.making.lock().await;
-        // Somebody else was before us, and what they got is new enough.
-        if let Some(view) = self.kept(None) {
+        // Somebody else was before us, and what they got is what we want.
+        if let Some(view) = self.kept(tick) {
             return Ok(view);
         }
         let mut states = self.states.subscribe();
@@ -126,7 +133,7 @@ impl Feed {
         let raw = states.wait_for(|raw| raw.as_ref().is_some_and(|raw| raw.taken >= asked)).await;
         let raw = raw.map_err(|_| WorldError::Over)?.clone().ok_or(WorldError::Over)?;
         let scenario = self.known().scenario.clone().ok_or(WorldError::Over)?;
-        let (taken, tick) = (raw.taken, raw.tick);
+        let (taken, tick, installed) = (raw.taken, raw.tick, raw.installed);
         let restored = tokio::task::spawn_blocking(move || {
             Simulation::restore(&scenario, &raw.snapshot).map(|simulation| Arc::new(StateView::new(simulation)))
         });
@@ -134,18 +141,25 @@ impl Feed {
         while self.shared.published_tick(tick) < tick {
             tokio::time::sleep(LOOK).await;
         }
-        self.keep(&view, taken);
+        self.keep(&view, taken, installed);
         Ok(view)
     }
 
-    fn keep(&self, view: &Arc<StateView>, taken: Instant) {
+    fn keep(&self, view: &Arc<StateView>, taken: Instant, installed: u64) {
+        let mut removed = Vec::new();
         let mut known = self.known();
+        if known.installed != installed {
+            return;
+        }
         known.views.push_back((Arc::clone(view), taken));
         let entities =
             |known: &Known| known.views.iter().map(|(view, _)| view.simulation().entity_count()).sum::<usize>();
         while known.views.len() > VIEWS_MAX || known.views.len() > 1 && entities(&known) > ENTITIES_MAX {
-            known.views.pop_front();
+            removed.extend(known.views.pop_front());
         }
+        drop(known);
+        // Whole worlds: that takes a while, and the session's thread must not wait for it.
+        drop(removed);
     }
 }
 
@@ -155,14 +169,20 @@ pub struct FeedLedger(pub Arc<Feed>);
 impl Ledger for FeedLedger {
     fn installed(&mut self, _turn: u64, world: &SimWorld, _snapshot: &[u8]) {
         let simulation = world.simulation();
-        let mut known = self.0.known();
         let (tick, digest) = (simulation.tick().0, simulation.digest().total);
         let scenario = Some(Arc::new(simulation.scenario().clone()));
-        *known = Known { tick, first: tick, digests: VecDeque::from([digest]), views: VecDeque::new(), scenario };
+        let (digests, is_held) = (VecDeque::from([digest]), world.control().held().is_some());
+        let mut known = self.0.known();
+        let installed = known.installed + 1;
+        let now = Known { tick, is_held, installed, first: tick, digests, views: VecDeque::new(), scenario };
+        let before = std::mem::replace(&mut *known, now);
+        drop(known);
+        drop(before);
     }
 
     fn played(&mut self, played: &Played) {
         let mut known = self.0.known();
+        known.is_held = played.control.held().is_some();
         for tick in &played.ticks {
             if known.digests.len() == DIGESTS_MAX {
                 known.digests.pop_front();
@@ -179,7 +199,8 @@ impl Ledger for FeedLedger {
 
     fn state(&mut self, tick: u64, _digest: u64, snapshot: Vec<u8>) {
         self.0.wanted.store(false, Ordering::Release);
-        self.0.states.send_replace(Some(Raw { tick, taken: Instant::now(), snapshot: Arc::new(snapshot) }));
+        let (installed, snapshot) = (self.0.known().installed, Arc::new(snapshot));
+        self.0.states.send_replace(Some(Raw { tick, taken: Instant::now(), installed, snapshot }));
     }
 
     fn ended(&mut self, _last: Option<Vec<u8>>) {}

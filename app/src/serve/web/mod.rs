@@ -9,6 +9,7 @@ pub mod orders;
 pub mod view;
 pub mod world;
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub feed: Arc<Feed>,
     /// Ticks per second.
     pub rate_hz: u32,
+    /// The tick that was durable when the service began.
+    pub durable: u64,
 }
 
 /// The API while it runs.
@@ -86,7 +89,8 @@ impl Web {
         let keys = keys::Keys::open(&wanted.token_keys).map_err(|e| failed(&e))?;
         let outside = Outside { clock: Arc::clone(&clock), accounts: accounts.clone(), audit: audit.clone() };
         let security = Security::start(policy(wanted), outside, keys).await.map_err(|e| failed(&e))?;
-        let world = ServiceWorld::new(config.world.to_string(), parts.rate_hz, parts.shared, parts.journal, parts.feed);
+        let Parts { rate_hz, durable, shared, journal, feed, .. } = parts;
+        let world = ServiceWorld::new(config.world.to_string(), rate_hz, durable, shared, journal, feed);
         let ports = Ports {
             world: Arc::new(world),
             accounts,
@@ -101,9 +105,7 @@ impl Web {
         let table = api::routes::table().map_err(|e| failed(&e))?;
         // The console's own, as browsers on this machine name it.
         let scheme = if wanted.tls.is_some() { "https" } else { "http" };
-        let port = wanted.listen.port();
-        let own = [wanted.listen.ip().to_string(), "localhost".to_owned()];
-        let own = own.into_iter().filter(|_| port > 0).map(|host| format!("{scheme}://{host}:{port}"));
+        let own = own_origins(wanted.listen, scheme);
         let origins = Origins::new(wanted.origins.iter().cloned().chain(own)).map_err(|e| failed(&e))?;
         let rules = Rules { origins, ..Rules::default() };
         let api = Arc::new(Api::new(ports, Build::of_this_program(), table, rules).map_err(|e| failed(&e))?);
@@ -139,6 +141,23 @@ impl Drop for Web {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// The origins of the console's own pages, as browsers write them: without the port that is usual, and with an IPv6
+/// address in brackets. Only on loopback is this machine's own name ours.
+fn own_origins(listen: SocketAddr, scheme: &str) -> Vec<String> {
+    let port = match (scheme, listen.port()) {
+        // Any: it is not known yet.
+        (_, 0) => return Vec::new(),
+        ("http", 80) | ("https", 443) => String::new(),
+        (_, port) => format!(":{port}"),
+    };
+    let host = match listen.ip() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
+    let local = listen.ip().to_canonical().is_loopback().then(|| "localhost".to_owned());
+    std::iter::once(host).chain(local).map(|host| format!("{scheme}://{host}{port}")).collect()
 }
 
 fn policy(wanted: &Wanted) -> Policy {
@@ -177,6 +196,20 @@ async fn reload(tls: Arc<Tls>) {
     }
 }
 
+/// Whether the files that the API is to have can be used; those that it makes itself may be missing.
+///
+/// # Errors
+/// [`Failure::Machine`] with the file that is at fault.
+pub fn check_files(wanted: &Wanted) -> Result<(), Failure> {
+    let failed = |e: &dyn ToString| Failure::Machine(format!("the API cannot start: {}", e.to_string()));
+    wanted.tls.clone().map(Tls::open).transpose().map_err(|e| failed(&e))?;
+    let has_keys = wanted.token_keys.try_exists().unwrap_or(true);
+    if has_keys {
+        keys::Keys::open(&wanted.token_keys).map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
 /// The configuration as it is shown.
 struct Shown(Value);
 
@@ -201,5 +234,20 @@ pub fn tls_files(certificates: Option<PathBuf>, key: Option<PathBuf>) -> Result<
         (Some(certificates), Some(key)) => Ok(Some(TlsFiles { certificates, key })),
         (None, None) => Ok(None),
         _ => Err("api.certificate_file and api.private_key_file go together: name both or none".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_origins_are_written_as_browsers_write_them() {
+        let own = |listen: &str, scheme| own_origins(listen.parse().unwrap(), scheme);
+        assert_eq!(own("127.0.0.1:8790", "http"), ["http://127.0.0.1:8790", "http://localhost:8790"]);
+        assert_eq!(own("[::1]:80", "http"), ["http://[::1]", "http://localhost"]);
+        assert_eq!(own("10.0.0.1:443", "https"), ["https://10.0.0.1"]);
+        assert_eq!(own("[2001:db8::1]:80", "https"), ["https://[2001:db8::1]:80"]);
+        assert!(own("127.0.0.1:0", "http").is_empty());
     }
 }

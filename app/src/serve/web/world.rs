@@ -19,14 +19,17 @@ use crate::session::Order as Course;
 use crate::session::control::Cause;
 use crate::session::order::{Disobeyed, Place};
 
-/// How long what was entered may take to be applied in a world that is held: as long as a log that is to be durable first
-/// may take.
-const SETTLING: Duration = Duration::from_millis(300);
+/// How long a hold may take to show once it is ordered: if somebody else lets the world go on meanwhile it never does.
+const SHOWING: Duration = Duration::from_millis(500);
+/// Time between two looks whether a tick may be told of.
+const LOOK: Duration = Duration::from_millis(3);
 
 /// The world of the service.
 pub struct ServiceWorld {
     name: String,
     rate_hz: u32,
+    /// The tick that was durable when the service began.
+    durable: u64,
     shared: Arc<Shared>,
     journal: Arc<Journal>,
     feed: Arc<Feed>,
@@ -34,10 +37,25 @@ pub struct ServiceWorld {
 }
 
 impl ServiceWorld {
-    /// Of this name, with ticks at this rate.
+    /// Of this name, with ticks at this rate, durable up to this tick.
     #[must_use]
-    pub fn new(name: String, rate_hz: u32, shared: Arc<Shared>, journal: Arc<Journal>, feed: Arc<Feed>) -> Self {
-        Self { name, rate_hz, shared, journal, feed, next_breakpoint: AtomicU32::new(1) }
+    pub fn new(
+        name: String,
+        rate_hz: u32,
+        durable: u64,
+        shared: Arc<Shared>,
+        journal: Arc<Journal>,
+        feed: Arc<Feed>,
+    ) -> Self {
+        Self { name, rate_hz, durable, shared, journal, feed, next_breakpoint: AtomicU32::new(1) }
+    }
+
+    /// Waits until others may be told of a tick.
+    async fn published(&self, tick: u64) -> u64 {
+        while self.shared.published_tick(tick) < tick {
+            tokio::time::sleep(LOOK).await;
+        }
+        tick
     }
 
     /// The commands that orders are, in the state that is known.
@@ -53,24 +71,17 @@ impl ServiceWorld {
     }
 
     async fn enter(&self, commands: Vec<Command>) -> Result<Receipt, WorldError> {
-        let mut standing = self.shared.desk.standing();
         let mut receipt = self.shared.desk.hand_in(Work::Commands(commands)).map_err(|e| not_taken(&e))?;
-        receipt.entered().await.map_err(lost)?;
-        let applied = receipt.applied();
-        tokio::pin!(applied);
-        let applied = tokio::select! {
-            biased;
-            applied = &mut applied => applied,
-            tick = held_at(&mut standing) => match tokio::time::timeout(SETTLING, applied).await {
-                Ok(applied) => applied,
-                Err(_) => return Ok(Receipt::Queued { tick: tick?.saturating_add(1) }),
-            },
-        };
-        let desk::Applied { tick, outcome } = applied.map_err(lost)?;
+        if let Some(held) = receipt.entered().await.map_err(lost)?.waits {
+            return Ok(Receipt::Queued { tick: self.published(held).await.saturating_add(1) });
+        }
+        let desk::Applied { tick, outcome } = receipt.applied().await.map_err(lost)?;
         let Outcome::Commands(outcomes) = outcome else { return Err(WorldError::Over) };
+        let is_partly = outcomes.iter().any(Result::is_ok);
+        let others = if is_partly { format!("; the others were applied at tick {tick}") } else { String::new() };
         let refused = outcomes.into_iter().enumerate().filter_map(|(at, outcome)| {
             // The state has changed since it was looked at.
-            outcome.err().map(|refusal| Refused { at: format!("/{at}"), why: refusal.to_string() })
+            outcome.err().map(|refusal| Refused { at: format!("/{at}"), why: format!("{refusal}{others}") })
         });
         let refused: Vec<Refused> = refused.collect();
         if refused.is_empty() {
@@ -88,8 +99,12 @@ impl ServiceWorld {
         let Outcome::Order(result) = outcome else { return Err(WorldError::Over) };
         result.map_err(|e| disobeyed(&e))?;
         let tick = match control {
-            Control::Hold => held_at(&mut standing).await?,
-            Control::Step(_) => stepped_from(&mut standing, tick).await?,
+            Control::Hold => {
+                // Where it does not show, somebody else has let the world go on at once.
+                let _ = tokio::time::timeout(SHOWING, held_at(&mut standing)).await;
+                tick
+            }
+            Control::Step(_) => self.published(stepped_from(&mut standing, tick).await?).await,
             Control::Run | Control::RunTo(_) | Control::Break(_) | Control::Clear(_) => tick,
         };
         Ok(Receipt::Applied { tick, breakpoint })
@@ -165,7 +180,7 @@ impl World for ServiceWorld {
         let state = self.shared.state().clone();
         let reached = state.executed.unwrap_or(Mark { tick: Tick(0), digest: Digest(0) });
         let published = self.shared.published(reached);
-        let durable = self.journal.backlog().durable.map_or(0, |mark| mark.tick.0);
+        let durable = self.journal.backlog().durable.map_or(self.durable, |mark| mark.tick.0);
         let standing = self.shared.desk.standing().borrow().clone();
         let held = standing.held.filter(|(tick, _)| *tick <= published.tick.0);
         let by_breakpoint =
