@@ -48,10 +48,11 @@ fn a_held_world_stands_still_steps_and_stops_where_it_is_told_and_replays() {
     let mut service = service(&home);
     let operator = somebody(&home, &Client::of(&mut service), "operator");
     let tick = |client: &Client| number(&client.got("/status")["world"]["tick"]);
-    let first = tick(&operator);
+    let (began, first) = (Instant::now(), tick(&operator));
     wait(Duration::from_secs(1));
-    let passed = tick(&operator) - first;
-    assert!((60..=135).contains(&passed), "{passed} ticks in a second");
+    let passed = (tick(&operator) - first) as f64 / began.elapsed().as_secs_f64();
+    // A busy machine tells of a tick late, and makes up for it.
+    assert!((45.0..=135.0).contains(&passed), "{passed} ticks a second");
     let session = connected(&operator);
     let of = |what: &str| format!("/debug/{session}/{what}");
     let held = number(&operator.done(&of("pause"), &Value::Null)["tick"]);

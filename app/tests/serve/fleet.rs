@@ -168,7 +168,11 @@ fn a_service_that_lost_its_disk_goes_on_from_its_last_durable_tick_with_everybod
     }
     let key = fleet.outside.told(&format!("key --json --identity {}", fleet.outside.path("identity").display()));
     assert_eq!(key["made"], false, "the service is who it was: {key}");
-    assert_eq!(made(&home), ["api-keys", "control.socket", "position-main"], "neither people's keys nor an identity were made");
+    assert_eq!(
+        made(&home),
+        ["api-keys", "control.socket", "position-main"],
+        "neither people's keys nor an identity were made"
+    );
     back.into_iter().for_each(Process::crashes);
     service.stops();
     let file = home.path("all.strec");
