@@ -67,6 +67,10 @@ impl Seat for Steering {
         self.shared.desk.enter()
     }
 
+    fn is_patient(&self) -> bool {
+        true
+    }
+
     fn look(&mut self, sight: &Sight<'_>) {
         let members = sight.status.members.iter().filter(|player| **player != HOST).map(|player| player.0).collect();
         let mut state = self.shared.state();
