@@ -41,7 +41,7 @@ pub struct Route {
     pub id: &'static str,
     /// Method.
     pub method: Method,
-    /// Path: exact segments and `{name}`; no slash at the end.
+    /// Path: exact segments and `{name}`. A slash at the end makes it another path.
     pub path: &'static str,
     /// Who may ask.
     pub access: Access,

@@ -14,6 +14,6 @@ pub use health::{Condition, Health, Part};
 pub use presentation::{AudioSource, Controller, Presentation, PresentationError, Quality};
 pub use settings::{Setting, Settings};
 pub use world::{
-    Body, Component, Control, ControlState, Entity, Field, FieldValue, NewBreakpoint, Node, Order, Receipt, Refused,
-    View, World, WorldError, WorldStatus,
+    Body, Component, Control, ControlState, Entity, Field, FieldValue, Link, NewBreakpoint, Node, Order, Pace, Peer,
+    Receipt, Refused, View, World, WorldError, WorldStatus,
 };

@@ -3,9 +3,11 @@
 pub mod accounts;
 pub mod admin;
 pub mod change;
+pub mod console;
 pub mod debug;
 pub mod debug_socket;
 pub mod documents;
+pub mod peers;
 pub mod presentation;
 pub mod scene;
 pub mod status;
@@ -16,6 +18,7 @@ use crate::http::{Route, Table, TableError};
 /// Every route of the program. A route that is not in here does not exist.
 const ROUTES: &[&[Route]] = &[
     status::ROUTES,
+    peers::ROUTES,
     scene::ROUTES,
     change::ROUTES,
     debug::ROUTES,
@@ -25,6 +28,7 @@ const ROUTES: &[&[Route]] = &[
     accounts::ROUTES,
     admin::ROUTES,
     documents::ROUTES,
+    console::ROUTES,
 ];
 
 /// The table.
