@@ -2,11 +2,13 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod capture;
 pub mod change;
 pub mod debug;
 pub mod debug_socket;
 pub mod documents;
 pub mod presentation;
+pub mod recordings;
 pub mod scene;
 pub mod status;
 pub mod telemetry;
@@ -21,6 +23,8 @@ const ROUTES: &[&[Route]] = &[
     debug::ROUTES,
     debug_socket::ROUTES,
     presentation::ROUTES,
+    capture::ROUTES,
+    recordings::ROUTES,
     telemetry::ROUTES,
     accounts::ROUTES,
     admin::ROUTES,
