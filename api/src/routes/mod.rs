@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod capture;
 pub mod change;
 pub mod console;
 pub mod debug;
@@ -9,6 +10,7 @@ pub mod debug_socket;
 pub mod documents;
 pub mod peers;
 pub mod presentation;
+pub mod recordings;
 pub mod scene;
 pub mod status;
 pub mod telemetry;
@@ -24,6 +26,8 @@ const ROUTES: &[&[Route]] = &[
     debug::ROUTES,
     debug_socket::ROUTES,
     presentation::ROUTES,
+    capture::ROUTES,
+    recordings::ROUTES,
     telemetry::ROUTES,
     accounts::ROUTES,
     admin::ROUTES,
