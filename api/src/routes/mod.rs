@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod alerts;
 pub mod change;
 pub mod debug;
 pub mod debug_socket;
@@ -24,6 +25,7 @@ const ROUTES: &[&[Route]] = &[
     telemetry::ROUTES,
     accounts::ROUTES,
     admin::ROUTES,
+    alerts::ROUTES,
     documents::ROUTES,
 ];
 

@@ -549,8 +549,9 @@ impl Security {
         Ok(all.len())
     }
 
-    /// Reads the sign-ins that stand.
+    /// Reads the licence that is in force, and the sign-ins that stand.
     pub(super) async fn restore(&self) -> Result<(), AccountError> {
+        self.licence.fetch_max(self.outside.accounts.licence().await?, Ordering::SeqCst);
         let now = self.outside.clock.now();
         let mut persons: HashMap<Person, Option<Account>> = HashMap::new();
         let mut all = self.outside.accounts.sign_ins(now).await?;

@@ -146,7 +146,7 @@ impl Security {
         if self.intrusion.unban(address) && is_banned { Ok(()) } else { Err(Refusal::NotFound) }
     }
 
-    /// Publishes a newer version of the licence: everybody is asked again.
+    /// Publishes a newer version of the licence: everybody is asked again, also after the next start.
     ///
     /// # Errors
     /// [`Refusal::Unchanged`] for a version that is not newer.
@@ -155,9 +155,18 @@ impl Security {
         self.fence(visit, caller, Kind::LicencePublish, &subject).await?;
         let is_newer = version > self.licence.load(Ordering::SeqCst);
         let outcome = if is_newer { Outcome::Done } else { Outcome::Failed };
-        self.record(visit, Some(caller.person), Kind::LicencePublish, subject, outcome, json!({})).await?;
+        let who = Some(caller.person);
+        let entry = self.record(visit, who, Kind::LicencePublish, subject.clone(), outcome, json!({})).await?;
+        if !is_newer {
+            return Err(Refusal::Unchanged);
+        }
+        if let Err(error) = self.outside.accounts.publish_licence(version).await {
+            let more = json!({ "instead_of": entry });
+            self.record(visit, who, Kind::LicencePublish, subject, Outcome::Failed, more).await?;
+            return Err(error.into());
+        }
         let before = self.licence.fetch_max(version, Ordering::SeqCst);
-        if is_newer && before < version { Ok(()) } else { Err(Refusal::Unchanged) }
+        if before < version { Ok(()) } else { Err(Refusal::Unchanged) }
     }
 
     /// Signs tokens with a new key from now on; those of the former one live on.

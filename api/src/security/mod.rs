@@ -6,6 +6,7 @@
 
 pub mod accounts;
 mod admin;
+mod alerts;
 pub mod allowance;
 pub mod intrusion;
 pub mod keys;
@@ -26,7 +27,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
 
 use crate::clock::{Clock, Moment};
 use crate::gate::{Count, Denied, Gatekeeper, Sign};
@@ -45,6 +45,7 @@ use token::Verified;
 
 pub use accounts::{Refusal, SignInView, Tokens};
 pub use admin::AccountView;
+pub use alerts::{Alerts, Told};
 pub use sign_ins::SignInPolicy;
 
 /// Tables are searched for what is over so often.
@@ -257,10 +258,10 @@ impl Security {
         &*self.outside.accounts
     }
 
-    /// Alerts as they are raised. Who is too slow misses the oldest, and is told so.
+    /// Alerts behind this one, those that are kept and then new ones as they are raised.
     #[must_use]
-    pub fn alerts(&self) -> broadcast::Receiver<Alert> {
-        self.intrusion.listen()
+    pub fn alerts(self: &Arc<Self>, behind: u64) -> Alerts {
+        Alerts::new(Arc::clone(self), self.intrusion.newest(), behind)
     }
 
     /// The newest alerts behind this one, oldest first.

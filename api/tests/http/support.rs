@@ -215,6 +215,14 @@ impl Accounts for Down {
     async fn put_sign_in(&self, _: &StoredSignIn) -> Result<u64, AccountError> {
         Err(AccountError::Unavailable(SECRET.into()))
     }
+
+    async fn licence(&self) -> Result<u32, AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
+
+    async fn publish_licence(&self, _: u32) -> Result<(), AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
 }
 
 #[async_trait]
