@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod health;
+pub mod people;
 pub mod presentation;
 pub mod settings;
 pub mod world;
@@ -11,6 +12,7 @@ pub mod world;
 pub use accounts::{Account, AccountError, Accounts, NewAccount, StoredSignIn};
 pub use audit::{Act, AuditError, AuditLog, Entry, Outcome};
 pub use health::{Condition, Health, Part};
+pub use people::{Erased, Kept, People, PeopleError, Purpose, Said};
 pub use presentation::{AudioSource, Controller, Presentation, PresentationError, Quality};
 pub use settings::{Setting, Settings};
 pub use world::{

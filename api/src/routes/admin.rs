@@ -358,7 +358,7 @@ fn users(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let page = request.page();
         let behind = page.after.map(Person);
-        let (all, more) = security(&api)?.list_accounts(&request.caller()?, behind, page.limit).await?;
+        let (all, more) = security(&api)?.list_accounts(&request.visit, &request.caller()?, behind, page.limit).await?;
         let next = all.last().filter(|_| more).map(|account| account.person.0.to_string());
         let shown = all.into_iter().map(|account| User {
             person: account.person.0.to_string(),
@@ -419,6 +419,9 @@ fn audit(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let page = request.page();
         let (entries, more) = api.ports.audit.page(page.after.unwrap_or_default(), page.limit).await?;
+        let named = |subject: &str| subject.strip_prefix("person:").and_then(|number| number.parse().ok()).map(Person);
+        let persons = entries.iter().flat_map(|entry| entry.actor.into_iter().chain(named(&entry.subject))).collect();
+        security(&api)?.looked_at(&request.visit, &request.caller()?, "audit", persons).await?;
         let next = entries.last().filter(|_| more).map(|entry| entry.seq);
         let shown = entries.into_iter().map(|entry| OneEntry {
             seq: entry.seq,

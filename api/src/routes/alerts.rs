@@ -144,8 +144,8 @@ impl Socket for Watching {
     async fn open(&mut self, _: &mut Outbox) {}
 
     async fn message(&mut self, message: &Value, out: &mut Outbox) -> Result<(), Problem> {
-        let message = AlertsMessage::deserialize(message)
-            .map_err(|error| Problem::logged(Code::BadInput, error.to_string()))?;
+        let message =
+            AlertsMessage::deserialize(message).map_err(|error| Problem::logged(Code::BadInput, error.to_string()))?;
         let told = match message {
             AlertsMessage::Subscribe { after } => {
                 let alerts = security(&self.api)?.alerts(after);

@@ -7,6 +7,7 @@ pub mod change;
 pub mod debug;
 pub mod debug_socket;
 pub mod documents;
+pub mod players;
 pub mod presentation;
 pub mod scene;
 pub mod status;
@@ -24,6 +25,7 @@ const ROUTES: &[&[Route]] = &[
     presentation::ROUTES,
     telemetry::ROUTES,
     accounts::ROUTES,
+    players::ROUTES,
     admin::ROUTES,
     alerts::ROUTES,
     documents::ROUTES,

@@ -115,12 +115,13 @@ impl Security {
         self.end_all(person).await
     }
 
-    /// A page of all accounts behind this person, and whether there are more.
+    /// A page of all accounts behind this person, and whether there are more. Whose they are is written down.
     ///
     /// # Errors
     /// [`Refusal`].
     pub async fn list_accounts(
         &self,
+        visit: &Visit,
         caller: &Caller,
         behind: Option<Person>,
         limit: usize,
@@ -130,6 +131,7 @@ impl Security {
         }
         self.standing(caller, self.outside.clock.now())?;
         let (page, has_more) = self.outside.accounts.list(behind, limit).await?;
+        self.looked_at(visit, caller, "accounts", page.iter().map(|account| account.person).collect()).await?;
         Ok((page.into_iter().map(AccountView::of).collect(), has_more))
     }
 

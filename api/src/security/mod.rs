@@ -8,11 +8,13 @@ pub mod accounts;
 mod admin;
 mod alerts;
 pub mod allowance;
+pub(crate) mod hostile;
 pub mod intrusion;
 pub mod keys;
 pub mod kinds;
 pub mod lockout;
 mod notes;
+mod own;
 pub mod password;
 pub mod policy;
 pub mod random;
@@ -46,6 +48,7 @@ use token::Verified;
 pub use accounts::{Refusal, SignInView, Tokens};
 pub use admin::AccountView;
 pub use alerts::{Alerts, Told};
+pub use own::OwnAccount;
 pub use sign_ins::SignInPolicy;
 
 /// Tables are searched for what is over so often.
@@ -250,6 +253,12 @@ impl Security {
         more["correlation"] = json!(visit.correlation.to_string());
         let at = self.outside.clock.now();
         Act { at, actor, action: kind.name(), subject, outcome, details: more.to_string() }
+    }
+
+    /// Version of the licence that has to be accepted; 0 where there is none.
+    #[must_use]
+    pub fn licence_in_force(&self) -> u32 {
+        self.licence.load(Ordering::SeqCst)
     }
 
     /// The store of accounts.

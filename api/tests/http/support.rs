@@ -16,8 +16,8 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, NewAccount, Node, Order, Part, Receipt, Setting, Settings,
-    StoredSignIn, View, World, WorldError, WorldStatus,
+    ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, NewAccount, Node, Order, Part, People, PeopleError,
+    Purpose, Receipt, Said, Setting, Settings, StoredSignIn, View, World, WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -240,6 +240,41 @@ impl AuditLog for Down {
     }
 }
 
+fn no_people<T>() -> Result<T, PeopleError> {
+    Err(PeopleError::Unavailable(SECRET.into()))
+}
+
+#[async_trait]
+impl People for Down {
+    async fn read(&self, _: Person) -> Result<Kept, PeopleError> {
+        no_people()
+    }
+
+    async fn export(&self, _: Person) -> Result<String, PeopleError> {
+        no_people()
+    }
+
+    async fn erase(&self, _: Person) -> Result<Erased, PeopleError> {
+        no_people()
+    }
+
+    fn purposes(&self) -> &'static [Purpose] {
+        &[]
+    }
+
+    async fn said(&self, _: Person, _: &Purpose) -> Result<Vec<Said>, PeopleError> {
+        no_people()
+    }
+
+    async fn say(&self, _: Person, _: &Purpose, _: bool) -> Result<(), PeopleError> {
+        no_people()
+    }
+
+    async fn keep_contact(&self, _: Person, _: &str) -> Result<(), PeopleError> {
+        no_people()
+    }
+}
+
 /// Parts as a test sets them.
 #[derive(Default)]
 pub struct Parts(pub Mutex<Vec<Part>>);
@@ -423,6 +458,7 @@ impl Running {
             world: Arc::new(Still),
             accounts: Arc::new(Down),
             audit: Arc::new(Down),
+            people: Arc::new(Down),
             health: Arc::clone(&parts) as Arc<dyn Health>,
             presentation: None,
             gate: Arc::clone(&gate) as Arc<dyn Gatekeeper>,
