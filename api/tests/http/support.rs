@@ -452,9 +452,19 @@ impl Running {
 
     /// With these.
     pub async fn with(rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::around(rules, change, tls, |_| {}).await
+    }
+
+    /// With these, and other ports.
+    pub async fn around(
+        rules: Rules,
+        change: impl FnOnce(&mut Listen),
+        tls: Option<Arc<Tls>>,
+        ports_change: impl FnOnce(&mut Ports),
+    ) -> Self {
         let gate = Arc::new(Gate { allowance: AtomicU64::new(1 << 40), ..Gate::default() });
         let parts = Arc::new(Parts::default());
-        let ports = Ports {
+        let mut ports = Ports {
             world: Arc::new(Still),
             accounts: Arc::new(Down),
             audit: Arc::new(Down),
@@ -466,6 +476,7 @@ impl Running {
             settings: Arc::new(NoSettings),
             clock: Arc::new(SystemClock::default()),
         };
+        ports_change(&mut ports);
         let build = Build { version: "0".into(), hash: "0".repeat(64) };
         let api = Arc::new(Api::new(ports, build, table(), rules).expect("random numbers"));
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
