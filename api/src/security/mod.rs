@@ -279,6 +279,11 @@ impl Security {
         self.intrusion.recent(behind, limit)
     }
 
+    /// How many alerts each rule has raised since the start.
+    pub fn alert_counts(&self) -> impl Iterator<Item = (intrusion::Rule, u64)> {
+        self.intrusion.counts()
+    }
+
     /// Addresses that are banned now, and until when.
     #[must_use]
     pub fn banned_addresses(&self) -> Vec<(IpAddr, Moment)> {

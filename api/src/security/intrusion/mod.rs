@@ -6,7 +6,7 @@ mod rules;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -184,6 +184,8 @@ pub(super) struct Intrusion {
     /// How many bans there are: most of the time none, and then nothing is locked.
     banned: AtomicUsize,
     recent: Mutex<VecDeque<Alert>>,
+    /// How many alerts each rule has raised, in the order of [`Rule::ALL`].
+    counts: [AtomicU64; Rule::ALL.len()],
     /// Number of the newest alert: whoever wants them waits for it to change.
     newest: watch::Sender<u64>,
 }
@@ -197,6 +199,7 @@ impl Intrusion {
             bans: RwLock::default(),
             banned: AtomicUsize::new(0),
             recent: Mutex::default(),
+            counts: Default::default(),
             newest: watch::Sender::new(0),
             policy,
         }
@@ -287,6 +290,9 @@ impl Intrusion {
         }
         recent.push_back(alert.clone());
         self.newest.send_replace(alert.seq);
+        if let Some(count) = self.counts.get(finding.rule as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
         drop(recent);
         let person = alert.person.map(|person| person.0);
         tracing::warn!(
@@ -304,6 +310,11 @@ impl Intrusion {
     /// The newest alerts behind this one, oldest first.
     pub(super) fn recent(&self, behind: u64, limit: usize) -> Vec<Alert> {
         lock(&self.recent).iter().filter(|alert| alert.seq > behind).take(limit).cloned().collect()
+    }
+
+    /// How many alerts each rule has raised.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Rule, u64)> {
+        Rule::ALL.into_iter().zip(self.counts.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
     /// How many alerts were raised.

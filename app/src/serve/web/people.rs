@@ -155,3 +155,20 @@ impl ports::People for StoredPeople {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_purpose_is_on_the_page_about_privacy() {
+        let page = include_str!("../../../../docs/PRIVACY.md");
+        for purpose in PURPOSES {
+            let row = format!("| `{}` | {} |", purpose.name, purpose.version);
+            assert!(page.contains(&row), "{row}");
+        }
+        let (_, table) = page.split_once("| purpose | version |").expect("the table");
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|')).count();
+        assert_eq!(rows, PURPOSES.len(), "the page has no other");
+    }
+}
