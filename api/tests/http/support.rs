@@ -16,8 +16,8 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, Link, NewAccount, Node, Order, Pace, Part, Peer, Receipt, Setting,
-    Settings, StoredSignIn, View, World, WorldError, WorldStatus,
+    ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, Link, NewAccount, Node, Order, Pace, Part, Peer,
+    People, PeopleError, Purpose, Receipt, Said, Setting, Settings, StoredSignIn, View, World, WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -224,6 +224,14 @@ impl Accounts for Down {
     async fn put_sign_in(&self, _: &StoredSignIn) -> Result<u64, AccountError> {
         Err(AccountError::Unavailable(SECRET.into()))
     }
+
+    async fn licence(&self) -> Result<u32, AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
+
+    async fn publish_licence(&self, _: u32) -> Result<(), AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
 }
 
 #[async_trait]
@@ -238,6 +246,41 @@ impl AuditLog for Down {
 
     async fn verify(&self) -> Result<u64, AuditError> {
         Err(AuditError::Unavailable(SECRET.into()))
+    }
+}
+
+fn no_people<T>() -> Result<T, PeopleError> {
+    Err(PeopleError::Unavailable(SECRET.into()))
+}
+
+#[async_trait]
+impl People for Down {
+    async fn read(&self, _: Person) -> Result<Kept, PeopleError> {
+        no_people()
+    }
+
+    async fn export(&self, _: Person) -> Result<String, PeopleError> {
+        no_people()
+    }
+
+    async fn erase(&self, _: Person) -> Result<Erased, PeopleError> {
+        no_people()
+    }
+
+    fn purposes(&self) -> &'static [Purpose] {
+        &[]
+    }
+
+    async fn said(&self, _: Person, _: &Purpose) -> Result<Vec<Said>, PeopleError> {
+        no_people()
+    }
+
+    async fn say(&self, _: Person, _: &Purpose, _: bool) -> Result<(), PeopleError> {
+        no_people()
+    }
+
+    async fn keep_contact(&self, _: Person, _: &str) -> Result<(), PeopleError> {
+        no_people()
     }
 }
 
@@ -418,12 +461,23 @@ impl Running {
 
     /// With these.
     pub async fn with(rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::around(rules, change, tls, |_| {}).await
+    }
+
+    /// With these, and other ports.
+    pub async fn around(
+        rules: Rules,
+        change: impl FnOnce(&mut Listen),
+        tls: Option<Arc<Tls>>,
+        ports_change: impl FnOnce(&mut Ports),
+    ) -> Self {
         let gate = Arc::new(Gate { allowance: AtomicU64::new(1 << 40), ..Gate::default() });
         let parts = Arc::new(Parts::default());
-        let ports = Ports {
+        let mut ports = Ports {
             world: Arc::new(Still),
             accounts: Arc::new(Down),
             audit: Arc::new(Down),
+            people: Arc::new(Down),
             health: Arc::clone(&parts) as Arc<dyn Health>,
             presentation: None,
             gate: Arc::clone(&gate) as Arc<dyn Gatekeeper>,
@@ -431,6 +485,7 @@ impl Running {
             settings: Arc::new(NoSettings),
             clock: Arc::new(SystemClock::default()),
         };
+        ports_change(&mut ports);
         let build = Build { version: "0".into(), hash: "0".repeat(64) };
         let api = Arc::new(Api::new(ports, build, table(), rules).expect("random numbers"));
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));

@@ -12,6 +12,7 @@ mod first_tick;
 mod fleet;
 mod health;
 mod kill;
+mod own_data;
 mod pages;
 mod peers;
 mod people;
