@@ -74,7 +74,7 @@ fn golden_views_look_as_they_did() {
     let session = operator.done("/connect", &json!(null))["session"].as_str().expect("a session").to_owned();
     let held = operator.done(&format!("/debug/{session}/pause"), &json!(null))["tick"].as_u64().expect("a tick");
     assert!(held < TICK, "the machine is too slow to hold the world before tick {TICK}: {held}");
-    operator.done(&format!("/debug/{session}/run"), &json!({ "until_tick": TICK }));
+    operator.done(&format!("/debug/{session}/run"), &json!({ "to_tick": TICK }));
     stage.somebody("admin", "admin");
     let mut wrong = Vec::new();
     stage.console("?still=1");
