@@ -17,7 +17,7 @@ use crate::clock::{Clock, Moment};
 use crate::debug::Sessions;
 use crate::gate::Gatekeeper;
 use crate::identity::Correlation;
-use crate::ports::{Accounts, AuditLog, Health, Presentation, Settings, World};
+use crate::ports::{Accounts, AuditLog, Health, Presentation, Recordings, Settings, World};
 use crate::security::Security;
 
 /// What the program around the API brings along.
@@ -33,6 +33,8 @@ pub struct Ports {
     pub health: Arc<dyn Health>,
     /// Headsets, sound and pictures, where the program has any.
     pub presentation: Option<Arc<dyn Presentation>>,
+    /// Recordings.
+    pub recordings: Arc<dyn Recordings>,
     /// Decides who may ask.
     pub gate: Arc<dyn Gatekeeper>,
     /// Keeps the accounts; without it the routes of accounts are not available.

@@ -11,6 +11,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Uri};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{debug, error, info};
 use warp::Reply as _;
 use warp::reply::Response;
@@ -232,7 +233,9 @@ async fn content(api: &Arc<Api>, route: &'static Route, body: Pieces) -> Result<
     let limited = limited(body, route.limits.body_bytes);
     match route.body {
         None => Ok(Content::None),
-        Some(Body::Octets(_)) => Ok(Content::Octets(deadlined(limited, api.rules.body_time))),
+        Some(Body::Octets(_)) => {
+            Ok(Content::Octets(deadlined(limited, api.rules.body_time, route.limits.octets_time())))
+        }
         Some(Body::Json(schema)) => {
             let all = gathered(limited);
             let bytes =
@@ -262,11 +265,12 @@ fn limited(pieces: Pieces, limit: usize) -> Pieces {
     }))
 }
 
-/// The same pieces, with a problem where one lets itself be waited for.
-fn deadlined(pieces: Pieces, time: Duration) -> Pieces {
+/// The same pieces, with a problem where one lets itself be waited for, or all of them together do.
+fn deadlined(pieces: Pieces, time: Duration, all: Duration) -> Pieces {
+    let end = Instant::now() + all;
     Box::pin(futures_util::stream::unfold(Some(pieces), move |pieces| async move {
         let mut pieces = pieces?;
-        match tokio::time::timeout(time, pieces.next()).await {
+        match tokio::time::timeout_at(end.min(Instant::now() + time), pieces.next()).await {
             Ok(piece) => piece.map(|piece| (piece, Some(pieces))),
             Err(_) => Some((Err(Problem::new(Code::Slow)), None)),
         }
@@ -402,6 +406,9 @@ fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Response {
     }
     if let Some(allow) = &problem.allow {
         reply = reply.with(header::ALLOW, headers::value(allow.clone()));
+    }
+    if let Some(length) = problem.length {
+        reply = reply.with(header::CONTENT_RANGE, headers::value(format!("bytes */{length}")));
     }
     if problem.code == Code::NotAuthenticated {
         reply = reply.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

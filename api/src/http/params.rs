@@ -60,6 +60,11 @@ pub enum Kind {
         /// How many at most.
         max: usize,
     },
+    /// Any text without control characters, from 1 to so many characters.
+    Text {
+        /// How many at most.
+        max: usize,
+    },
     /// Exactly so many hex digits in lower case.
     Hex {
         /// How many.
@@ -78,7 +83,7 @@ pub enum Given {
     Whole(u64),
     /// Of [`Kind::Signed`].
     Signed(i64),
-    /// Of [`Kind::Name`], [`Kind::Hex`], [`Kind::OneOf`].
+    /// Of [`Kind::Name`], [`Kind::Text`], [`Kind::Hex`], [`Kind::OneOf`].
     Text(String),
     /// Of [`Kind::Flag`].
     Flag(bool),
@@ -105,6 +110,11 @@ impl Kind {
                 let why =
                     || format!("has to have 1 to {max} letters, digits, -, _ or dots, and not to begin with a dot");
                 is_name.then(|| Given::Text(text.to_owned())).ok_or_else(why)
+            }
+            Self::Text { max } => {
+                let is_plain = (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+                let why = || format!("has to have 1 to {max} characters, none of them a control character");
+                is_plain.then(|| Given::Text(text.to_owned())).ok_or_else(why)
             }
             Self::Hex { digits } => {
                 let is_hex = text.len() == digits && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
@@ -197,6 +207,7 @@ mod tests {
         LIMIT,
         Param::required("after", Kind::Signed { min: -5, max: 5 }, "where"),
         Param::optional("name", Kind::Name { max: 4 }, "which"),
+        Param::optional("title", Kind::Text { max: 4 }, "what it is called"),
     ];
 
     #[test]
@@ -205,6 +216,8 @@ mod tests {
         let expected =
             [("after", Given::Signed(-5)), ("limit", Given::Whole(1000)), ("name", Given::Text("a-b".into()))];
         assert_eq!(values, Ok(expected.to_vec()));
+        let titled = read_query(LISTED, Some("after=0&title=..%2F+%c3%a9"));
+        assert_eq!(titled.map(|values| values[1].1.clone()), Ok(Given::Text("../ é".into())));
     }
 
     #[test]
@@ -227,6 +240,10 @@ mod tests {
             ("after=1&name=abcde", "query.name"),
             ("after=1&other=1", "query"),
             ("after=1&Limit=1", "query"),
+            ("after=1&title=", "query.title"),
+            ("after=1&title=%0a", "query.title"),
+            ("after=1&title=%c2%85", "query.title"),
+            ("after=1&title=%c3%a9%c3%a9%c3%a9%c3%a9%c3%a9", "query.title"),
         ] {
             let found = read_query(LISTED, Some(query)).err().and_then(|problem| problem.errors.first().cloned());
             assert_eq!(found.map(|error| error.at).as_deref(), Some(at), "{query}");

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::gate::Denied;
 use crate::identity::Correlation;
-use crate::ports::{AccountError, AuditError, Refused, WorldError};
+use crate::ports::{AccountError, AuditError, RecordingError, Refused, WorldError};
 use crate::security::Refusal;
 
 /// What kinds of problems there are; no reply has another one.
@@ -122,6 +122,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// Methods that the path has.
     pub allow: Option<String>,
+    /// Length of the content of which no such range is there.
+    pub length: Option<u64>,
     /// For the log only.
     pub detail: String,
 }
@@ -130,7 +132,7 @@ impl Problem {
     /// One without details.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, errors: Vec::new(), retry_after: None, allow: None, detail: String::new() }
+        Self { code, errors: Vec::new(), retry_after: None, allow: None, length: None, detail: String::new() }
     }
 
     /// One with a sentence for the log.
@@ -220,6 +222,21 @@ impl From<WorldError> for Problem {
         match error {
             WorldError::Refused(errors) => Self { errors, ..problem },
             _ => problem,
+        }
+    }
+}
+
+impl From<RecordingError> for Problem {
+    fn from(error: RecordingError) -> Self {
+        let told = |code, at: String, why: &str| Self::errors(code, vec![Refused { at, why: why.to_owned() }]);
+        match &error {
+            RecordingError::Conflict(why) => told(Code::Conflict, String::new(), why),
+            RecordingError::Refused(why) => told(Code::Refused, String::new(), why),
+            RecordingError::Beyond(name, why) => told(Code::BadInput, format!("query.{name}"), why),
+            RecordingError::NotFound => Self::logged(Code::NotFound, error.to_string()),
+            RecordingError::TooLarge => Self::logged(Code::TooLarge, error.to_string()),
+            RecordingError::Full => Self::logged(Code::TooMany, error.to_string()),
+            RecordingError::Unavailable(_) => Self::logged(Code::Unavailable, error.to_string()),
         }
     }
 }

@@ -46,6 +46,7 @@ struct Queue {
 struct Waiting {
     texts: VecDeque<String>,
     newest: Option<Arc<str>>,
+    scene: Option<Arc<str>>,
     ping: bool,
     is_overfull: bool,
 }
@@ -77,6 +78,12 @@ impl Outbox {
         self.queue.is_filled.notify_one();
     }
 
+    /// Sends where things are: a scene that waits still is replaced.
+    pub fn scene(&self, text: Arc<str>) {
+        self.waiting().scene = Some(text);
+        self.queue.is_filled.notify_one();
+    }
+
     pub(super) fn ping(&self) {
         self.waiting().ping = true;
         self.queue.is_filled.notify_one();
@@ -105,7 +112,8 @@ impl Waiting {
         if std::mem::take(&mut self.ping) {
             return Some(Next::Ping);
         }
-        self.texts.pop_front().map(Next::Text).or_else(|| self.newest.take().map(Next::Sample))
+        let newest = || self.newest.take().or_else(|| self.scene.take()).map(Next::Sample);
+        self.texts.pop_front().map(Next::Text).or_else(newest)
     }
 }
 
@@ -183,9 +191,12 @@ mod tests {
         let next = || out.waiting().next();
         out.sample("1".into());
         out.sample("2".into());
+        out.scene("here".into());
+        out.scene("there".into());
         out.send("a".into());
         assert_eq!(next(), Some(Next::Text("a".into())));
         assert_eq!(next(), Some(Next::Sample("2".into())));
+        assert_eq!(next(), Some(Next::Sample("there".into())));
         assert_eq!(next(), None);
         (0..WAITING_MAX).for_each(|i| out.send(i.to_string()));
         assert_eq!(next(), Some(Next::Text("0".into())));

@@ -16,8 +16,8 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, NewAccount, Node, Order, Part, Receipt, Setting, Settings,
-    StoredSignIn, View, World, WorldError, WorldStatus,
+    ControlState, Entity, Entry, FieldValue, Health, Link, NewAccount, Node, Order, Pace, Part, Peer, Receipt, Setting,
+    Settings, StoredSignIn, View, World, WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -145,8 +145,17 @@ impl World for Still {
             players: 2,
             entities: 5,
             turns: (3, 0, 100),
+            pace: Pace { turn_ticks: 3, turn_cost_us: 250, input_delay_turns: 2, roll_backs: 0 },
             control: ControlState::default(),
         }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        let link = Link { round_trip_us: 1500, loss: 0.25, redundancy: 2, relays: false };
+        vec![
+            Peer { player: Some(1), ship: Some(3), key: Some("ab".repeat(32)), link: Some(link) },
+            Peer { player: Some(2), ship: None, key: None, link: None },
+        ]
     }
 
     fn digest_at(&self, tick: u64) -> Option<u64> {

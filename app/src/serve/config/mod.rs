@@ -39,6 +39,8 @@ pub struct Config {
     pub session: Session,
     /// The API, where there is to be one.
     pub api: Option<Api>,
+    /// Recordings of the API.
+    pub recordings: Recordings,
     /// The control socket.
     pub socket: PathBuf,
     /// Where the service keeps what is its own: identity, position, and whatever has no other place.
@@ -91,6 +93,19 @@ pub struct Session {
     pub allow: Vec<PeerKey>,
     /// How long nothing may be agreed on before the service goes on alone.
     pub alone_after: Option<Duration>,
+}
+
+/// How much of recordings is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recordings {
+    /// Where they are.
+    pub folder: PathBuf,
+    /// How many at most.
+    pub count: usize,
+    /// Bytes of all together.
+    pub bytes: u64,
+    /// Bytes of each.
+    pub file_bytes: u64,
 }
 
 /// The API.
@@ -208,6 +223,12 @@ impl Config {
                 alone_after: Some(values.whole("session.alone_s")).filter(|s| *s > 0).map(Duration::from_secs),
             },
             api: Api::of(&values, &folder)?,
+            recordings: Recordings {
+                folder: folder.join("recordings"),
+                count: number("recordings.count_max"),
+                bytes: values.whole("recordings.mb_max").saturating_mul(1 << 20),
+                file_bytes: values.whole("recordings.file_mb_max").saturating_mul(1 << 20),
+            },
             socket: own("control.socket", "control.socket"),
             folder,
             values,
@@ -222,6 +243,7 @@ fn contradictions(values: &Values) -> Vec<String> {
         ("store.postgres.pool_min", "store.postgres.pool_max"),
         ("keys.postgres.pool_min", "keys.postgres.pool_max"),
         ("breaker.open_ms", "breaker.open_ms_max"),
+        ("recordings.file_mb_max", "recordings.mb_max"),
     ] {
         if values.whole(least) > values.whole(most) {
             mistakes.push(format!("{least} is {}, more than {most}: {}", values.whole(least), values.whole(most)));
@@ -306,6 +328,7 @@ mod tests {
         for (text, told) in [
             ("[store.postgres]\npool_min = 9\npool_max = 3", "store.postgres.pool_min is 9, more than"),
             ("[breaker]\nopen_ms = 500\nopen_ms_max = 400", "breaker.open_ms is 500, more than"),
+            ("[recordings]\nmb_max = 5\nfile_mb_max = 6", "recordings.file_mb_max is 6, more than"),
             ("[store]\nkind = \"postgres\"", "store.postgres.url does not say"),
             ("[store.postgres]\nurl = \"postgres://a:b@c/d\"", "store.postgres.url has a password"),
             ("[store.postgres]\nurl = \"host=c password=b\"", "store.postgres.url has a password"),

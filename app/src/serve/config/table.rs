@@ -328,6 +328,23 @@ const API: &[Entry] = &[
     ),
     entry("api", "connections_max", Whole(1, 1_000_000), "10500", "", "Connections at once"),
     entry("api", "address_connections_max", Whole(1, 1_000_000), "256", "", "Connections of one address at once"),
+    entry(
+        "recordings",
+        "count_max",
+        Whole(1, 10_000),
+        "200",
+        "",
+        "How many recordings are kept: captures and what people bring along",
+    ),
+    entry("recordings", "mb_max", Whole(1, 10_000_000), "10240", "MB", "How large all recordings together may be"),
+    entry(
+        "recordings",
+        "file_mb_max",
+        Whole(1, 2048),
+        "1024",
+        "MB",
+        "How large one recording may be: a capture ends there",
+    ),
 ];
 
 /// The entry of a key.

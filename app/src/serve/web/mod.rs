@@ -6,6 +6,7 @@ pub mod audit;
 pub mod feed;
 pub mod local;
 pub mod orders;
+pub mod recordings;
 pub mod view;
 pub mod world;
 
@@ -34,6 +35,7 @@ use crate::exit::Failure;
 use accounts::StoredAccounts;
 use audit::StoredAudit;
 use feed::Feed;
+use recordings::Library;
 use world::ServiceWorld;
 
 /// How often debug sessions that are over are looked for.
@@ -55,6 +57,8 @@ pub struct Parts {
     pub monitor: Arc<Monitor>,
     /// What is confirmed.
     pub feed: Arc<Feed>,
+    /// Recordings.
+    pub library: Arc<Library>,
     /// Ticks per second.
     pub rate_hz: u32,
     /// The tick that was durable when the service began.
@@ -67,6 +71,7 @@ pub struct Web {
     pub security: Arc<Security>,
     server: Option<Server>,
     tasks: Vec<JoinHandle<()>>,
+    library: Arc<Library>,
     url: String,
 }
 
@@ -89,7 +94,7 @@ impl Web {
         let keys = keys::Keys::open(&wanted.token_keys).map_err(|e| failed(&e))?;
         let outside = Outside { clock: Arc::clone(&clock), accounts: accounts.clone(), audit: audit.clone() };
         let security = Security::start(policy(wanted), outside, keys).await.map_err(|e| failed(&e))?;
-        let Parts { rate_hz, durable, shared, journal, feed, .. } = parts;
+        let Parts { rate_hz, durable, shared, journal, feed, library, .. } = parts;
         let world = ServiceWorld::new(config.world.to_string(), rate_hz, durable, shared, journal, feed);
         let ports = Ports {
             world: Arc::new(world),
@@ -97,6 +102,7 @@ impl Web {
             audit,
             health: parts.monitor,
             presentation: None,
+            recordings: Arc::clone(&library) as Arc<dyn api::ports::Recordings>,
             gate: security.clone(),
             security: Some(Arc::clone(&security)),
             settings: Arc::new(Shown(config.values.json())),
@@ -118,7 +124,7 @@ impl Web {
         let server = Server::start(Arc::clone(&api), listen, tls.clone()).await.map_err(|e| failed(&e))?;
         let mut tasks = vec![tokio::spawn(Arc::clone(&security).background()), tokio::spawn(sweep(api))];
         tasks.extend(tls.map(|tls| tokio::spawn(reload(tls))));
-        Ok(Self { url: format!("{scheme}://{}", server.address()), server: Some(server), security, tasks })
+        Ok(Self { url: format!("{scheme}://{}", server.address()), server: Some(server), security, tasks, library })
     }
 
     /// Where it is to be reached on this machine.
@@ -127,8 +133,9 @@ impl Web {
         self.url.clone()
     }
 
-    /// Ends it: takes no new connections, gives what runs its time, and writes down what waits for that.
+    /// Ends it: a capture first, then takes no new connections, gives what runs its time, and writes down what waits for that.
     pub async fn end(mut self) {
+        self.library.end().await;
         if let Some(server) = self.server.take() {
             server.end().await;
         }
