@@ -1,6 +1,8 @@
 //! What every test here begins with: a service that runs, accounts, a browser. Must never weaken what the service defends,
 //! but for allowances that a test would spend.
 
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -26,6 +28,9 @@ impl Stage {
         for key in ["REQUESTS", "PERSON_REQUESTS", "PERSON_MESSAGES"] {
             command.env(format!("SPACETIME_SERVE__API__{key}_PER_MINUTE"), "1000000");
         }
+        // A page's own origin is the address that is configured, so a port is chosen before.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|any| any.local_addr()).expect("a port").port();
+        command.env("SPACETIME_SERVE__API__LISTEN", format!("127.0.0.1:{port}"));
         for (key, value) in variables {
             command.env(format!("SPACETIME_SERVE__{key}"), value);
         }
