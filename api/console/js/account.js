@@ -47,6 +47,7 @@ const submits = (id, what) => $(id).addEventListener("submit", (event) => {
 export function begin() {
   nav.view("account", { show });
   submits("password-form", async () => {
+    $("password-name").value = session.current().name;
     session.take(await api.put("/account/password", { old: $("password-old").value, new: $("password-new").value }));
     $("password-form").reset();
     note("The password is changed. All other sign-ins have ended.");

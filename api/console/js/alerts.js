@@ -1,44 +1,40 @@
-// Alerts about attacks and unusual behaviour: asked for now and then by those who may.
+// Alerts about attacks and unusual behaviour, as they are raised: those that are kept first, then each new one.
 
-import * as api from "./api.js";
 import { $, empty, isStill, make, say, table } from "./dom.js";
 import { moment, whole } from "./format.js";
-import { complain, note } from "./message.js";
+import { note } from "./message.js";
 import * as nav from "./nav.js";
 import { may } from "./session.js";
+import { Socket } from "./socket.js";
 
-const LOOK_MS = 15_000;
 const KEPT_MAX = 500;
 
-let timer = 0;
+let socket = null;
 let alerts = [];
+let missed = 0;
 let seen = 0;
+/** What was kept before this page was open is no news. */
+let isOld = true;
 
-async function look() {
-  clearTimeout(timer);
-  try {
-    for (let more = true; more;) {
-      const page = (await api.get(`/admin/alerts?limit=1000&after=${alerts.at(-1)?.seq ?? 0}`)).alerts;
-      alerts = [...alerts, ...page].slice(-KEPT_MAX);
-      more = page.length === 1000;
-    }
-    show();
-  } catch (error) {
-    if (nav.isShown("alerts")) complain(error);
+function heard(message) {
+  if (message.type === "alert") {
+    alerts = [...alerts, message.alert].slice(-KEPT_MAX);
+    if (!isOld && !isStill && !nav.isShown("alerts")) note(`Alert: ${title(message.alert)}`);
+  } else if (message.type === "missed") {
+    missed += message.count;
   }
-  timer = setTimeout(look, LOOK_MS);
+  show();
 }
 
 function show() {
   if (nav.isShown("alerts")) seen = alerts.at(-1)?.seq ?? 0;
-  const news = alerts.filter((alert) => alert.seq > seen);
-  nav.count("alerts", news.length);
-  if (news.length && !nav.isShown("alerts") && !isStill) note(`Alert: ${title(news.at(-1))}`);
-  say($("alerts-note"), alerts.length ? `${whole(alerts.length)} since the start` : "");
+  nav.count("alerts", alerts.filter((alert) => alert.seq > seen).length);
+  const lost = missed ? `, ${whole(missed)} more are not kept` : "";
+  say($("alerts-note"), alerts.length || missed ? `${whole(alerts.length)} since the start${lost}` : "");
   const rows = [...alerts].reverse().map((alert) => [
-    make("span", { class: "num", text: moment(alert.at) }), title(alert), make("span", { class: "mono", text: alert.address }),
+    make("span", { class: "num live", text: moment(alert.at) }), title(alert), make("span", { class: "mono", text: alert.address }),
     alert.person ?? "–", whole(alert.count), alert.banned_until ? moment(alert.banned_until) : "–",
-    make("span", { class: "mono small", text: alert.correlation }),
+    make("span", { class: "mono small live", text: alert.correlation }),
   ]);
   $("alerts-body").replaceChildren(rows.length
     ? table(["When", "What", "Address", "Person", ">Count", "Banned until", "Request"], rows)
@@ -48,10 +44,23 @@ function show() {
 const title = (alert) => alert.rule.replaceAll("_", " ");
 
 export function start() {
-  [alerts, seen] = [[], 0];
-  if (may("admin")) look();
-  else $("alerts-body").replaceChildren(empty("Alerts are for administrators."));
+  stop();
+  [alerts, missed, seen, isOld] = [[], 0, 0, true];
+  if (!may("operator")) return;
+  socket = new Socket("/ws/alerts", {
+    heard,
+    changed(isOpen) {
+      if (!isOpen) return;
+      // It tells of what is kept first, and nothing says where that ends.
+      setTimeout(() => { isOld = false; }, 2000);
+      socket.send({ type: "subscribe", after: alerts.at(-1)?.seq ?? 0 });
+    },
+  });
 }
 
-export const stop = () => clearTimeout(timer);
+export function stop() {
+  socket?.close();
+  socket = null;
+}
+
 export const begin = () => nav.view("alerts", { show });

@@ -69,7 +69,7 @@ function make(name, unit, { stroke, range, isDots }) {
   const axis = { stroke: colour("dim"), font: "11px system-ui, DejaVu Sans", grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
   const line = colour(stroke);
   const chart = new uPlot({
-    width: host.clientWidth || 300, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [6, 6, 0, 0],
+    width: host.clientWidth || 300, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [6, 16, 0, 0],
     scales: { x: { time: false, range: [-60, 0] }, y: { range } },
     axes: [
       { ...axis, size: 20, values: (_, splits) => splits.map((s) => (s === 0 ? "now" : `${s} s`)) },

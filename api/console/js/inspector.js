@@ -93,7 +93,7 @@ function build(host, groups, shape) {
   const mayEdit = selected > 0 && may("operator");
   host.replaceChildren(...groups.flatMap(([name, rows]) => [
     name ? make("h3", { text: name }) : null,
-    ...rows.map((row) => make("div", { class: "field" },
+    ...rows.map((row) => make("div", { class: row.parts.length > 1 ? "field wide" : "field" },
       make("span", { class: "key", text: row.key }),
       make("span", { class: "value num" }, ...row.parts.map(() => make("span"))),
       name && mayEdit ? button("Edit", () => change(name, row.key), { class: "edit quiet", "aria-label": `Edit ${name} ${row.key}` }) : make("span"))),

@@ -1,6 +1,7 @@
 // The views and who may see them; one is shown at a time.
 
 import { $, make } from "./dom.js";
+import { clear } from "./message.js";
 import { may } from "./session.js";
 
 const VIEWS = [
@@ -25,7 +26,7 @@ export const isShown = (name) => shown === name;
 export function build() {
   const allowed = VIEWS.filter(([, , role]) => may(role));
   $("nav").replaceChildren(...allowed.map(([name, title]) => make("button", {
-    type: "button", id: `nav-${name}`, text: title, on: { click: () => go(name) },
+    type: "button", id: `nav-${name}`, text: title, on: { click: () => { clear(); go(name); } },
   })));
   $("nav").hidden = false;
   go(allowed.some(([name]) => name === shown) ? shown : "world");

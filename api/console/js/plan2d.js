@@ -25,7 +25,9 @@ export class Plan {
       for (const object of model.objects.values()) this.trail(model, object, focus, trails === "focus", x, y);
     }
     const items = [];
-    for (const object of model.objects.values()) {
+    // Bodies over what is about them.
+    const order = [...model.objects.values()].sort((a, b) => isBody(a) - isBody(b));
+    for (const object of order) {
       between(focus, object, place);
       const [px, py] = [x(place[0]), y(place[1])];
       const radius = Math.max(object.radius / scale, isBody(object) ? MARK_PX.body : MARK_PX.other);

@@ -3,12 +3,13 @@
 import { Problem, exact } from "./api.js";
 import { token } from "./session.js";
 
-const RETRY_MS = 2000;
+/** Time until it comes back, twice as long each time that it does not. */
+const [RETRY_MS, RETRY_MAX_MS] = [1000, 60_000];
 
 export class Socket {
   /** `heard(message)` gets each message, `changed(isOpen, code)` is told when it opens or closes. */
   constructor(path, { heard, changed, comesBack = true }) {
-    Object.assign(this, { path, heard, changed, comesBack, seq: 0, waiting: [], isOpen: false, isWanted: true });
+    Object.assign(this, { path, heard, changed, comesBack, seq: 0, waiting: [], isOpen: false, isWanted: true, retry: RETRY_MS });
     this.connect();
   }
 
@@ -24,7 +25,7 @@ export class Socket {
 
   take(message) {
     if (message.type === "authenticated") {
-      [this.isOpen, this.seq] = [true, 0];
+      [this.isOpen, this.seq, this.retry] = [true, 0, RETRY_MS];
       this.changed(true, 0);
     } else if (message.type === "problem" && this.waiting.length) {
       this.waiting.shift().reject(new Problem(message.problem));
@@ -41,7 +42,9 @@ export class Socket {
     this.waiting.splice(0).forEach((one) => one.reject(new Error("The connection was lost.")));
     if (was || !this.comesBack) this.changed(false, code);
     // Who may not open it will not by trying again.
-    if (this.isWanted && this.comesBack && code !== 4403) setTimeout(() => this.connect(), RETRY_MS);
+    if (!this.isWanted || !this.comesBack || code === 4403) return;
+    setTimeout(() => this.connect(), this.retry);
+    this.retry = Math.min(2 * this.retry, RETRY_MAX_MS);
   }
 
   send(message) {

@@ -6,6 +6,8 @@ import { between } from "./model.js";
 import { faceOf, isBody, weightOf } from "./objects.js";
 
 const MARK_PX = { body: 2.5, other: 3.5 };
+/** A body that is larger than this in the picture shows its edges, so it gets finer ones. */
+const NEAR_PX = 250;
 const TRAIL_POINTS = 1200;
 
 export const isPossible = () => document.createElement("canvas").getContext("webgl2") !== null;
@@ -20,6 +22,7 @@ export class Space {
     this.light = new three.PointLight(0xffffff, 2.6, 0, 0);
     this.scene.add(this.light, new three.AmbientLight(0xffffff, 0.5));
     this.ball = new three.SphereGeometry(1, 48, 32);
+    this.near = new three.SphereGeometry(1, 512, 256);
     this.stone = new three.OctahedronGeometry(1);
     this.seen = new Map();
     this.rings = [0, 1, 2].map(() => ring());
@@ -76,6 +79,7 @@ export class Space {
     seen.mesh.scale.setScalar(radius);
     // Of a mark one wants to see the colour, not the side that lies in the dark.
     const isMark = radius > object.radius || object === this.star;
+    if (isBody(object)) seen.mesh.geometry = radius / (far * this.pixel) > NEAR_PX ? this.near : this.ball;
     seen.mesh.material = isMark ? seen.flat : seen.lit;
     point.set(x, y, z).project(this.camera);
     if (point.z > 1 || point.z < -1 || Math.abs(point.x) > 1.05 || Math.abs(point.y) > 1.05) return null;

@@ -1,6 +1,6 @@
 // The tree of bodies and entities: by kind, what hangs on something below it. Arrows walk, Enter selects.
 
-import { $, empty, make, say } from "./dom.js";
+import { $, make, say } from "./dom.js";
 import { faceOf, titleOf } from "./objects.js";
 
 const SHOWN_MAX = 2000;
@@ -41,34 +41,35 @@ function build() {
     map.set(key, [...(map.get(key) ?? []), node]);
   }
   const order = [...kinds.keys()].sort((a, b) => (b === "body") - (a === "body") || (b === "ship") - (a === "ship") || a.localeCompare(b));
-  $("tree").replaceChildren(...order.map((kind) => group(kind, sorted(kinds.get(kind)), children)));
-  if (!shown.length) $("tree").replaceChildren(make("div", { role: "treeitem" }, empty(nodes.length ? "Nothing of that name." : "There is nothing yet.")));
+  const lines = order.flatMap((kind) => group(kind, sorted(kinds.get(kind)), children));
+  if (!lines.length) lines.push(make("div", { role: "treeitem", "aria-level": "1", class: "dim line", text: nodes.length ? "Nothing of that name." : "There is nothing yet." }));
+  $("tree").replaceChildren(...lines);
   const items = visible();
-  (items.find((item) => item.dataset.key === focused) ?? items.find((item) => item.dataset.entity === String(selected)) ?? items[0])?.setAttribute("tabindex", "0");
+  (items.find((item) => item.dataset.key === focused) ?? items.find((item) => item.dataset.entity === String(selected)) ?? items[0]).setAttribute("tabindex", "0");
   if (focused) items.find((item) => item.dataset.key === focused)?.focus();
 }
 
 /** Bodies in the order of the scenario, which is that of falling ids. */
 const sorted = (list) => (list[0].kind === "body" ? [...list].reverse() : list);
 
+/** A kind, and behind it what is of it: all lines lie side by side, and their level tells what hangs on what. */
 function group(kind, members, children) {
   const isOpen = !closed.has(kind);
-  const line = make("div", { class: "line" }, make("span", { class: "twist", text: isOpen ? "▾" : "▸" }), make("span", { class: "name dim", text: titleOf(kind) }), make("span", { class: "id", text: String(members.length) }));
-  const item = make("div", { role: "treeitem", "aria-expanded": String(isOpen), tabindex: "-1", "data-key": `kind-${kind}`, "aria-label": `${titleOf(kind)}, ${members.length}` }, line);
-  line.addEventListener("click", () => toggle(kind));
-  if (isOpen) item.append(make("div", { role: "group" }, ...members.map((node) => leaf(node, children))));
-  return item;
+  const head = make("div", { class: "line", role: "treeitem", "aria-level": "1", "aria-expanded": String(isOpen), tabindex: "-1", "data-key": `kind-${kind}` },
+    make("span", { class: "twist", "aria-hidden": "true", text: isOpen ? "▾" : "▸" }),
+    make("span", { class: "name dim", text: titleOf(kind) }), make("span", { class: "id", text: String(members.length) }));
+  return isOpen ? [head, ...members.flatMap((node) => leaves(node, children, 2))] : [head];
 }
 
-function leaf(node, children) {
-  const below = children.get(node.id) ?? [];
-  const dot = make("span", { class: `dot ${node.kind}` });
+function leaves(node, children, level) {
+  const dot = make("span", { class: `dot kind-${node.kind}`, "aria-hidden": "true" });
   dot.style.background = faceOf({ name: nameOf(node), kind: node.kind });
-  const line = make("div", { class: "line" }, dot, make("span", { class: "name", text: nameOf(node) }), node.id > 0 ? make("span", { class: "id", text: String(node.id) }) : null);
-  line.addEventListener("click", () => chosen(node.id));
-  const item = make("div", { role: "treeitem", tabindex: "-1", "aria-selected": String(node.id === selected), "data-entity": String(node.id), "data-key": `node-${node.id}`, "aria-label": node.id > 0 ? `${nameOf(node)}, ${node.kind} ${node.id}` : nameOf(node) }, line);
-  if (below.length) item.append(make("div", { role: "group" }, ...below.map((each) => leaf(each, children))));
-  return item;
+  const line = make("div", {
+    class: "line", role: "treeitem", "aria-level": String(level), "aria-selected": String(node.id === selected), tabindex: "-1",
+    "data-entity": String(node.id), "data-key": `node-${node.id}`,
+  }, dot, make("span", { class: "name", text: nameOf(node) }), node.id > 0 ? make("span", { class: "id", text: String(node.id) }) : null);
+  line.style.paddingLeft = `${0.5 + 0.8 * (level - 1)}rem`;
+  return [line, ...(children.get(node.id) ?? []).flatMap((child) => leaves(child, children, level + 1))];
 }
 
 function toggle(kind) {
@@ -76,6 +77,7 @@ function toggle(kind) {
   build();
 }
 
+const level = (item) => Number(item?.getAttribute("aria-level") ?? 0);
 const visible = () => [...$("tree").querySelectorAll('[role="treeitem"]')];
 
 function go(item) {
@@ -96,13 +98,19 @@ $("tree").addEventListener("keydown", (event) => {
     ArrowUp: () => go(items[place - 1]),
     Home: () => go(items[0]),
     End: () => go(items.at(-1)),
-    ArrowLeft: () => (kind && !closed.has(kind) ? toggle(kind) : go(item.parentElement.closest('[role="treeitem"]'))),
-    ArrowRight: () => (kind && closed.has(kind) ? toggle(kind) : go(item.querySelector('[role="treeitem"]'))),
+    ArrowLeft: () => (kind && !closed.has(kind) ? toggle(kind) : go(items.slice(0, place).findLast((other) => level(other) < level(item)))),
+    ArrowRight: () => (kind && closed.has(kind) ? toggle(kind) : go(level(items[place + 1]) > level(item) ? items[place + 1] : null)),
     Enter: () => (kind ? toggle(kind) : chosen(Number(item.dataset.entity))),
     " ": () => (kind ? toggle(kind) : chosen(Number(item.dataset.entity))),
   }[event.key];
   if (!does) return;
   event.preventDefault();
   does();
+});
+$("tree").addEventListener("click", (event) => {
+  const item = event.target.closest("[data-key]");
+  if (!item) return;
+  if (item.dataset.entity) chosen(Number(item.dataset.entity));
+  else toggle(item.dataset.key.slice("kind-".length));
 });
 $("tree-filter").addEventListener("input", build);

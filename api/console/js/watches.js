@@ -28,7 +28,7 @@ async function look() {
 function row(watch) {
   const name = `${watch.entity}: ${watch.component}.${watch.field}`;
   const clear = (event) => trying(() => ask("unwatch", { watch: watch.watch }), event.currentTarget).then(look);
-  return make("li", {}, make("span", { class: "grow", text: name }), make("span", { class: "num live" }), button("Clear", clear, { class: "quiet", "aria-label": `Stop watching ${name}` }));
+  return make("li", {}, make("span", { class: "grow", text: name }), make("span", { class: "num live" }), button("Clear", clear, { class: "quiet", "aria-label": `Clear the watch of ${name}` }));
 }
 
 export function begin() {

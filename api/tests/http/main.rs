@@ -1,6 +1,7 @@
 //! The API over real sockets: each defence is tried by its attack, beside a request that is well.
 
 mod connections;
+mod console;
 mod errors;
 mod origins;
 mod routing;
