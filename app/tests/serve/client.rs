@@ -23,6 +23,7 @@ pub struct Client {
 pub struct Answer {
     pub status: u16,
     pub head: String,
+    /// As text where it is not JSON.
     pub body: Value,
 }
 
@@ -101,7 +102,8 @@ impl Client {
         let all = text(&bytes);
         let (head, body) = all.split_once("\r\n\r\n").unwrap_or((&all, ""));
         let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
-        Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
+        let other = || if body.is_empty() { Value::Null } else { Value::String(body.to_owned()) };
+        Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or_else(|_| other()) }
     }
 }
 
