@@ -3,8 +3,10 @@
 mod connections;
 mod errors;
 mod origins;
+mod recordings;
 mod routing;
 mod schemas;
+mod shelf;
 mod sockets;
 mod start;
 mod support;
