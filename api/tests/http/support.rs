@@ -409,6 +409,11 @@ impl Running {
 
     /// With these.
     pub async fn with(rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::of(table(), rules, change, tls).await
+    }
+
+    /// With these routes as well.
+    pub async fn of(table: Table, rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
         let gate = Arc::new(Gate { allowance: AtomicU64::new(1 << 40), ..Gate::default() });
         let parts = Arc::new(Parts::default());
         let ports = Ports {
@@ -423,7 +428,7 @@ impl Running {
             clock: Arc::new(SystemClock::default()),
         };
         let build = Build { version: "0".into(), hash: "0".repeat(64) };
-        let api = Arc::new(Api::new(ports, build, table(), rules).expect("random numbers"));
+        let api = Arc::new(Api::new(ports, build, table, rules).expect("random numbers"));
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listen.connections = 600;
         change(&mut listen);
