@@ -106,9 +106,9 @@ impl Default for SocketRules {
         Self {
             authenticate_time: Duration::from_secs(10),
             check_every: Duration::from_millis(500),
-            ping_every: Duration::from_secs(15),
-            silent_time: Duration::from_secs(45),
-            stall_time: Duration::from_secs(30),
+            ping_every: Duration::from_secs(10),
+            silent_time: Duration::from_secs(25),
+            stall_time: Duration::from_secs(25),
         }
     }
 }

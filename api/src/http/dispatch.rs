@@ -419,6 +419,10 @@ fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Response {
     if let Some(length) = problem.length {
         reply = reply.with(header::CONTENT_RANGE, headers::value(format!("bytes */{length}")));
     }
+    if problem.code == Code::BadRequest {
+        // Where it ended is not sure: what follows is not taken for another request.
+        reply = reply.with(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if problem.code == Code::NotAuthenticated {
         reply = reply.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }

@@ -16,9 +16,9 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, Link, NewAccount, Node, Order, Outcome, Pace, Part, Peer,
-    People, PeopleError, Purpose, Receipt, Recordings, Said, Setting, Settings, StoredSignIn, View, World, WorldError,
-    WorldStatus,
+    ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, Link, NewAccount, Node, Order, Outcome, Pace, Part,
+    Peer, People, PeopleError, Purpose, Receipt, Recordings, Said, Setting, Settings, StoredSignIn, View, World,
+    WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -498,20 +498,30 @@ impl Running {
 
     /// With these.
     pub async fn with(rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
-        Self::around(rules, change, tls, |_| {}).await
+        Self::around(table(), rules, change, tls, |_| {}).await
+    }
+
+    /// With these routes as well.
+    pub async fn of(table: Table, rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::around(table, rules, change, tls, |_| {}).await
     }
 
     /// With these, and other ports.
     pub async fn around(
+        table: Table,
         rules: Rules,
         change: impl FnOnce(&mut Listen),
         tls: Option<Arc<Tls>>,
         ports_change: impl FnOnce(&mut Ports),
     ) -> Self {
         let gate = Arc::new(Gate { allowance: AtomicU64::new(1 << 40), ..Gate::default() });
-    ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, Link, NewAccount, Node, Order, Outcome, Pace, Part, Peer,
-    People, PeopleError, Purpose, Receipt, Recordings, Said, Setting, Settings, StoredSignIn, View, World, WorldError,
-    WorldStatus,
+        let (parts, shelf, notes) =
+            (Arc::new(Parts::default()), Arc::new(Shelf::default()), Arc::new(Notes::default()));
+        let mut ports = Ports {
+            world: Arc::new(Still),
+            accounts: Arc::new(Down),
+            audit: Arc::clone(&notes) as Arc<dyn AuditLog>,
+            people: Arc::new(Down),
             health: Arc::clone(&parts) as Arc<dyn Health>,
             presentation: None,
             recordings: Arc::clone(&shelf) as Arc<dyn Recordings>,
@@ -522,7 +532,7 @@ impl Running {
         };
         ports_change(&mut ports);
         let build = Build { version: "0".into(), hash: "0".repeat(64) };
-        let api = Arc::new(Api::new(ports, build, table(), rules).expect("random numbers"));
+        let api = Arc::new(Api::new(ports, build, table, rules).expect("random numbers"));
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listen.connections = 600;
         change(&mut listen);

@@ -2,6 +2,7 @@
 //! program for all of them.
 
 mod api;
+mod attacks;
 mod breaker;
 mod client;
 mod configuration;
