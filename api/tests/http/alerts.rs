@@ -93,7 +93,7 @@ async fn watched() -> (Running, Arc<Security>) {
         ports.security = Some(Arc::clone(&security));
         ports.clock = clock;
     };
-    (Running::around(Rules::default(), |_| {}, None, ports).await, security)
+    (Running::around(api::routes::table().expect("a table"), Rules::default(), |_| {}, None, ports).await, security)
 }
 
 /// An attack from an address of its own, which raises one alert.
