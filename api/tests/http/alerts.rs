@@ -93,7 +93,7 @@ async fn watched() -> (Running, Arc<Security>) {
         ports.security = Some(Arc::clone(&security));
         ports.clock = clock;
     };
-    (Running::around(api::routes::table().expect("a table"), Rules::default(), |_| {}, None, ports).await, security)
+    (Running::around(crate::support::table(), Rules::default(), |_| {}, None, ports).await, security)
 }
 
 /// An attack from an address of its own, which raises one alert.
@@ -328,7 +328,7 @@ async fn a_receiver_gets_each_alert_once_signed_and_in_order() {
         assert!(!verify("another secret, as long as that one is", &signed) && !verify(SECRET, &one.body), "control");
     }
     let metrics = running.get("/metrics", "operator").await;
-    let text = String::from_utf8_lossy(&metrics.body);
+    let text = &metrics.body;
     assert!(text.contains("spacetime_api_alerts_total{rule=\"traversal\"} 3\n"), "{text}");
     assert!(text.contains("spacetime_api_alerts_total{rule=\"injection\"} 0\n"), "control: of another rule none");
     // Nothing more comes of it.
