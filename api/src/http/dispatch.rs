@@ -134,9 +134,9 @@ async fn route_and_run(
         caller: known.caller,
         route,
         path: params::read_path(route.params, &segments)
-            .map_err(|problem| Problem { sign: hostile::sign_in(segments.iter().copied()), ..problem })?,
+            .map_err(|problem| Problem { sign: hostile::sign_in(segments.iter().copied()).map(Box::new), ..problem })?,
         query: params::read_query(route.query, arrived.uri.query())
-            .map_err(|problem| Problem { sign: hostile::sign_in(arrived.uri.query()), ..problem })?,
+            .map_err(|problem| Problem { sign: hostile::sign_in(arrived.uri.query()).map(Box::new), ..problem })?,
         headers: head,
         content: content(api, route, body).await?,
     };
@@ -245,7 +245,10 @@ async fn content(api: &Arc<Api>, route: &'static Route, body: Pieces) -> Result<
             if wrong.is_empty() {
                 return Ok(Content::Json(value));
             }
-            Err(Problem { sign: hostile::sign_in_value(&value), ..Problem::errors(Code::BadInput, wrong) })
+            Err(Problem {
+                sign: hostile::sign_in_value(&value).map(Box::new),
+                ..Problem::errors(Code::BadInput, wrong)
+            })
         }
     }
 }
@@ -392,7 +395,7 @@ fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Response {
         info!(%correlation, %address, route, person, code, detail);
     }
     if matches!(problem.code, Code::BadInput | Code::BadRequest | Code::TooLarge | Code::UnsupportedType) {
-        api.ports.gate.saw(&visit, problem.sign.clone().unwrap_or(Sign::BadInput));
+        api.ports.gate.saw(&visit, problem.sign.as_deref().cloned().unwrap_or(Sign::BadInput));
     }
     api.metrics.refuse(code);
     let body = serde_json::to_vec(&problem.body(visit.correlation)).unwrap_or_default();

@@ -125,7 +125,7 @@ pub struct Problem {
     /// For the log only.
     pub detail: String,
     /// What the input is a sign of, where it looks like a part of an attack; for the gate only.
-    pub sign: Option<Sign>,
+    pub sign: Option<Box<Sign>>,
 }
 
 impl Problem {

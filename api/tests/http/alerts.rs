@@ -328,7 +328,7 @@ async fn a_receiver_gets_each_alert_once_signed_and_in_order() {
         assert!(!verify("another secret, as long as that one is", &signed) && !verify(SECRET, &one.body), "control");
     }
     let metrics = running.get("/metrics", "operator").await;
-    let text = String::from_utf8_lossy(&metrics.body);
+    let text = metrics.body;
     assert!(text.contains("spacetime_api_alerts_total{rule=\"traversal\"} 3\n"), "{text}");
     assert!(text.contains("spacetime_api_alerts_total{rule=\"injection\"} 0\n"), "control: of another rule none");
     // Nothing more comes of it.

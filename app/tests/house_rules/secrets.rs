@@ -35,13 +35,9 @@ fn secret_of(line: &str) -> Option<&'static str> {
             return Some("a token of a service");
         }
     }
-    for scheme in ["https", "http"] {
-        let mut rest = line.split(&format!("{scheme}://")).skip(1);
-        if rest.any(|rest| rest.split(['/', '"', ' ', '`', ')']).next().is_some_and(|host| has_password(host))) {
-            return Some("a password in an address");
-        }
-    }
-    None
+    let mut addresses = line.split("http://").skip(1).chain(line.split("https://").skip(1));
+    let is_open = addresses.any(|rest| rest.split(['/', '"', ' ', '`', ')']).next().is_some_and(has_password));
+    is_open.then_some("a password in an address")
 }
 
 /// Whether the part before the path holds a password that could be one.
