@@ -20,8 +20,9 @@ fn text(value: &Value) -> String {
 }
 
 fn operator(home: &Home, service: &mut Process) -> Client {
+    let client = Client::of(service);
     account(home, "ada", "operator");
-    Client::of(service).signed_in("ada")
+    client.signed_in("ada")
 }
 
 /// A peer that joins and records what it agrees on with the others.
