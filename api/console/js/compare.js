@@ -6,7 +6,7 @@ import { whole } from "./format.js";
 import { over } from "./labels.js";
 import { complain } from "./message.js";
 import { Plan } from "./plan2d.js";
-import { act, field, job, nameOf } from "./recordings.js";
+import { act, job, nameOf } from "./recordings.js";
 import { States, modelOf } from "./states.js";
 
 const SIDES = ["left", "right"];
@@ -150,7 +150,7 @@ async function diff() {
     await go(difference);
   }
   if (found.identical) return [`Identical: ${whole(found.ticks_compared)} ticks compared.`, "good"];
-  return [`${found.summary}${field(found.difference)}`, "bad"];
+  return [found.summary, "bad"];
 }
 
 /** Marks on the timeline: events, and the first difference. */
@@ -176,7 +176,7 @@ async function tellEvents() {
   }
   $("recording-events").replaceChildren(...events.map((event) => make("li", {},
     make("button", { type: "button", class: "quiet num", text: `tick ${event.tick}`, on: { click: () => go(event.tick) } }),
-    make("span", { class: "grow", text: event.what }), make("span", { class: "dim small", text: event.player === null ? "service" : `player ${event.player}` }))));
+    make("span", { class: "grow", text: event.what ? `${event.kind.replace("_", " ")}: ${event.what}` : event.kind.replace("_", " ") }), make("span", { class: "dim small", text: event.player === null ? "service" : `player ${event.player}` }))));
   if (!events.length) $("recording-events").replaceChildren(make("li", {}, empty("Nobody came, left or changed anything.")));
   mark();
 }

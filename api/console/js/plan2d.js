@@ -25,8 +25,8 @@ export class Plan {
       for (const object of model.objects.values()) this.trail(model, object, focus, trails === "focus", x, y);
     }
     const items = [];
-    // Bodies over what is about them.
-    const order = [...model.objects.values()].sort((a, b) => isBody(a) - isBody(b));
+    // What is weightier goes over what is about it.
+    const order = [...model.objects.values()].sort((a, b) => weightOf(a) - weightOf(b));
     for (const object of order) {
       between(focus, object, place);
       const [px, py] = [x(place[0]), y(place[1])];

@@ -102,7 +102,7 @@ async function verify(recording) {
 }
 
 /** A field that differs, as a sentence. */
-export function field(difference) {
+function field(difference) {
   if (!difference) return "";
   const of = difference.entity === null || difference.entity === undefined ? "" : ` of entity ${difference.entity}`;
   return ` ${difference.component}.${difference.field}${of}: ${difference.left} against ${difference.right}.`;

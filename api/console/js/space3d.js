@@ -111,7 +111,7 @@ export class Space {
     const { array: colours } = geometry.attributes.color;
     const count = model.trail(object, focus, trails === "focus", (n, all, x, y, z) => {
       points.set([x - eye[0], y - eye[1], z - eye[2]], 3 * n);
-      colours[4 * n + 3] = 0.1 + (0.6 * n) / all;
+      colours[4 * n + 3] = 0.15 + (0.8 * n) / all;
     });
     geometry.setDrawRange(0, count);
     geometry.attributes.position.needsUpdate = geometry.attributes.color.needsUpdate = true;

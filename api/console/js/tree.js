@@ -5,7 +5,7 @@ import { faceOf, titleOf } from "./objects.js";
 
 const SHOWN_MAX = 2000;
 
-const closed = new Set(["round"]);
+const closed = new Set(["projectile"]);
 let nodes = [];
 let selected = null;
 let chosen = () => {};

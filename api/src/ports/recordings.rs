@@ -68,6 +68,7 @@ impl FromStr for TimedId {
 /// Where a recording comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RecordingKind)]
 pub enum Origin {
     /// Of the running world.
     Capture,
@@ -78,6 +79,7 @@ pub enum Origin {
 /// How whole a recording is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RecordingState)]
 pub enum Wholeness {
     /// It is being written.
     Live,
@@ -180,6 +182,7 @@ pub struct Span {
 
 /// Some states of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecordingStates)]
 pub struct States {
     /// Tick of the recording's first state.
     pub first_tick: u64,
@@ -196,6 +199,7 @@ pub struct States {
 
 /// What is to be seen of one state.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecordingStateAt)]
 pub struct RecordedState {
     /// Its tick.
     pub tick: u64,
@@ -247,6 +251,7 @@ pub struct PlacedEntity {
 
 /// Some of what happened in a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RecordingEvents)]
 pub struct Happenings {
     /// What happened, in order.
     #[schema(max_items = 1000)]
@@ -259,6 +264,7 @@ pub struct Happenings {
 
 /// Something that was entered into the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RecordingEvent)]
 pub struct Happening {
     /// The first tick whose state has it.
     pub tick: u64,
@@ -274,6 +280,7 @@ pub struct Happening {
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RecordingJobState)]
 pub enum Stage {
     /// Others are before it.
     Waiting,
@@ -288,6 +295,7 @@ pub enum Stage {
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RecordingTask)]
 pub enum Task {
     /// Simulates a recording again, and compares.
     Verify,
@@ -297,6 +305,7 @@ pub enum Task {
 
 /// Work on recordings.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecordingJob)]
 pub struct Job {
     /// Its id: 32 hex digits.
     #[schema(value_type = String, min_length = 32, max_length = 32)]
@@ -322,6 +331,7 @@ pub struct Job {
 
 /// What simulating a recording again has shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RecordingVerification)]
 pub struct Verification {
     /// `exact` or `diverged`.
     #[schema(value_type = String)]
@@ -357,6 +367,7 @@ pub struct Divergence {
 
 /// Ticks that could not be compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RecordingGap)]
 pub struct Unverified {
     /// First state.
     pub from_tick: u64,

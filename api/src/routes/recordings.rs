@@ -219,10 +219,10 @@ struct Listed {
 #[schema(as = RecordingPair)]
 struct Pair {
     /// The one.
-    #[schema(min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
+    #[schema(min_length = 32, max_length = 32)]
     left: String,
     /// The other.
-    #[schema(min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
+    #[schema(min_length = 32, max_length = 32)]
     right: String,
 }
 

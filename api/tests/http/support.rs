@@ -16,14 +16,16 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, Link, NewAccount, Node, Order, Pace, Part, Peer, Receipt, Setting,
-    Settings, StoredSignIn, View, World, WorldError, WorldStatus,
+    ControlState, Entity, Entry, FieldValue, Health, Link, NewAccount, Node, Order, Outcome, Pace, Part, Peer, Receipt,
+    Recordings, Setting, Settings, StoredSignIn, View, World, WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use utoipa::ToSchema;
+
+use crate::shelf::Shelf;
 
 /// Nothing here takes longer on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -226,10 +228,42 @@ impl Accounts for Down {
     }
 }
 
+/// An audit log that is down like the stores, or holds what comes.
+#[derive(Default)]
+pub struct Notes {
+    is_open: AtomicBool,
+    acts: Mutex<Vec<Act>>,
+}
+
+impl Notes {
+    pub fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
+    }
+
+    pub fn shut(&self) {
+        self.is_open.store(false, Ordering::SeqCst);
+    }
+
+    /// What the acts were about.
+    pub fn subjects(&self) -> Vec<String> {
+        self.acts.lock().expect("acts").iter().map(|act| act.subject.clone()).collect()
+    }
+
+    /// How many of them did not come about.
+    pub fn failures(&self) -> usize {
+        self.acts.lock().expect("acts").iter().filter(|act| act.outcome == Outcome::Failed).count()
+    }
+}
+
 #[async_trait]
-impl AuditLog for Down {
-    async fn record(&self, _: Act) -> Result<u64, AuditError> {
-        Err(AuditError::Unavailable(SECRET.into()))
+impl AuditLog for Notes {
+    async fn record(&self, act: Act) -> Result<u64, AuditError> {
+        if !self.is_open.load(Ordering::SeqCst) {
+            return Err(AuditError::Unavailable(SECRET.into()));
+        }
+        let mut acts = self.acts.lock().expect("acts");
+        acts.push(act);
+        Ok(acts.len() as u64)
     }
 
     async fn page(&self, _: u64, _: usize) -> Result<(Vec<Entry>, bool), AuditError> {
@@ -407,6 +441,8 @@ pub struct Running {
     pub api: Arc<Api>,
     pub gate: Arc<Gate>,
     pub parts: Arc<Parts>,
+    pub shelf: Arc<Shelf>,
+    pub notes: Arc<Notes>,
     pub server: Server,
 }
 
@@ -419,13 +455,15 @@ impl Running {
     /// With these.
     pub async fn with(rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
         let gate = Arc::new(Gate { allowance: AtomicU64::new(1 << 40), ..Gate::default() });
-        let parts = Arc::new(Parts::default());
+        let (parts, shelf, notes) =
+            (Arc::new(Parts::default()), Arc::new(Shelf::default()), Arc::new(Notes::default()));
         let ports = Ports {
             world: Arc::new(Still),
             accounts: Arc::new(Down),
-            audit: Arc::new(Down),
+            audit: Arc::clone(&notes) as Arc<dyn AuditLog>,
             health: Arc::clone(&parts) as Arc<dyn Health>,
             presentation: None,
+            recordings: Arc::clone(&shelf) as Arc<dyn Recordings>,
             gate: Arc::clone(&gate) as Arc<dyn Gatekeeper>,
             security: None,
             settings: Arc::new(NoSettings),
@@ -437,7 +475,7 @@ impl Running {
         listen.connections = 600;
         change(&mut listen);
         let server = Server::start(Arc::clone(&api), listen, tls).await.expect("a server");
-        Self { api, gate, parts, server }
+        Self { api, gate, parts, shelf, notes, server }
     }
 
     /// A connection to it.

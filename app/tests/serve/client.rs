@@ -84,6 +84,34 @@ impl Client {
         socket.into()
     }
 
+    /// Sends the head and the body of a request; what it answers can be read.
+    pub fn begin(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> TcpStream {
+        let token = self.token.as_deref().unwrap_or_default();
+        let (who, host) = (format!("authorization: Bearer {token}\r\n"), self.address);
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{who}{headers}\r\n");
+        let mut stream = self.connect();
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        // Whoever refuses it need not read all of it.
+        drop(stream.write_all(&[head.as_bytes(), body].concat()));
+        stream
+    }
+
+    /// As [`Self::begin`], with the length of the body.
+    pub fn stream(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> TcpStream {
+        let length = if method == "GET" { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        self.begin(method, path, &format!("{headers}{length}"), body)
+    }
+
+    /// Bytes there and back: status, head, body.
+    pub fn octets(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+        let mut bytes = Vec::new();
+        self.stream(method, path, headers, body).read_to_end(&mut bytes).expect("it answers");
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        let head = text(&bytes[..end]);
+        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+        (status, head, bytes.split_off(end + 4))
+    }
+
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
         if let Some(token) = &self.token {

@@ -17,5 +17,6 @@ mod peers;
 mod people;
 mod postgres;
 mod process;
+mod recordings;
 mod running;
 mod synchronous;

@@ -467,3 +467,7 @@ impl Writing {
         recording
     }
 }
+
+#[cfg(test)]
+#[path = "capture_tests.rs"]
+mod tests;
