@@ -8,7 +8,7 @@ mod door;
 pub(crate) mod headers;
 pub mod json;
 pub mod listen;
-mod metrics;
+pub(crate) mod metrics;
 pub mod openapi;
 pub mod params;
 pub mod problem;

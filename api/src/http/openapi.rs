@@ -161,6 +161,7 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::Hex { digits } => json!({"type": "string", "pattern": format!("^[0-9a-f]{{{digits}}}$")}),
         Kind::OneOf(words) => json!({"type": "string", "enum": words}),
         Kind::Flag => json!({"type": "boolean"}),
+        Kind::Person => json!({"type": "string", "pattern": "^(me|[1-9][0-9]{0,18})$"}),
     }
 }
 
@@ -270,6 +271,7 @@ fn kind_words(kind: Kind) -> String {
         Kind::Hex { digits } => format!("{digits} hex digits"),
         Kind::OneOf(words) => words.join(" or "),
         Kind::Flag => "true or false".to_owned(),
+        Kind::Person => "`me`, or the number of a person".to_owned(),
     }
 }
 

@@ -34,6 +34,11 @@ impl Param {
 pub const LIMIT: Param =
     Param::optional("limit", Kind::Whole { min: 1, max: 1000 }, "how many to list at most; 100 without it");
 
+/// Whoever asks, where a person is named.
+const ME: &str = "me";
+/// The greatest number that a person may have.
+pub const PERSON_MAX: u64 = i64::MAX as u64;
+
 /// A tick of the world, where an older state may be asked for.
 pub const TICK: Param =
     Param::optional("tick", Kind::Whole { min: 0, max: u64::MAX }, "the state after this tick; the newest without it");
@@ -74,16 +79,18 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
+    /// `me`, or the number of a person.
+    Person,
 }
 
 /// The value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// Of [`Kind::Whole`].
+    /// Of [`Kind::Whole`] and [`Kind::Person`].
     Whole(u64),
     /// Of [`Kind::Signed`].
     Signed(i64),
-    /// Of [`Kind::Name`], [`Kind::Text`], [`Kind::Hex`], [`Kind::OneOf`].
+    /// Of [`Kind::Name`], [`Kind::Text`], [`Kind::Hex`], [`Kind::OneOf`]; of [`Kind::Person`] only `me`.
     Text(String),
     /// Of [`Kind::Flag`].
     Flag(bool),
@@ -129,6 +136,11 @@ impl Kind {
                 "false" => Ok(Given::Flag(false)),
                 _ => Err("has to be true or false".to_owned()),
             },
+            Self::Person if text == ME => Ok(Given::Text(ME.to_owned())),
+            Self::Person => canonical::<u64>(text)
+                .filter(|n| (1..=PERSON_MAX).contains(n))
+                .map(Given::Whole)
+                .ok_or_else(|| format!("has to be {ME}, or a whole number from 1 to {PERSON_MAX}")),
         }
     }
 }
@@ -218,6 +230,15 @@ mod tests {
         assert_eq!(values, Ok(expected.to_vec()));
         let titled = read_query(LISTED, Some("after=0&title=.%2F+%c3%a9"));
         assert_eq!(titled.map(|values| values[1].1.clone()), Ok(Given::Text("./ é".into())));
+    }
+
+    #[test]
+    fn a_person_is_a_number_or_oneself() {
+        assert_eq!(Kind::Person.read("me"), Ok(Given::Text("me".into())));
+        assert_eq!(Kind::Person.read("7"), Ok(Given::Whole(7)));
+        for wrong in ["", "0", "Me", "07", "-1", "me/", "9223372036854775808", "'7"] {
+            assert!(Kind::Person.read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::gate::Denied;
+use crate::gate::{Denied, Sign};
 use crate::identity::Correlation;
 use crate::ports::{AccountError, AuditError, RecordingError, Refused, WorldError};
 use crate::security::Refusal;
@@ -126,13 +126,23 @@ pub struct Problem {
     pub length: Option<u64>,
     /// For the log only.
     pub detail: String,
+    /// What the input is a sign of, where it looks like a part of an attack; for the gate only.
+    pub sign: Option<Box<Sign>>,
 }
 
 impl Problem {
     /// One without details.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, errors: Vec::new(), retry_after: None, allow: None, length: None, detail: String::new() }
+        Self {
+            code,
+            errors: Vec::new(),
+            retry_after: None,
+            allow: None,
+            length: None,
+            detail: String::new(),
+            sign: None,
+        }
     }
 
     /// One with a sentence for the log.
@@ -263,7 +273,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::Closed => Code::NotAllowed,
             Refusal::NotFound => Code::NotFound,
-            Refusal::Taken | Refusal::LastAdmin | Refusal::Unchanged | Refusal::Conflict => Code::Conflict,
+            Refusal::Taken | Refusal::LastAdmin | Refusal::Unchanged | Refusal::Conflict | Refusal::NoConsent => {
+                Code::Conflict
+            }
         };
         Self::logged(code, why)
     }

@@ -40,6 +40,7 @@ pub struct Outbox {
 struct Queue {
     waiting: Mutex<Waiting>,
     is_filled: Notify,
+    is_taken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +85,13 @@ impl Outbox {
         self.queue.is_filled.notify_one();
     }
 
+    /// Waits until less than half of what may wait does: for who has much to send, and no hurry.
+    pub async fn room(&self) {
+        while self.waiting().texts.len() >= WAITING_MAX / 2 {
+            self.queue.is_taken.notified().await;
+        }
+    }
+
     pub(super) fn ping(&self) {
         self.waiting().ping = true;
         self.queue.is_filled.notify_one();
@@ -93,6 +101,7 @@ impl Outbox {
     pub(super) async fn next(&self) -> Next {
         loop {
             if let Some(next) = self.waiting().next() {
+                self.queue.is_taken.notify_one();
                 return next;
             }
             self.queue.is_filled.notified().await;

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod health;
+pub mod people;
 pub mod presentation;
 pub mod recordings;
 pub mod settings;
@@ -12,6 +13,7 @@ pub mod world;
 pub use accounts::{Account, AccountError, Accounts, NewAccount, StoredSignIn};
 pub use audit::{Act, AuditError, AuditLog, Entry, Outcome};
 pub use health::{Condition, Health, Part};
+pub use people::{Erased, Kept, People, PeopleError, Purpose, Said};
 pub use presentation::{AudioSource, Controller, Presentation, PresentationError, Quality};
 pub use recordings::{
     Comparison, Contents, Divergence, FieldDifference, Happening, Happenings, Incoming, Job, Origin, PlacedBody,

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod alerts;
 pub mod capture;
 pub mod change;
 pub mod console;
@@ -9,6 +10,7 @@ pub mod debug;
 pub mod debug_socket;
 pub mod documents;
 pub mod peers;
+pub mod players;
 pub mod presentation;
 pub mod recordings;
 pub mod scene;
@@ -30,7 +32,9 @@ const ROUTES: &[&[Route]] = &[
     recordings::ROUTES,
     telemetry::ROUTES,
     accounts::ROUTES,
+    players::ROUTES,
     admin::ROUTES,
+    alerts::ROUTES,
     documents::ROUTES,
     console::ROUTES,
 ];

@@ -1,5 +1,6 @@
 //! The API over real sockets: each defence is tried by its attack, beside a request that is well.
 
+mod alerts;
 mod connections;
 mod console;
 mod errors;

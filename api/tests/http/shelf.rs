@@ -14,10 +14,13 @@ use api::ports::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
+/// Recordings with their bytes.
+type Files = BTreeMap<TimedId, (Recording, Vec<u8>)>;
+
 /// The recordings.
 #[derive(Default)]
 pub struct Shelf {
-    kept: Arc<Mutex<BTreeMap<TimedId, (Recording, Vec<u8>)>>>,
+    kept: Arc<Mutex<Files>>,
     /// Those that come, and have neither been kept nor dropped.
     arriving: Arc<AtomicUsize>,
     /// How often anything was done.
@@ -96,7 +99,7 @@ impl Contents for Opened {
 struct Arriving {
     recording: Recording,
     bytes: Vec<u8>,
-    kept: Arc<Mutex<BTreeMap<TimedId, (Recording, Vec<u8>)>>>,
+    kept: Arc<Mutex<Files>>,
     arriving: Arc<AtomicUsize>,
 }
 

@@ -16,8 +16,9 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, Link, NewAccount, Node, Order, Outcome, Pace, Part, Peer, Receipt,
-    Recordings, Setting, Settings, StoredSignIn, View, World, WorldError, WorldStatus,
+    ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, Link, NewAccount, Node, Order, Outcome, Pace, Part,
+    Peer, People, PeopleError, Purpose, Receipt, Recordings, Said, Setting, Settings, StoredSignIn, View, World,
+    WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -226,6 +227,14 @@ impl Accounts for Down {
     async fn put_sign_in(&self, _: &StoredSignIn) -> Result<u64, AccountError> {
         Err(AccountError::Unavailable(SECRET.into()))
     }
+
+    async fn licence(&self) -> Result<u32, AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
+
+    async fn publish_licence(&self, _: u32) -> Result<(), AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
 }
 
 /// An audit log that is down like the stores, or holds what comes.
@@ -272,6 +281,41 @@ impl AuditLog for Notes {
 
     async fn verify(&self) -> Result<u64, AuditError> {
         Err(AuditError::Unavailable(SECRET.into()))
+    }
+}
+
+fn no_people<T>() -> Result<T, PeopleError> {
+    Err(PeopleError::Unavailable(SECRET.into()))
+}
+
+#[async_trait]
+impl People for Down {
+    async fn read(&self, _: Person) -> Result<Kept, PeopleError> {
+        no_people()
+    }
+
+    async fn export(&self, _: Person) -> Result<String, PeopleError> {
+        no_people()
+    }
+
+    async fn erase(&self, _: Person) -> Result<Erased, PeopleError> {
+        no_people()
+    }
+
+    fn purposes(&self) -> &'static [Purpose] {
+        &[]
+    }
+
+    async fn said(&self, _: Person, _: &Purpose) -> Result<Vec<Said>, PeopleError> {
+        no_people()
+    }
+
+    async fn say(&self, _: Person, _: &Purpose, _: bool) -> Result<(), PeopleError> {
+        no_people()
+    }
+
+    async fn keep_contact(&self, _: Person, _: &str) -> Result<(), PeopleError> {
+        no_people()
     }
 }
 
@@ -454,13 +498,30 @@ impl Running {
 
     /// With these.
     pub async fn with(rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::around(table(), rules, change, tls, |_| {}).await
+    }
+
+    /// With these routes as well.
+    pub async fn of(table: Table, rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::around(table, rules, change, tls, |_| {}).await
+    }
+
+    /// With these, and other ports.
+    pub async fn around(
+        table: Table,
+        rules: Rules,
+        change: impl FnOnce(&mut Listen),
+        tls: Option<Arc<Tls>>,
+        ports_change: impl FnOnce(&mut Ports),
+    ) -> Self {
         let gate = Arc::new(Gate { allowance: AtomicU64::new(1 << 40), ..Gate::default() });
         let (parts, shelf, notes) =
             (Arc::new(Parts::default()), Arc::new(Shelf::default()), Arc::new(Notes::default()));
-        let ports = Ports {
+        let mut ports = Ports {
             world: Arc::new(Still),
             accounts: Arc::new(Down),
             audit: Arc::clone(&notes) as Arc<dyn AuditLog>,
+            people: Arc::new(Down),
             health: Arc::clone(&parts) as Arc<dyn Health>,
             presentation: None,
             recordings: Arc::clone(&shelf) as Arc<dyn Recordings>,
@@ -469,8 +530,9 @@ impl Running {
             settings: Arc::new(NoSettings),
             clock: Arc::new(SystemClock::default()),
         };
+        ports_change(&mut ports);
         let build = Build { version: "0".into(), hash: "0".repeat(64) };
-        let api = Arc::new(Api::new(ports, build, table(), rules).expect("random numbers"));
+        let api = Arc::new(Api::new(ports, build, table, rules).expect("random numbers"));
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listen.connections = 600;
         change(&mut listen);

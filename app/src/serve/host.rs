@@ -77,6 +77,10 @@ impl Seat for Steering {
         self.shared.desk.enter()
     }
 
+    fn is_patient(&self) -> bool {
+        true
+    }
+
     fn look(&mut self, sight: &Sight<'_>) {
         let members: Vec<u32> =
             sight.status.members.iter().filter(|player| **player != HOST).map(|player| player.0).collect();

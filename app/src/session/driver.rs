@@ -12,7 +12,7 @@ use sim::Simulation;
 use super::input::SessionInput;
 use super::ledger::Ledger;
 use super::recorder;
-use super::side::{Foreseen, Side};
+use super::side::{Cost, Foreseen, Side};
 use super::world::SimWorld;
 use crate::record;
 
@@ -227,8 +227,8 @@ impl<L: Link> Driver<L> {
         Some(self.side.ledgers.iter().fold(reached, |told, ledger| ledger.told(told)))
     }
 
-    /// What the last turns have cost to step and keep, microseconds; in no order, and not all of a long session.
-    pub fn costs_us(&self) -> impl Iterator<Item = u32> {
+    /// What the last turns have cost to step and keep; in no order, and not all of a long session.
+    pub fn costs_us(&self) -> impl Iterator<Item = Cost> {
         self.side.costs_us.iter().copied()
     }
 

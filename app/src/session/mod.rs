@@ -22,7 +22,7 @@ pub use input::{InputError, SessionInput};
 pub use ledger::Ledger;
 pub use near::Near;
 pub use order::Order;
-pub use side::Foreseen;
+pub use side::{Cost, Foreseen};
 pub use world::SimWorld;
 
 #[cfg(test)]

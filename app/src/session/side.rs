@@ -63,7 +63,9 @@ pub(super) struct Side<L: Link> {
     pub(super) events: Vec<Event>,
     /// The last two readings of the clock: the replica takes one before and one after each turn.
     clock_us: [u64; 2],
-    pub(super) costs_us: VecDeque<u32>,
+    /// The same of the thread's processor time.
+    cpu_us: [u64; 2],
+    pub(super) costs_us: VecDeque<Cost>,
     pub(super) progress: Option<Progress>,
     /// The tick that the world is held at, as it is confirmed, if it is held.
     pub(super) held: Option<u64>,
@@ -94,6 +96,7 @@ impl<L: Link> Side<L> {
             is_stale: false,
             events: Vec::new(),
             clock_us: [0; 2],
+            cpu_us: [0; 2],
             costs_us: VecDeque::new(),
             progress: None,
             held: None,
@@ -213,6 +216,21 @@ impl<L: Link> Side<L> {
     }
 }
 
+/// What a turn has cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Time that passed, microseconds.
+    pub us: u32,
+    /// Processor time of the thread that steps, microseconds: without what others do for it, or take from it.
+    pub cpu_us: u32,
+}
+
+/// Processor time of this thread so far.
+fn thread_cpu_us() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1000)).unwrap_or(0)
+}
+
 /// The turn that comes behind this one.
 fn next(turn: Option<Turn>) -> u64 {
     turn.map_or(0, |turn| turn.0 + 1)
@@ -222,6 +240,7 @@ impl<L: Link> Host<SimWorld> for Side<L> {
     fn clock_us(&mut self) -> u64 {
         let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.clock_us = [self.clock_us[1], now];
+        self.cpu_us = [self.cpu_us[1], thread_cpu_us()];
         now
     }
 
@@ -274,11 +293,11 @@ impl<L: Link> Host<SimWorld> for Side<L> {
             // That a world that stands still costs nothing says nothing of its ticks.
             return;
         }
-        let [before, after] = self.clock_us;
+        let between = |[before, after]: [u64; 2]| u32::try_from(after.saturating_sub(before)).unwrap_or(u32::MAX);
         if self.costs_us.len() == COSTS_MAX {
             self.costs_us.pop_front();
         }
-        self.costs_us.push_back(u32::try_from(after - before).unwrap_or(u32::MAX));
+        self.costs_us.push_back(Cost { us: between(self.clock_us), cpu_us: between(self.cpu_us) });
     }
 
     fn rolled_back(&mut self, _to: Option<Turn>, _world: &SimWorld) {

@@ -101,7 +101,9 @@ impl Peer {
         let seconds = self.started.elapsed().as_secs_f64();
         let status = self.driver.status();
         let ticks = f64::from(self.driver.replica().world().ticks_per_turn().max(1));
-        let tick_ms: Vec<f64> = self.driver.costs_us().map(|us| f64::from(us) / 1e3 / ticks).collect();
+        let per_tick = |us: u32| f64::from(us) / 1e3 / ticks;
+        let (tick_ms, tick_cpu_ms) =
+            self.driver.costs_us().map(|cost| (per_tick(cost.us), per_tick(cost.cpu_us))).unzip();
         let turns = self.turns.map_or(0, |(first, next)| next.0.saturating_sub(first.0));
         let stats = self.driver.link().endpoint.stats().clone();
         let per_s = |count: u64| count as f64 / seconds.max(1e-3);
@@ -120,6 +122,7 @@ impl Peer {
             datagrams_out_per_s: per_s(stats.datagrams_sent),
             rejected: stats.rejected_in_all(),
             tick_ms: Spread::of(tick_ms),
+            tick_cpu_ms: Spread::of(tick_cpu_ms),
             cpu_share: cpu_s().map(|cpu| cpu / seconds.max(1e-3)),
             desyncs: self.desyncs,
             ..Summary::default()

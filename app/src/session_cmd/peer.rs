@@ -33,7 +33,7 @@ const SEARCH_US: u64 = 20_000_000;
 const STATUS_US: u64 = 1_000_000;
 /// A socket's time-out is a multiple of the system's clock tick, up to 10 ms: so long before something is due, shorter
 /// waits take over.
-const COARSE_US: u64 = 5_000;
+pub(super) const COARSE_US: u64 = 5_000;
 /// Those shorter waits, microseconds: datagrams that come meanwhile are seen so much late at most.
 const FINE_US: u64 = 1_000;
 
@@ -184,6 +184,8 @@ impl Peer {
             let status = self.driver.status();
             self.fly(now, &status);
             self.attend(&status);
+            // Who is patient is asked now, if the turn that is open is entered below.
+            self.take_commands(now, &status);
             let driven = self.driver.drive(now);
             self.driver.link().endpoint.flush();
             let status = self.driver.status();

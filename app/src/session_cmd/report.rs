@@ -102,6 +102,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Cost of a tick, keeping its state included: per turn, divided by its ticks.
     pub tick_ms: Spread,
+    /// The same in processor time of the thread that steps.
+    pub tick_cpu_ms: Spread,
     /// Processor time of the whole process, per second; where the system tells.
     pub cpu_share: Option<f64>,
     /// States that differed.

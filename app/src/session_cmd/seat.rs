@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sim::{Command, Event, PlayerId, Simulation};
 
-use super::peer::Peer;
+use super::peer::{COARSE_US, Peer};
 use crate::exit::Failure;
 use crate::session::{Foreseen, SessionInput};
 use netcode::protocol::{SessionId, Status, Time, Turn};
@@ -43,6 +43,12 @@ pub trait Seat: Send {
             }
         }
         input
+    }
+
+    /// Whether they are asked as late as it goes, and not as soon as a turn is open: what comes up meanwhile then waits no
+    /// turn longer. Not for those who see ahead what they command.
+    fn is_patient(&self) -> bool {
+        false
     }
 
     /// The world has gone on, or was put back.
@@ -105,6 +111,9 @@ impl Peer {
         let Some(seat) = &mut self.seated.seat else { return };
         let Some(player) = status.player else { return };
         if self.seated.asked.is_some_and(|turn| turn >= status.entered) {
+            return;
+        }
+        if seat.is_patient() && self.driver.core().until_entry_us(now) > COARSE_US as i64 {
             return;
         }
         self.seated.asked = Some(status.entered);

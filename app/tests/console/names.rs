@@ -49,7 +49,7 @@ fn an_answer_is_no_page() {
     browser.log();
     let all = routes(&stage.client.got("/openapi.json"));
     let gets = all.iter().filter(|(method, _, row)| method == "GET" && row["x-messages"].is_null());
-    let paths = gets.map(|(_, path, _)| path.replace('{', "").replace('}', ""));
+    let paths = gets.map(|(_, path, _)| path.replace(['{', '}'], ""));
     for path in paths.chain(["/".to_owned() + encoded]) {
         browser.open(&format!("{}{path}?{encoded}={encoded}#{encoded}", stage.url));
         let told =

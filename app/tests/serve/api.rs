@@ -43,6 +43,22 @@ fn wait(time: Duration) {
 }
 
 #[test]
+fn what_a_lone_service_is_told_comes_with_the_next_turn() {
+    let home = Home::new();
+    let mut service = service(&home);
+    let operator = somebody(&home, &Client::of(&mut service), "operator");
+    let tick = || number(&operator.got("/status")["world"]["tick"]);
+    let file = json!({ "file": "[class.scout]\nhull_j = 3e6\n" });
+    let waited = |_| {
+        let asked = tick();
+        number(&operator.done("/execute/reload", &file)["tick"]) - asked
+    };
+    // A busy machine makes some wait longer; an input delay of even one turn would make all of them.
+    let fewest = (0..30).map(waited).min().expect("some");
+    assert!(fewest <= 3, "three ticks are a turn: {fewest}");
+}
+
+#[test]
 fn a_held_world_stands_still_steps_and_stops_where_it_is_told_and_replays() {
     let home = Home::new();
     let mut service = service(&home);

@@ -76,7 +76,18 @@ impl Client {
         answer.body
     }
 
-    fn connect(&self) -> TcpStream {
+    /// Where the service is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its token.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    /// A connection from its address.
+    pub fn connect(&self) -> TcpStream {
         use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
         bind(&socket, &SocketAddrV4::new(self.from, 0)).expect("an address of this machine's");

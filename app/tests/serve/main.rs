@@ -2,6 +2,7 @@
 //! program for all of them.
 
 mod api;
+mod attacks;
 mod breaker;
 mod client;
 mod configuration;
@@ -12,6 +13,7 @@ mod first_tick;
 mod fleet;
 mod health;
 mod kill;
+mod own_data;
 mod pages;
 mod peers;
 mod people;

@@ -163,7 +163,7 @@ fn a_capture_of_three_peers_replays_elsewhere_and_any_changed_byte_shows() {
     assert!(captured.iter().all(|(tick, digest)| theirs.get(tick) == Some(digest)), "not what the peers agreed on");
     assert_eq!(ended["digest"], json!(captured[&last]));
     assert!(is_sound(&path));
-    let stride = file.len() / (60 * scaled(1) as usize) | 1;
+    let stride = (file.len() / (60 * scaled(1) as usize)) | 1;
     for at in (0..file.len()).step_by(stride).chain([file.len() - 1]) {
         let mut flipped = file.clone();
         flipped[at] ^= 1 << (at % 8);

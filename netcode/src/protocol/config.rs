@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Hash, PeerKey, Player, SessionId};
 
 /// Version of the protocol on the wire. Peers of different versions refuse each other in the handshake.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// Most members a session can have.
 pub const MEMBERS_MAX: usize = 64;
@@ -21,7 +21,7 @@ pub struct Rules {
     pub ticks_per_turn: u32,
     /// Turns between the entry that settles a change of membership and the turn it takes effect at.
     pub window_turns: u32,
-    /// Input delay at the start, in turns.
+    /// Input delay at the start, in turns. Who is alone has none.
     pub delay_turns: u32,
     /// Least input delay that may be wished for.
     pub delay_turns_min: u32,

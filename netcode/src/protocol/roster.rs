@@ -143,7 +143,7 @@ impl Roster {
             }
         }
         let last_player = known.iter().map(|k| k.player.0).max().unwrap_or(0);
-        Self {
+        let mut first = Self {
             epoch: 0,
             first: Turn(0),
             members,
@@ -153,7 +153,9 @@ impl Roster {
             last_player,
             spent: Vec::new(),
             votes: Vec::new(),
-        }
+        };
+        first.refresh_delay();
+        first
     }
 
     /// The member with this number.
@@ -215,7 +217,7 @@ impl Roster {
                     next.remove(member.player, Departure::Replaced, &mut changes);
                     changes.push(Change::Join { player: member.player, role: member.role });
                     let at = next.members.partition_point(|m| m.player < member.player);
-                    next.members.insert(at, Member { first: turn, wish: next.delay, ..member });
+                    next.members.insert(at, Member { first: turn, wish: next.wish(), ..member });
                 }
             }
         }
@@ -325,10 +327,11 @@ impl Roster {
             life: wanted.life,
             role: wanted.role,
             first: at,
-            wish: self.delay,
+            wish: self.wish(),
             address: wanted.address.to_vec(),
         };
         self.pending.push(Pending { settled: turn, at, what: PendingChange::Join(member) });
+        self.refresh_delay();
         None
     }
 
@@ -389,10 +392,14 @@ impl Roster {
         self.pending.iter().any(|p| matches!(&p.what, PendingChange::Leave { player: other, .. } if *other == player))
     }
 
+    /// The greatest wish; none at all for who is alone and waits for nobody, until somebody is about to come.
     fn refresh_delay(&mut self) {
-        if let Some(most) = self.members.iter().map(|m| m.wish).max() {
-            self.delay = most;
-        }
+        self.delay = if self.members.len() == 1 && self.joining().next().is_none() { 0 } else { self.wish() };
+    }
+
+    /// The greatest wish for an input delay, whether it is in force or not.
+    fn wish(&self) -> u32 {
+        self.members.iter().map(|m| m.wish).max().unwrap_or(self.delay)
     }
 
     /// The number this key has or had.
@@ -430,7 +437,7 @@ impl Roster {
             known.banned = false;
             let Known { key, incarnation, role, .. } = *known;
             let address = self.member(player).map_or_else(Vec::new, |m| m.address.clone());
-            let member = Member { player, key, incarnation, life, role, first: turn, wish: self.delay, address };
+            let member = Member { player, key, incarnation, life, role, first: turn, wish: self.wish(), address };
             next.pending.push(change(PendingChange::Join(member)));
         }
         next

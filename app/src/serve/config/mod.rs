@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::webhook::WebhookSettings;
 use netcode::protocol::PeerKey;
 use netcode::transport::from_hex;
 use persistence::Name;
@@ -135,6 +136,8 @@ pub struct Api {
     pub person_requests: u32,
     /// WebSocket messages of one person in any minute.
     pub person_messages: u32,
+    /// Where alerts are sent to.
+    pub webhook: Option<WebhookSettings>,
     /// Connections at once.
     pub connections: usize,
     /// Connections of one address at once.
@@ -164,6 +167,7 @@ impl Api {
             address_requests: small("api.requests_per_minute"),
             person_requests: small("api.person_requests_per_minute"),
             person_messages: small("api.person_messages_per_minute"),
+            webhook: webhook(values).map_err(Failure::Misused)?,
             connections: number("api.connections_max"),
             address_connections: number("api.address_connections_max"),
         }))
@@ -265,6 +269,18 @@ fn contradictions(values: &Values) -> Vec<String> {
     mistakes
 }
 
+/// Where alerts are sent to, if anywhere.
+fn webhook(values: &Values) -> Result<Option<WebhookSettings>, String> {
+    let url = values.text("api.alert_webhook_url").to_owned();
+    if url.is_empty() {
+        return Ok(None);
+    }
+    api::webhook::check_url(&url).map_err(|e| e.to_string())?;
+    let unsigned = || "api.alert_webhook_url needs api.alert_webhook_secret_file, which signs what is sent".to_owned();
+    let secret = values.path("api.alert_webhook_secret_file").ok_or_else(unsigned)?;
+    Ok(Some(WebhookSettings { url, secret, roots: values.path("api.alert_webhook_ca_file") }))
+}
+
 /// What is wrong with where the API is to be reached.
 fn api_contradiction(values: &Values) -> Option<String> {
     if values.text("api.enabled") == "off" {
@@ -272,6 +288,9 @@ fn api_contradiction(values: &Values) -> Option<String> {
     }
     let files = super::web::tls_files(values.path("api.certificate_file"), values.path("api.private_key_file"));
     let listen = values.text("api.listen").parse::<SocketAddr>().ok()?;
+    if let Err(why) = webhook(values) {
+        return Some(why);
+    }
     match files {
         Err(why) => Some(why),
         Ok(None) if !listen.ip().to_canonical().is_loopback() => Some(format!(
@@ -339,6 +358,8 @@ mod tests {
             ("[api]\nlisten = \"[2001:db8::1]:8790\"", "api.certificate_file"),
             ("[api]\ncertificate_file = \"/c.pem\"", "api.private_key_file"),
             ("[api]\nprivate_key_file = \"/k.pem\"", "api.certificate_file"),
+            ("[api]\nalert_webhook_url = \"https://a.example/\"", "api.alert_webhook_secret_file"),
+            ("[api]\nalert_webhook_url = \"http://a.example/\"", "has to begin with https://"),
         ] {
             assert!(config(text).is_err_and(|e| e.to_string().contains(told)), "{text}");
         }

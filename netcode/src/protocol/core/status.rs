@@ -85,6 +85,15 @@ impl<I: Input> Core<I> {
         session.zip(life).and_then(|(s, life)| s.ledger.author(life)).map_or(Turn(0), Author::end)
     }
 
+    /// How long until the entry of the turn that is open is made, and takes no input any more, microseconds; negative where
+    /// that is overdue.
+    #[must_use]
+    pub fn until_entry_us(&self, now: Time) -> i64 {
+        let Some(session) = &self.session else { return 0 };
+        let at = self.own_end().0.saturating_sub(u64::from(session.front.roster.delay));
+        session.pace.until(now, Turn(at))
+    }
+
     /// Where the session stands. Before there is one, everything is 0.
     #[must_use]
     pub fn status(&self) -> Status {

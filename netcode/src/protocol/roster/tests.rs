@@ -227,6 +227,24 @@ fn the_delay_is_the_greatest_wish() {
 }
 
 #[test]
+fn who_is_alone_has_no_delay_until_somebody_is_about_to_come() {
+    let rules = genesis(1).rules;
+    let mut roster = roster_of(1);
+    assert_eq!(roster.delay, 0, "from the first turn on");
+    roster.settle(&rules, Turn(1), Player(1), &Proposal::Delay { turns: 9 });
+    assert_eq!(roster.delay, 0, "whatever it wishes for");
+    roster.settle(&rules, Turn(2), Player(1), &join(2, 1, None));
+    assert_eq!(roster.delay, 9, "as soon as the join is settled, which is before it takes effect");
+    let (mut roster, _) = roster.start_turn(Turn(2 + u64::from(rules.window_turns)), None).expect("a new epoch");
+    assert_eq!((roster.members.len(), roster.delay), (2, 9));
+    assert_eq!(roster.members[1].wish, 9, "the newcomer begins with what is in force");
+    roster.settle(&rules, Turn(100), Player(2), &Proposal::Leave);
+    assert_eq!(roster.delay, 9, "until the other is gone");
+    let (roster, _) = roster.start_turn(Turn(100 + u64::from(rules.window_turns)), None).expect("a new epoch");
+    assert_eq!((roster.members.len(), roster.delay), (1, 0));
+}
+
+#[test]
 fn a_cut_removes_and_settled_changes_stay() {
     let rules = genesis(3).rules;
     let mut roster = roster_of(3);
