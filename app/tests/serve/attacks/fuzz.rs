@@ -246,13 +246,16 @@ fn every_answer_is_what_the_document_says() {
     service.stops();
 }
 
+/// Changes a place of the document.
+type Lie = fn(&mut Value);
+
 /// The control: a document that says something else of one route is found out.
 #[test]
 fn a_document_that_does_not_tell_the_truth_is_found_out() {
     let home = Home::new();
     let mut service = service(&home);
     let scene = Scene::of(&home, &mut service);
-    let lies: [(&str, &str, fn(&mut Value)); 5] = [
+    let lies: [(&str, &str, Lie); 5] = [
         ("status", "/paths/~1status/get/responses", |responses| {
             drop(responses.as_object_mut().map(|all| all.remove("200")))
         }),
