@@ -243,7 +243,16 @@ impl Browser {
 
     /// Clicks what a selector finds.
     pub fn click(&self, selector: &str) {
-        self.wait(selector, async { self.client().find(Locator::Css(selector)).await?.click().await });
+        let click = || async { self.client().find(Locator::Css(selector)).await?.click().await };
+        self.wait(selector, async {
+            loop {
+                match click().await {
+                    // The page was drawn anew between the two.
+                    Err(error) if error.is_stale_element_reference() => {}
+                    other => return other,
+                }
+            }
+        });
     }
 
     /// Types into a field, in the place of what is there.

@@ -183,8 +183,10 @@ impl Operation {
             kinds.map(|(kind, media)| (kind.clone(), media["schema"].clone())).collect()
         };
         let answers = said["responses"].as_object().expect("responses");
-        let body = &said["requestBody"]["content"]["application/json"]["schema"];
-        assert!(said["requestBody"].is_null() || body.is_object(), "{path}: a body that is not JSON");
+        let bodies = &said["requestBody"]["content"];
+        let body = &bodies["application/json"]["schema"];
+        let is_octets = bodies["application/octet-stream"].is_object();
+        assert!(bodies.is_null() || body.is_object() || is_octets, "{path}: a body of a kind that is not known");
         Self {
             id: text(&said["operationId"]),
             method: method.to_uppercase(),

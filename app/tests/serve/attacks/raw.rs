@@ -13,6 +13,8 @@ use crate::process::PATIENCE;
 /// A connection.
 pub struct Wire {
     pub stream: TcpStream,
+    /// Longest that a reply is waited for.
+    pub patience: Duration,
     read: Vec<u8>,
 }
 
@@ -44,7 +46,7 @@ impl Wire {
     pub fn open(client: &Client) -> Self {
         let stream = client.connect();
         stream.set_nodelay(true).expect("set");
-        Self { stream, read: Vec::new() }
+        Self { stream, patience: PATIENCE, read: Vec::new() }
     }
 
     /// Sends bytes; whether the other end took them.
@@ -60,7 +62,7 @@ impl Wire {
         }
         let length: usize = reply.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         while self.read.len() < length {
-            self.more(PATIENCE)?;
+            self.more(self.patience)?;
         }
         reply.body = self.read.drain(..length).collect();
         Some(reply)
@@ -72,7 +74,7 @@ impl Wire {
             if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;
             }
-            self.more(PATIENCE)?;
+            self.more(self.patience)?;
         };
         let head: Vec<u8> = self.read.drain(..end + 4).collect();
         let head = String::from_utf8(head).expect("a head in ASCII");
@@ -227,7 +229,7 @@ impl Frames {
 
     fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.0.read.len() < count {
-            self.0.more(PATIENCE)?;
+            self.0.more(self.0.patience)?;
         }
         Some(self.0.read.drain(..count).collect())
     }

@@ -66,7 +66,7 @@ fn all(client: &Client, operator: &Client) -> Vec<Slow> {
     let [deaf_one, deaf_two] = ["/ws/telemetry", "/ws/debug"].map(|path| Frames::signed_in(operator, path));
     let unsaid = Frames::open(client, "/ws/debug").0;
     let (length, chunked) =
-        (format!("{head}content-length: 5000\r\n\r\n"), format!("{head}transfer-encoding: chunked\r\n\r\n"));
+        (format!("{head}content-length: 1000\r\n\r\n"), format!("{head}transfer-encoding: chunked\r\n\r\n"));
     drop(e.stream.shutdown(Shutdown::Write));
     vec![
         ("says nothing", Box::new(|| dripping(a, b"", b"")) as Box<dyn FnOnce() -> Duration + Send>),
