@@ -108,7 +108,7 @@ async fn watch(service: &Service, samples: &AtomicU64) {
     let url = format!("ws://127.0.0.1:{}/ws/telemetry", service.port());
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a socket");
     for message in [
-        json!({ "type": "authenticate", "seq": 1, "token": service.token() }),
+        json!({ "type": "authenticate", "token": service.token() }),
         json!({ "type": "subscribe", "seq": 2, "rate_hz": 10 }),
     ] {
         socket.send(Message::text(message.to_string())).await.expect("sent");
