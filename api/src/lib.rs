@@ -18,3 +18,4 @@ pub mod orders;
 pub mod ports;
 pub mod routes;
 pub mod security;
+pub mod webhook;

@@ -45,12 +45,7 @@ pub async fn enter(
         Ok(Receipt::Applied { tick, .. }) => Ok(Applied { tick, queued: false }),
         Ok(Receipt::Queued { tick }) => Ok(Applied { tick, queued: true }),
         Err(error) => {
-            // What was written down before did not come about, or is not known to have.
-            let outcome = Outcome::Failed;
-            let failed = Act { outcome, ..act(api, visit, caller, kind, about, &error.to_string()) };
-            if let Err(error) = api.ports.audit.record(failed).await {
-                tracing::error!(correlation = %visit.correlation, "the end of {} is not in the audit log: {error}", kind.name());
-            }
+            record_failure(api, visit, caller, kind, about, &error.to_string()).await;
             Err(error.into())
         }
     }
@@ -70,6 +65,14 @@ pub async fn record(
 ) -> Result<(), Problem> {
     api.ports.audit.record(act(api, visit, caller, kind, subject, detail)).await?;
     Ok(())
+}
+
+/// Writes down that what was written down before did not come about, or is not known to have.
+pub async fn record_failure(api: &Api, visit: &Visit, caller: &Caller, kind: Kind, subject: String, detail: &str) {
+    let failed = Act { outcome: Outcome::Failed, ..act(api, visit, caller, kind, subject, detail) };
+    if let Err(error) = api.ports.audit.record(failed).await {
+        tracing::error!(correlation = %visit.correlation, "the end of {} is not in the audit log: {error}", kind.name());
+    }
 }
 
 fn act(api: &Api, visit: &Visit, caller: &Caller, kind: Kind, subject: String, detail: &str) -> Act {

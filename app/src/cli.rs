@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::view::camera::{self, CameraSpec};
 pub use account::{AccountArgs, AccountCommand, AccountRole};
 use parsers::{drawn_scale, julian_date, picture_size, size, speed, threads};
-pub use person::{PersonArgs, PersonCommand, Who};
+pub use person::{PersonArgs, PersonCommand, TouchedArgs, Who};
 pub use service::{ConfigArgs, ConfigCommand, DbArgs, DbCommand, SaveArgs, ServeArgs, StatusArgs};
 
 /// A deterministic simulation of the real Solar System: run it, record it, replay it bit for bit.

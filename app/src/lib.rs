@@ -22,6 +22,7 @@ pub mod scenario_cmd;
 pub mod serve;
 pub mod session;
 pub mod session_cmd;
+pub mod touched_cmd;
 pub mod view;
 
 use std::process::ExitCode;

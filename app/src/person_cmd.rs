@@ -18,6 +18,7 @@ use crate::output;
 use crate::play::folders::stamp;
 use crate::serve::ask;
 use crate::serve::config::Config;
+use crate::touched_cmd;
 
 /// Stay behind whoever was erased, and do not say that somebody is here.
 const LEFT_BEHIND: [Kind; 2] = [Kind::Trade, Kind::Audit];
@@ -39,6 +40,7 @@ pub fn command(args: &PersonArgs) -> Result<Outcome, Failure> {
                 (None, None) => output::print(&(service.ask(&format!("person export {}", person.0))? + "\n"))?,
             }
         }
+        PersonCommand::Touched(touched) => touched_cmd::touched(&service.config, touched, args.json)?,
         PersonCommand::Erase { who, .. } => erase(&service, service.person(who)?, args.json)?,
     }
     Ok(Outcome::Fine)

@@ -114,6 +114,18 @@ impl Recorder {
         self.writer.next_tick()
     }
 
+    /// Bytes that are written whole.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.writer.written().bytes
+    }
+
+    /// The tick behind the last one that is written whole.
+    #[must_use]
+    pub fn written_to(&self) -> u64 {
+        self.writer.header().first_tick + self.writer.written().ticks
+    }
+
     /// Ticks in a whole segment.
     #[must_use]
     pub fn segment_ticks(&self) -> u64 {

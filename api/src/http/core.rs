@@ -17,7 +17,7 @@ use crate::clock::{Clock, Moment};
 use crate::debug::Sessions;
 use crate::gate::Gatekeeper;
 use crate::identity::Correlation;
-use crate::ports::{Accounts, AuditLog, Health, Presentation, Settings, World};
+use crate::ports::{Accounts, AuditLog, Health, People, Presentation, Recordings, Settings, World};
 use crate::security::Security;
 
 /// What the program around the API brings along.
@@ -29,10 +29,14 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// What is kept of people.
+    pub people: Arc<dyn People>,
     /// How the program's parts are.
     pub health: Arc<dyn Health>,
     /// Headsets, sound and pictures, where the program has any.
     pub presentation: Option<Arc<dyn Presentation>>,
+    /// Recordings.
+    pub recordings: Arc<dyn Recordings>,
     /// Decides who may ask.
     pub gate: Arc<dyn Gatekeeper>,
     /// Keeps the accounts; without it the routes of accounts are not available.
@@ -102,9 +106,9 @@ impl Default for SocketRules {
         Self {
             authenticate_time: Duration::from_secs(10),
             check_every: Duration::from_millis(500),
-            ping_every: Duration::from_secs(15),
-            silent_time: Duration::from_secs(45),
-            stall_time: Duration::from_secs(30),
+            ping_every: Duration::from_secs(10),
+            silent_time: Duration::from_secs(25),
+            stall_time: Duration::from_secs(25),
         }
     }
 }

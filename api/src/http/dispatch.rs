@@ -11,6 +11,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Uri};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{debug, error, info};
 use warp::Reply as _;
 use warp::reply::Response;
@@ -27,6 +28,7 @@ use super::{Api, headers, json, params, wire};
 use crate::gate::{Count, Denied, Sign};
 use crate::http::connection::Connection;
 use crate::identity::{Caller, Visit};
+use crate::security::hostile;
 use crate::security::token::MISSING;
 
 /// A request as it comes from its connection.
@@ -132,8 +134,10 @@ async fn route_and_run(
         visit,
         caller: known.caller,
         route,
-        path: params::read_path(route.params, &segments)?,
-        query: params::read_query(route.query, arrived.uri.query())?,
+        path: params::read_path(route.params, &segments)
+            .map_err(|problem| Problem { sign: hostile::sign_in(segments.iter().copied()).map(Box::new), ..problem })?,
+        query: params::read_query(route.query, arrived.uri.query())
+            .map_err(|problem| Problem { sign: hostile::sign_in(arrived.uri.query()).map(Box::new), ..problem })?,
         headers: head,
         content: content(api, route, body).await?,
     };
@@ -232,14 +236,22 @@ async fn content(api: &Arc<Api>, route: &'static Route, body: Pieces) -> Result<
     let limited = limited(body, route.limits.body_bytes);
     match route.body {
         None => Ok(Content::None),
-        Some(Body::Octets(_)) => Ok(Content::Octets(deadlined(limited, api.rules.body_time))),
+        Some(Body::Octets(_)) => {
+            Ok(Content::Octets(deadlined(limited, api.rules.body_time, route.limits.octets_time())))
+        }
         Some(Body::Json(schema)) => {
             let all = gathered(limited);
             let bytes =
                 tokio::time::timeout(api.rules.body_time, all).await.map_err(|_| Problem::new(Code::Slow))??;
             let value = json::read(&bytes).map_err(|error| Problem::input("", error.to_string()))?;
             let wrong = api.table.schemas().wrong(&schema.name(), &value);
-            if wrong.is_empty() { Ok(Content::Json(value)) } else { Err(Problem::errors(Code::BadInput, wrong)) }
+            if wrong.is_empty() {
+                return Ok(Content::Json(value));
+            }
+            Err(Problem {
+                sign: hostile::sign_in_value(&value).map(Box::new),
+                ..Problem::errors(Code::BadInput, wrong)
+            })
         }
     }
 }
@@ -262,11 +274,12 @@ fn limited(pieces: Pieces, limit: usize) -> Pieces {
     }))
 }
 
-/// The same pieces, with a problem where one lets itself be waited for.
-fn deadlined(pieces: Pieces, time: Duration) -> Pieces {
+/// The same pieces, with a problem where one lets itself be waited for, or all of them together do.
+fn deadlined(pieces: Pieces, time: Duration, all: Duration) -> Pieces {
+    let end = Instant::now() + all;
     Box::pin(futures_util::stream::unfold(Some(pieces), move |pieces| async move {
         let mut pieces = pieces?;
-        match tokio::time::timeout(time, pieces.next()).await {
+        match tokio::time::timeout_at(end.min(Instant::now() + time), pieces.next()).await {
             Ok(piece) => piece.map(|piece| (piece, Some(pieces))),
             Err(_) => Some((Err(Problem::new(Code::Slow)), None)),
         }
@@ -386,7 +399,7 @@ fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Response {
         info!(%correlation, %address, route, person, code, detail);
     }
     if matches!(problem.code, Code::BadInput | Code::BadRequest | Code::TooLarge | Code::UnsupportedType) {
-        api.ports.gate.saw(&visit, Sign::BadInput);
+        api.ports.gate.saw(&visit, problem.sign.as_deref().cloned().unwrap_or(Sign::BadInput));
     }
     api.metrics.refuse(code);
     let body = serde_json::to_vec(&problem.body(visit.correlation)).unwrap_or_default();
@@ -402,6 +415,13 @@ fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Response {
     }
     if let Some(allow) = &problem.allow {
         reply = reply.with(header::ALLOW, headers::value(allow.clone()));
+    }
+    if let Some(length) = problem.length {
+        reply = reply.with(header::CONTENT_RANGE, headers::value(format!("bytes */{length}")));
+    }
+    if problem.code == Code::BadRequest {
+        // Where it ended is not sure: what follows is not taken for another request.
+        reply = reply.with(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if problem.code == Code::NotAuthenticated {
         reply = reply.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

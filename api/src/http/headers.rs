@@ -49,7 +49,7 @@ pub fn secure(headers: &mut HeaderMap, is_page: bool, is_tls: bool) {
 }
 
 /// Headers that say who asks, for what, or where a body ends: two of one would be read in two ways.
-const ONCE: [HeaderName; 8] = [
+const ONCE: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::HOST,
     header::ORIGIN,
@@ -58,6 +58,7 @@ const ONCE: [HeaderName; 8] = [
     header::CONTENT_ENCODING,
     header::TRANSFER_ENCODING,
     header::RANGE,
+    header::IF_RANGE,
 ];
 
 /// Whether the headers go together, before anything is read into them.

@@ -1,6 +1,7 @@
 //! Counters for Prometheus. Must never have a label whose values come from outside: routes by the table's ids, the rest by
 //! words in the code.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -30,6 +31,27 @@ struct Because {
     reason: &'static str,
 }
 
+/// What became of an alert that was to go to a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// It was taken.
+    Sent,
+    /// It was not, and will be tried again.
+    Failed,
+    /// It will not be sent any more.
+    Lost,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct By {
+    rule: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Became {
+    outcome: &'static str,
+}
+
 /// All counters of the API.
 pub struct Metrics {
     registry: Registry,
@@ -37,6 +59,8 @@ pub struct Metrics {
     /// Time from the request's head to the reply's, by place in the table.
     times: Vec<Histogram>,
     refused: Family<Because, Counter>,
+    alerts: Family<Became, Counter>,
+    raised: Family<By, Counter>,
     in_flight: Gauge,
     /// Connections that are open.
     pub(crate) connections: Gauge,
@@ -67,6 +91,10 @@ impl Metrics {
         let times = routes.iter().map(|route| by_route.get_or_create_owned(&Of { route: route.id })).collect();
         let refused = Family::<Because, Counter>::default();
         registry.register("refused", "Connections, requests and messages that were refused", refused.clone());
+        let raised = Family::<By, Counter>::default();
+        registry.register("alerts", "Alerts about attacks and unusual behaviour", raised.clone());
+        let alerts = Family::<Became, Counter>::default();
+        registry.register("webhook_alerts", "Alerts for the receiver, by what became of them", alerts.clone());
         let (in_flight, connections, sockets) = (Gauge::default(), Gauge::default(), Gauge::default());
         registry.register("in_flight", "Requests that are being answered", in_flight.clone());
         registry.register("connections", "Connections that are open", connections.clone());
@@ -74,7 +102,19 @@ impl Metrics {
         let (messages_in, messages_out) = (Counter::default(), Counter::default());
         registry.register("socket_messages_in", "Messages that came over WebSockets", messages_in.clone());
         registry.register("socket_messages_out", "Messages that went out over WebSockets", messages_out.clone());
-        Self { registry, served, times, refused, in_flight, connections, sockets, messages_in, messages_out }
+        Self {
+            registry,
+            served,
+            times,
+            refused,
+            alerts,
+            raised,
+            in_flight,
+            connections,
+            sockets,
+            messages_in,
+            messages_out,
+        }
     }
 
     /// A request was answered.
@@ -94,6 +134,23 @@ impl Metrics {
     /// Something was refused.
     pub(crate) fn refuse(&self, reason: &'static str) {
         self.refused.get_or_create(&Because { reason }).inc();
+    }
+
+    /// How many alerts each rule has raised so far.
+    pub(crate) fn raised(&self, counts: impl Iterator<Item = (&'static str, u64)>) {
+        for (rule, count) in counts {
+            self.raised.get_or_create(&By { rule }).inner().store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// So many alerts were sent, or not.
+    pub(crate) fn alerts(&self, became: Delivery, count: u64) {
+        let outcome = match became {
+            Delivery::Sent => "sent",
+            Delivery::Failed => "failed",
+            Delivery::Lost => "lost",
+        };
+        self.alerts.get_or_create(&Became { outcome }).inc_by(count);
     }
 
     /// As Prometheus reads them.

@@ -75,7 +75,7 @@ fn operation(route: &Route) -> Value {
     };
     let params: Vec<Value> = route.params.iter().map(|param| place(param, "path")).collect();
     let query = route.query.iter().map(|param| place(param, "query"));
-    let all: Vec<Value> = params.into_iter().chain(query).collect();
+    let all: Vec<Value> = params.into_iter().chain(query).chain(range_headers(route)).collect();
     if let Some(object) = operation.as_object_mut() {
         if !all.is_empty() {
             object.insert("parameters".into(), all.into());
@@ -100,6 +100,16 @@ fn operation(route: &Route) -> Value {
         }
     }
     operation
+}
+
+/// The headers by which a part of a content is asked for.
+fn range_headers(route: &Route) -> impl Iterator<Item = Value> {
+    let header = |name: &str, what: &str| json!({"name": name, "in": "header", "required": false, "description": what, "schema": {"type": "string"}});
+    let headers = [
+        header("Range", "`bytes=FIRST-LAST`, `bytes=FIRST-` or `bytes=-COUNT`; anything else is ignored"),
+        header("If-Range", "an `ETag`: all is sent where it is not the content's any more"),
+    ];
+    headers.into_iter().filter(|_| route.takes_ranges())
 }
 
 fn access(route: &Route) -> String {
@@ -147,9 +157,11 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::Signed { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Name { max } => json!({"type": "string", "minLength": 1, "maxLength": max,
             "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"}),
+        Kind::Text { max } => json!({"type": "string", "minLength": 1, "maxLength": max, "pattern": "^\\P{Cc}+$"}),
         Kind::Hex { digits } => json!({"type": "string", "pattern": format!("^[0-9a-f]{{{digits}}}$")}),
         Kind::OneOf(words) => json!({"type": "string", "enum": words}),
         Kind::Flag => json!({"type": "boolean"}),
+        Kind::Person => json!({"type": "string", "pattern": "^(me|[1-9][0-9]{0,18})$"}),
     }
 }
 
@@ -225,9 +237,16 @@ fn section(page: &mut String, route: &Route) {
             line(page, format_args!("- body: `{}`, at most {} bytes", schema.name(), limits.body_bytes));
         }
         (_, Some(Body::Octets(kind))) => {
-            line(page, format_args!("- body: `{kind}`, at most {} bytes", limits.body_bytes))
+            let time = limits.octets_time().as_secs();
+            line(page, format_args!("- body: `{kind}`, at most {} bytes, within {time} s", limits.body_bytes))
         }
         (_, None) => {}
+    }
+    if route.takes_ranges() {
+        line(
+            page,
+            format_args!("- headers: `Range` for one part, `If-Range`; the answer has `ETag` and `Accept-Ranges`"),
+        );
     }
     for answer in route.answers {
         let content = match (answer.schema, answer.content) {
@@ -248,9 +267,11 @@ fn kind_words(kind: Kind) -> String {
         Kind::Signed { min: i64::MIN, max: i64::MAX } => "whole number".to_owned(),
         Kind::Signed { min, max } => format!("whole number, {min} to {max}"),
         Kind::Name { max } => format!("name of up to {max} characters"),
+        Kind::Text { max } => format!("text of up to {max} characters"),
         Kind::Hex { digits } => format!("{digits} hex digits"),
         Kind::OneOf(words) => words.join(" or "),
         Kind::Flag => "true or false".to_owned(),
+        Kind::Person => "`me`, or the number of a person".to_owned(),
     }
 }
 

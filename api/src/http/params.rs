@@ -34,6 +34,11 @@ impl Param {
 pub const LIMIT: Param =
     Param::optional("limit", Kind::Whole { min: 1, max: 1000 }, "how many to list at most; 100 without it");
 
+/// Whoever asks, where a person is named.
+const ME: &str = "me";
+/// The greatest number that a person may have.
+pub const PERSON_MAX: u64 = i64::MAX as u64;
+
 /// A tick of the world, where an older state may be asked for.
 pub const TICK: Param =
     Param::optional("tick", Kind::Whole { min: 0, max: u64::MAX }, "the state after this tick; the newest without it");
@@ -60,6 +65,11 @@ pub enum Kind {
         /// How many at most.
         max: usize,
     },
+    /// Any text without control characters, from 1 to so many characters.
+    Text {
+        /// How many at most.
+        max: usize,
+    },
     /// Exactly so many hex digits in lower case.
     Hex {
         /// How many.
@@ -69,16 +79,18 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
+    /// `me`, or the number of a person.
+    Person,
 }
 
 /// The value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// Of [`Kind::Whole`].
+    /// Of [`Kind::Whole`] and [`Kind::Person`].
     Whole(u64),
     /// Of [`Kind::Signed`].
     Signed(i64),
-    /// Of [`Kind::Name`], [`Kind::Hex`], [`Kind::OneOf`].
+    /// Of [`Kind::Name`], [`Kind::Text`], [`Kind::Hex`], [`Kind::OneOf`]; of [`Kind::Person`] only `me`.
     Text(String),
     /// Of [`Kind::Flag`].
     Flag(bool),
@@ -106,6 +118,11 @@ impl Kind {
                     || format!("has to have 1 to {max} letters, digits, -, _ or dots, and not to begin with a dot");
                 is_name.then(|| Given::Text(text.to_owned())).ok_or_else(why)
             }
+            Self::Text { max } => {
+                let is_plain = (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+                let why = || format!("has to have 1 to {max} characters, none of them a control character");
+                is_plain.then(|| Given::Text(text.to_owned())).ok_or_else(why)
+            }
             Self::Hex { digits } => {
                 let is_hex = text.len() == digits && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
                 is_hex.then(|| Given::Text(text.to_owned())).ok_or_else(|| format!("has to have {digits} hex digits"))
@@ -119,6 +136,11 @@ impl Kind {
                 "false" => Ok(Given::Flag(false)),
                 _ => Err("has to be true or false".to_owned()),
             },
+            Self::Person if text == ME => Ok(Given::Text(ME.to_owned())),
+            Self::Person => canonical::<u64>(text)
+                .filter(|n| (1..=PERSON_MAX).contains(n))
+                .map(Given::Whole)
+                .ok_or_else(|| format!("has to be {ME}, or a whole number from 1 to {PERSON_MAX}")),
         }
     }
 }
@@ -197,6 +219,7 @@ mod tests {
         LIMIT,
         Param::required("after", Kind::Signed { min: -5, max: 5 }, "where"),
         Param::optional("name", Kind::Name { max: 4 }, "which"),
+        Param::optional("title", Kind::Text { max: 4 }, "what it is called"),
     ];
 
     #[test]
@@ -205,6 +228,17 @@ mod tests {
         let expected =
             [("after", Given::Signed(-5)), ("limit", Given::Whole(1000)), ("name", Given::Text("a-b".into()))];
         assert_eq!(values, Ok(expected.to_vec()));
+        let titled = read_query(LISTED, Some("after=0&title=.%2F+%c3%a9"));
+        assert_eq!(titled.map(|values| values[1].1.clone()), Ok(Given::Text("./ é".into())));
+    }
+
+    #[test]
+    fn a_person_is_a_number_or_oneself() {
+        assert_eq!(Kind::Person.read("me"), Ok(Given::Text("me".into())));
+        assert_eq!(Kind::Person.read("7"), Ok(Given::Whole(7)));
+        for wrong in ["", "0", "Me", "07", "-1", "me/", "9223372036854775808", "'7"] {
+            assert!(Kind::Person.read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -227,6 +261,10 @@ mod tests {
             ("after=1&name=abcde", "query.name"),
             ("after=1&other=1", "query"),
             ("after=1&Limit=1", "query"),
+            ("after=1&title=", "query.title"),
+            ("after=1&title=%0a", "query.title"),
+            ("after=1&title=%c2%85", "query.title"),
+            ("after=1&title=%c3%a9%c3%a9%c3%a9%c3%a9%c3%a9", "query.title"),
         ] {
             let found = read_query(LISTED, Some(query)).err().and_then(|problem| problem.errors.first().cloned());
             assert_eq!(found.map(|error| error.at).as_deref(), Some(at), "{query}");

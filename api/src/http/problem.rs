@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::gate::Denied;
+use crate::gate::{Denied, Sign};
 use crate::identity::Correlation;
-use crate::ports::{AccountError, AuditError, Refused, WorldError};
+use crate::ports::{AccountError, AuditError, RecordingError, Refused, WorldError};
 use crate::security::Refusal;
 
 /// What kinds of problems there are; no reply has another one.
@@ -122,15 +122,27 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// Methods that the path has.
     pub allow: Option<String>,
+    /// Length of the content of which no such range is there.
+    pub length: Option<u64>,
     /// For the log only.
     pub detail: String,
+    /// What the input is a sign of, where it looks like a part of an attack; for the gate only.
+    pub sign: Option<Box<Sign>>,
 }
 
 impl Problem {
     /// One without details.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, errors: Vec::new(), retry_after: None, allow: None, detail: String::new() }
+        Self {
+            code,
+            errors: Vec::new(),
+            retry_after: None,
+            allow: None,
+            length: None,
+            detail: String::new(),
+            sign: None,
+        }
     }
 
     /// One with a sentence for the log.
@@ -224,6 +236,21 @@ impl From<WorldError> for Problem {
     }
 }
 
+impl From<RecordingError> for Problem {
+    fn from(error: RecordingError) -> Self {
+        let told = |code, at: String, why: &str| Self::errors(code, vec![Refused { at, why: why.to_owned() }]);
+        match &error {
+            RecordingError::Conflict(why) => told(Code::Conflict, String::new(), why),
+            RecordingError::Refused(why) => told(Code::Refused, String::new(), why),
+            RecordingError::Beyond(name, why) => told(Code::BadInput, format!("query.{name}"), why),
+            RecordingError::NotFound => Self::logged(Code::NotFound, error.to_string()),
+            RecordingError::TooLarge => Self::logged(Code::TooLarge, error.to_string()),
+            RecordingError::Full => Self::logged(Code::TooMany, error.to_string()),
+            RecordingError::Unavailable(_) => Self::logged(Code::Unavailable, error.to_string()),
+        }
+    }
+}
+
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let code = match &error {
@@ -246,7 +273,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::Closed => Code::NotAllowed,
             Refusal::NotFound => Code::NotFound,
-            Refusal::Taken | Refusal::LastAdmin | Refusal::Unchanged | Refusal::Conflict => Code::Conflict,
+            Refusal::Taken | Refusal::LastAdmin | Refusal::Unchanged | Refusal::Conflict | Refusal::NoConsent => {
+                Code::Conflict
+            }
         };
         Self::logged(code, why)
     }

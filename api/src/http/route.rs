@@ -41,7 +41,7 @@ pub struct Route {
     pub id: &'static str,
     /// Method.
     pub method: Method,
-    /// Path: exact segments and `{name}`; no slash at the end.
+    /// Path: exact segments and `{name}`. A slash at the end makes it another path.
     pub path: &'static str,
     /// Who may ask.
     pub access: Access,
@@ -90,10 +90,21 @@ impl Route {
         if self.body.is_some() {
             codes.push(Code::Slow);
         }
+        if self.takes_ranges() {
+            codes.push(Code::NoSuchRange);
+        }
         codes.extend(self.problems);
         codes.sort_unstable();
         codes.dedup();
         codes
+    }
+}
+
+impl Route {
+    /// Whether a part of its content may be asked for: where it says how it answers then.
+    #[must_use]
+    pub fn takes_ranges(&self) -> bool {
+        self.answers.iter().any(|answer| answer.status == 206)
     }
 }
 
@@ -157,6 +168,12 @@ impl Limits {
     pub const READ: Self = Self { body_bytes: 0, time: Duration::from_secs(5), at_once: 256 };
     /// For small JSON that changes something.
     pub const WRITE: Self = Self { body_bytes: 64 << 10, time: Duration::from_secs(10), at_once: 64 };
+    /// Time for all of a body of bytes to arrive, so that the handler's time is not over before.
+    #[must_use]
+    pub const fn octets_time(&self) -> Duration {
+        Duration::from_millis(self.time.as_millis() as u64 / 2)
+    }
+
     /// For sockets: how many there may be; bytes and time are those of a message.
     pub const SOCKET: Self = Self { body_bytes: 16 << 10, time: Duration::from_secs(5), at_once: 1024 };
 }

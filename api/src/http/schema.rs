@@ -77,6 +77,7 @@ const KNOWN: &[&str] = &[
     "minItems",
     "minLength",
     "minimum",
+    "multipleOf",
     "anyOf",
     "oneOf",
     "properties",
@@ -271,6 +272,9 @@ fn check_number(schema: &Value, number: &serde_json::Number, at: &str, found: &m
     if let Some(most) = limit("maximum").filter(|most| is_less(most, number)) {
         push(found, at, format!("has to be {most} or less"));
     }
+    if let Some(step) = limit("multipleOf").filter(|step| !is_multiple(number, step)) {
+        push(found, at, format!("has to be a multiple of {step}"));
+    }
     let fits = match schema.get("format").and_then(Value::as_str) {
         Some("int32") if schema.get("minimum").is_some() => number.as_u64().is_some_and(|n| u32::try_from(n).is_ok()),
         Some("int32") => number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
@@ -280,6 +284,11 @@ fn check_number(schema: &Value, number: &serde_json::Number, at: &str, found: &m
     if !fits {
         push(found, at, "is out of range");
     }
+}
+
+/// Exact for steps such as a quarter, of which a float holds every multiple.
+fn is_multiple(number: &serde_json::Number, step: &serde_json::Number) -> bool {
+    number.as_f64().zip(step.as_f64()).is_some_and(|(number, step)| number % step == 0.0)
 }
 
 /// Whole numbers are compared as such: beyond 2^53 a float would not tell them apart.
@@ -311,11 +320,22 @@ fn close(schema: &mut Value) {
             {
                 object.insert("additionalProperties".into(), Value::Bool(false));
             }
+            // More than one branch may fit where no tag tells them apart: 7 is a whole number and a number.
+            if let Some(branches) = object.remove("oneOf") {
+                let is_tagged = branches.as_array().is_some_and(|branches| branches.iter().all(has_tag));
+                object.insert(if is_tagged { "oneOf" } else { "anyOf" }.into(), branches);
+            }
             object.values_mut().for_each(close);
         }
         Value::Array(items) => items.iter_mut().for_each(close),
         _ => {}
     }
+}
+
+/// Whether an object has a field that can only have one value.
+fn has_tag(branch: &Value) -> bool {
+    let is_one = |of: &Value| of.get("enum").and_then(Value::as_array).is_some_and(|words| words.len() == 1);
+    branch.get("properties").and_then(Value::as_object).is_some_and(|fields| fields.values().any(is_one))
 }
 
 fn unknown_keyword(schema: &Value) -> Option<String> {

@@ -24,6 +24,7 @@ use super::ws::{Close, Next, Outbox, Socket};
 use super::{Api, json as strict};
 use crate::gate::{Count, Denied, Sign};
 use crate::identity::{Caller, Visit};
+use crate::security::hostile;
 
 /// Makes the socket of a route's caller.
 pub type Open = fn(Arc<Api>, Visit, Caller) -> Box<dyn Socket>;
@@ -230,7 +231,9 @@ async fn take(
     *last = Some(seq);
     let Some(Body::Json(schema)) = link.route.body else { return Err(Close::Failed) };
     if !link.api.table.schemas().wrong(&schema.name(), &value).is_empty() {
-        return Err(refuse(Close::Contract));
+        let sign = hostile::sign_in_value(&value).unwrap_or(Sign::BadInput);
+        link.api.ports.gate.saw(&link.visit, sign);
+        return Err(Close::Contract);
     }
     if let Err(problem) = socket.message(&value, out).await {
         let (correlation, code, detail) = (link.visit.correlation, problem.code.told().1, problem.detail.as_str());

@@ -20,6 +20,10 @@ use crate::ports::{Condition, Part};
 
 /// Samples per second; subscribers get these or fewer.
 pub const RATE_HZ: u64 = 10;
+/// Time between two scenes, for those who ask for them: each is a state of the whole world.
+const SCENE_EVERY: Duration = Duration::from_millis(500);
+/// Bodies in a scene.
+pub const SCENE_BODIES_MAX: usize = 1000;
 
 /// Without a sample for so long, the stream is not well.
 const LATE: Duration = Duration::from_secs(2);
@@ -39,6 +43,7 @@ pub struct Sample {
 #[derive(Debug)]
 pub struct Telemetry {
     newest: watch::Sender<Option<Sample>>,
+    scenes: watch::Sender<Option<Sample>>,
     beat: AtomicU64,
     is_started: AtomicBool,
     blocked: AtomicUsize,
@@ -49,6 +54,7 @@ impl Default for Telemetry {
     fn default() -> Self {
         Self {
             newest: watch::Sender::new(None),
+            scenes: watch::Sender::new(None),
             beat: AtomicU64::new(0),
             is_started: AtomicBool::new(false),
             blocked: AtomicUsize::new(0),
@@ -62,6 +68,12 @@ impl Telemetry {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Option<Sample>> {
         self.newest.subscribe()
+    }
+
+    /// Watches where things are; while nobody does, nothing is made.
+    #[must_use]
+    pub fn watch_scenes(&self) -> watch::Receiver<Option<Sample>> {
+        self.scenes.subscribe()
     }
 
     /// How the stream is.
@@ -94,7 +106,7 @@ impl Telemetry {
         let (api, mut ending) = (Arc::clone(api), api.ending.subscribe());
         tokio::spawn(async move {
             loop {
-                let task = tokio::spawn(sample(Arc::clone(&api)));
+                let task = tokio::spawn(both(Arc::clone(&api)));
                 *api.telemetry.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
                 tokio::select! {
                     outcome = task => warn!(is_panic = outcome.is_err_and(|error| error.is_panic()), "the telemetry task died"),
@@ -136,6 +148,42 @@ impl Drop for Blocked<'_> {
     }
 }
 
+/// Samples and scenes: what a scene waits for does not hold a sample up.
+async fn both(api: Arc<Api>) {
+    tokio::join!(sample(Arc::clone(&api)), scene(api));
+}
+
+async fn scene(api: Arc<Api>) {
+    let mut ticks = interval(SCENE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut made = None;
+    loop {
+        ticks.tick().await;
+        if api.telemetry.scenes.receiver_count() == 0 {
+            continue;
+        }
+        // A world that is late shows the scene that was.
+        let Ok(view) = api.ports.world.view(None).await else { continue };
+        let state = (view.tick(), view.digest());
+        if made.replace(state) == Some(state) {
+            continue;
+        }
+        let (bodies, has_more) = view.bodies(None, SCENE_BODIES_MAX);
+        let bodies = bodies.iter().map(|body| {
+            json!({ "id": body.id, "cell": body.cell, "offset_m": body.offset_m, "velocity_m_s": body.velocity_m_s })
+        });
+        let message = json!({
+            "type": "scene", "tick": state.0, "digest": format!("{:016x}", state.1),
+            "bodies": bodies.collect::<Vec<_>>(), "has_more": has_more,
+        });
+        let text = Arc::from(message.to_string());
+        api.telemetry.scenes.send_modify(|scene| {
+            let number = scene.as_ref().map_or(0, |scene| scene.number) + 1;
+            *scene = Some(Sample { number, text });
+        });
+    }
+}
+
 async fn sample(api: Arc<Api>) {
     let mut ticks = interval(Duration::from_millis(1000 / RATE_HZ));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -150,7 +198,8 @@ async fn sample(api: Arc<Api>) {
             "type": "sample", "sample": number, "at": now.to_string(), "tick": world.tick,
             "digest": format!("{:016x}", world.digest), "durable_tick": world.durable_tick,
             "time_factor_quarters": world.time_factor_quarters, "players": world.players, "entities": world.entities,
-            "turns": turns, "late_turns": late_turns, "longest_stall_us": longest_stall_us, "held": world.control.held,
+            "turns": turns, "late_turns": late_turns, "longest_stall_us": longest_stall_us, "turn_cost_us": world.pace.turn_cost_us, "roll_backs": world.pace.roll_backs,
+            "held": world.control.held,
         });
         let text = Arc::from(message.to_string());
         api.telemetry.newest.send_replace(Some(Sample { number, text }));

@@ -40,12 +40,14 @@ pub struct Outbox {
 struct Queue {
     waiting: Mutex<Waiting>,
     is_filled: Notify,
+    is_taken: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     texts: VecDeque<String>,
     newest: Option<Arc<str>>,
+    scene: Option<Arc<str>>,
     ping: bool,
     is_overfull: bool,
 }
@@ -77,6 +79,19 @@ impl Outbox {
         self.queue.is_filled.notify_one();
     }
 
+    /// Sends where things are: a scene that waits still is replaced.
+    pub fn scene(&self, text: Arc<str>) {
+        self.waiting().scene = Some(text);
+        self.queue.is_filled.notify_one();
+    }
+
+    /// Waits until less than half of what may wait does: for who has much to send, and no hurry.
+    pub async fn room(&self) {
+        while self.waiting().texts.len() >= WAITING_MAX / 2 {
+            self.queue.is_taken.notified().await;
+        }
+    }
+
     pub(super) fn ping(&self) {
         self.waiting().ping = true;
         self.queue.is_filled.notify_one();
@@ -86,6 +101,7 @@ impl Outbox {
     pub(super) async fn next(&self) -> Next {
         loop {
             if let Some(next) = self.waiting().next() {
+                self.queue.is_taken.notify_one();
                 return next;
             }
             self.queue.is_filled.notified().await;
@@ -105,7 +121,8 @@ impl Waiting {
         if std::mem::take(&mut self.ping) {
             return Some(Next::Ping);
         }
-        self.texts.pop_front().map(Next::Text).or_else(|| self.newest.take().map(Next::Sample))
+        let newest = || self.newest.take().or_else(|| self.scene.take()).map(Next::Sample);
+        self.texts.pop_front().map(Next::Text).or_else(newest)
     }
 }
 
@@ -183,9 +200,12 @@ mod tests {
         let next = || out.waiting().next();
         out.sample("1".into());
         out.sample("2".into());
+        out.scene("here".into());
+        out.scene("there".into());
         out.send("a".into());
         assert_eq!(next(), Some(Next::Text("a".into())));
         assert_eq!(next(), Some(Next::Sample("2".into())));
+        assert_eq!(next(), Some(Next::Sample("there".into())));
         assert_eq!(next(), None);
         (0..WAITING_MAX).for_each(|i| out.send(i.to_string()));
         assert_eq!(next(), Some(Next::Text("0".into())));

@@ -128,4 +128,16 @@ pub trait Accounts: Send + Sync + 'static {
     /// # Errors
     /// [`AccountError::Conflict`], [`AccountError::Unavailable`].
     async fn put_sign_in(&self, sign_in: &StoredSignIn) -> Result<u64, AccountError>;
+
+    /// Version of the licence that was published last; 0 before any was.
+    ///
+    /// # Errors
+    /// [`AccountError::Unavailable`].
+    async fn licence(&self) -> Result<u32, AccountError>;
+
+    /// Keeps the version of the licence that is published. Of two the higher one stays.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    async fn publish_licence(&self, version: u32) -> Result<(), AccountError>;
 }

@@ -29,8 +29,49 @@ pub struct WorldStatus {
     pub entities: usize,
     /// Turns so far, those that came late, and the longest stand-still in microseconds.
     pub turns: (u64, u64, u64),
+    /// What its turns are and cost.
+    pub pace: Pace,
     /// Whether it is held.
     pub control: ControlState,
+}
+
+/// What the turns of a session are and cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Ticks in each turn.
+    pub turn_ticks: u32,
+    /// What the last turns cost on average, microseconds.
+    pub turn_cost_us: u64,
+    /// Turns between an input and its effect.
+    pub input_delay_turns: u32,
+    /// Roll-backs of executed turns.
+    pub roll_backs: u64,
+}
+
+/// A peer of the session, or somebody who has a link to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peer {
+    /// Number in the session, for a member.
+    pub player: Option<u32>,
+    /// Its first ship, where it has one.
+    pub ship: Option<u64>,
+    /// Identity in hex, where there is a link to it.
+    pub key: Option<String>,
+    /// The link, where there is one.
+    pub link: Option<Link>,
+}
+
+/// A link to a peer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Link {
+    /// Smoothed round-trip time, microseconds.
+    pub round_trip_us: u64,
+    /// Share of datagrams lost on the way here, 0 to 1.
+    pub loss: f64,
+    /// How many consecutive datagrams carry each entry.
+    pub redundancy: u32,
+    /// Whether it wants entries of others passed on.
+    pub relays: bool,
 }
 
 /// What holds the world.
@@ -249,6 +290,9 @@ pub trait View: Send + Sync + 'static {
 pub trait World: Send + Sync + 'static {
     /// How it is.
     fn status(&self) -> WorldStatus;
+
+    /// Members of the session and links, by number; the service is none of them.
+    fn peers(&self) -> Vec<Peer>;
 
     /// The digest after a tick that is not long past.
     fn digest_at(&self, tick: u64) -> Option<u64>;

@@ -1,4 +1,4 @@
-//! What administrators do: users, roles, bans, audit, alerts, settings. Must never show a password's hash, nor a secret.
+//! What administrators do: users, roles, bans, audit, settings. Must never show a password's hash, nor a secret.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::ports::AuditError;
 /// Longest ban: a hundred years.
 const BAN_S_MAX: u64 = 100 * 365 * 86_400;
 const SMALL: Limits = Limits { body_bytes: 4 << 10, ..Limits::WRITE };
-const AFTER: Param =
+pub(super) const AFTER: Param =
     Param::optional("after", Kind::Whole { min: 0, max: u64::MAX }, "lists what comes behind this number");
 const PERSON: Param = Param::required("person", Kind::Whole { min: 1, max: u64::MAX }, "number of the person");
 
@@ -128,18 +128,6 @@ pub const ROUTES: &[Route] = &[
         ..LIST
     },
     Route {
-        id: "admin_alerts",
-        path: "/admin/alerts",
-        doc: Doc {
-            tag: "admin",
-            summary: "Alerts about attacks and unusual behaviour",
-            text: "Those since the start, oldest first.",
-        },
-        answers: &[Answer::json(200, Schema::of::<Alerts>(), "a page of alerts")],
-        handler: Handler::Call(alerts),
-        ..LIST
-    },
-    Route {
         id: "admin_bans",
         path: "/admin/bans",
         query: &[],
@@ -182,7 +170,7 @@ pub const ROUTES: &[Route] = &[
         doc: Doc {
             tag: "admin",
             summary: "Publish a new version of the licence",
-            text: "Everybody is asked again, until the service starts anew with `api.licence_version` at that version.",
+            text: "Everybody is asked again. It is kept: of this and `api.licence_version` the higher one counts.",
         },
         body: Some(Body::Json(Schema::of::<Licence>())),
         handler: Handler::Call(publish_licence),
@@ -314,37 +302,6 @@ struct Verification {
     why: Option<String>,
 }
 
-/// A page of alerts.
-#[derive(Debug, Serialize, ToSchema)]
-struct Alerts {
-    /// The alerts.
-    #[schema(max_items = 1000)]
-    alerts: Vec<OneAlert>,
-}
-
-/// An alert.
-#[derive(Debug, Serialize, ToSchema)]
-struct OneAlert {
-    /// Counts alerts since the start, from 1.
-    seq: u64,
-    /// What raised it.
-    rule: String,
-    /// When, RFC 3339.
-    at: String,
-    /// When what raised it began, RFC 3339.
-    since: String,
-    /// From where.
-    address: String,
-    /// Whose account it is about, by number.
-    person: Option<String>,
-    /// How much of it there was.
-    count: u64,
-    /// Names the request that was the last straw.
-    correlation: String,
-    /// The address is banned until then, RFC 3339.
-    banned_until: Option<String>,
-}
-
 /// Banned addresses.
 #[derive(Debug, Serialize, ToSchema)]
 struct Bans {
@@ -401,7 +358,7 @@ fn users(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let page = request.page();
         let behind = page.after.map(Person);
-        let (all, more) = security(&api)?.list_accounts(&request.caller()?, behind, page.limit).await?;
+        let (all, more) = security(&api)?.list_accounts(&request.visit, &request.caller()?, behind, page.limit).await?;
         let next = all.last().filter(|_| more).map(|account| account.person.0.to_string());
         let shown = all.into_iter().map(|account| User {
             person: account.person.0.to_string(),
@@ -462,6 +419,9 @@ fn audit(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let page = request.page();
         let (entries, more) = api.ports.audit.page(page.after.unwrap_or_default(), page.limit).await?;
+        let named = |subject: &str| subject.strip_prefix("person:").and_then(|number| number.parse().ok()).map(Person);
+        let persons = entries.iter().flat_map(|entry| entry.actor.into_iter().chain(named(&entry.subject))).collect();
+        security(&api)?.looked_at(&request.visit, &request.caller()?, "audit", persons).await?;
         let next = entries.last().filter(|_| more).map(|entry| entry.seq);
         let shown = entries.into_iter().map(|entry| OneEntry {
             seq: entry.seq,
@@ -487,25 +447,6 @@ fn verify_audit(api: Arc<Api>, _: Request) -> Answering {
             Err(error) => return Err(error.into()),
         };
         Reply::json(&found)
-    })
-}
-
-fn alerts(api: Arc<Api>, request: Request) -> Answering {
-    Box::pin(async move {
-        let page = request.page();
-        let all = security(&api)?.recent_alerts(page.after.unwrap_or_default(), page.limit);
-        let shown = all.into_iter().map(|alert| OneAlert {
-            seq: alert.seq,
-            rule: alert.rule.name().to_owned(),
-            at: alert.at.to_string(),
-            since: alert.since.to_string(),
-            address: alert.address.to_string(),
-            person: alert.person.map(|person| person.0.to_string()),
-            count: alert.count,
-            correlation: alert.correlation.to_string(),
-            banned_until: alert.banned_until.map(|until| until.to_string()),
-        });
-        Reply::json(&Alerts { alerts: shown.collect() })
     })
 }
 

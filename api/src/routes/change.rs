@@ -128,7 +128,7 @@ pub struct Change {
     #[schema(min_length = 1, max_length = 64)]
     pub field: String,
     /// Its new value: a number, or as many as the field has.
-    #[schema(value_type = Value)]
+    #[schema(value_type = Written)]
     pub value: NewValue,
 }
 
@@ -144,9 +144,10 @@ pub enum NewValue {
 
 /// The same for the documents.
 #[derive(ToSchema)]
+#[schema(as = NewValue)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "the schema of what is read as numbers")]
-enum Value {
+enum Written {
     /// A number.
     One(f64),
     /// Several, such as a vector (x, y, z) or a quaternion (x, y, z, w).
@@ -169,7 +170,7 @@ struct Interference {
     /// The entity.
     entity: u64,
     /// Amplitude of the wave, rounded to a multiple of 2^-16; an entity has 1 to begin with.
-    #[schema(minimum = 0, maximum = 1024)]
+    #[schema(minimum = 0.0000152587890625, maximum = 1024)]
     amplitude: f64,
     /// Phase in turns: 0 in phase, 0.5 in opposition.
     #[schema(minimum = 0, maximum = 1)]
@@ -181,7 +182,7 @@ struct Interference {
 #[serde(deny_unknown_fields)]
 struct Dilation {
     /// Simulated time per tick, in ticks: a multiple of a quarter.
-    #[schema(minimum = 0, maximum = 100000)]
+    #[schema(minimum = 0, maximum = 100000, multiple_of = 0.25)]
     factor: f64,
 }
 

@@ -83,7 +83,12 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn metrics(api: Arc<Api>, _: Request) -> Answering {
-    Box::pin(async move { Ok(Reply::whole(200, OPENMETRICS, api.metrics.text())) })
+    Box::pin(async move {
+        if let Some(security) = &api.ports.security {
+            api.metrics.raised(security.alert_counts().map(|(rule, count)| (rule.name(), count)));
+        }
+        Ok(Reply::whole(200, OPENMETRICS, api.metrics.text()))
+    })
 }
 
 fn openapi(api: Arc<Api>, _: Request) -> Answering {

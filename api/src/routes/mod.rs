@@ -2,11 +2,17 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod alerts;
+pub mod capture;
 pub mod change;
+pub mod console;
 pub mod debug;
 pub mod debug_socket;
 pub mod documents;
+pub mod peers;
+pub mod players;
 pub mod presentation;
+pub mod recordings;
 pub mod scene;
 pub mod status;
 pub mod telemetry;
@@ -16,15 +22,21 @@ use crate::http::{Route, Table, TableError};
 /// Every route of the program. A route that is not in here does not exist.
 const ROUTES: &[&[Route]] = &[
     status::ROUTES,
+    peers::ROUTES,
     scene::ROUTES,
     change::ROUTES,
     debug::ROUTES,
     debug_socket::ROUTES,
     presentation::ROUTES,
+    capture::ROUTES,
+    recordings::ROUTES,
     telemetry::ROUTES,
     accounts::ROUTES,
+    players::ROUTES,
     admin::ROUTES,
+    alerts::ROUTES,
     documents::ROUTES,
+    console::ROUTES,
 ];
 
 /// The table.

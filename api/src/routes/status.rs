@@ -108,6 +108,14 @@ struct WorldNow {
     late_turns: u64,
     /// The longest stand-still.
     longest_stall_us: u64,
+    /// Ticks in each turn.
+    turn_ticks: u32,
+    /// What the last turns cost on average.
+    turn_cost_us: u64,
+    /// Turns between an input and its effect.
+    input_delay_turns: u32,
+    /// Roll-backs of executed turns.
+    roll_backs: u64,
     /// What holds it.
     control: ControlState,
 }
@@ -142,6 +150,10 @@ fn status(api: Arc<Api>, request: Request) -> Answering {
                 turns,
                 late_turns,
                 longest_stall_us,
+                turn_ticks: world.pace.turn_ticks,
+                turn_cost_us: world.pace.turn_cost_us,
+                input_delay_turns: world.pace.input_delay_turns,
+                roll_backs: world.pace.roll_backs,
                 control: world.control,
             },
             at,

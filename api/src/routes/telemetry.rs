@@ -25,7 +25,9 @@ pub const ROUTES: &[Route] = &[Route {
         tag: "telemetry",
         summary: "Samples of the world's status",
         text: "A WebSocket. `{\"type\":\"subscribe\",\"seq\":1,\"rate_hz\":10}` begins, 1 to 10 samples a second; their number \
-               `sample` rises. Whoever is slow gets the newest one. `{\"type\":\"unsubscribe\",\"seq\":2}` ends.",
+               `sample` rises. With `\"scene\":true`, messages of type `scene` tell where bodies are, twice a second while \
+               the world goes on: at most 1000, as `/physics/bodies` has them. Whoever is slow gets the newest one. \
+               `{\"type\":\"unsubscribe\",\"seq\":2}` ends.",
     },
     params: &[],
     query: &[],
@@ -44,6 +46,10 @@ enum TelemetryMessage {
         /// Samples a second.
         #[schema(minimum = 1, maximum = 10)]
         rate_hz: u64,
+        /// Where bodies are as well.
+        #[serde(default)]
+        #[schema(nullable = false)]
+        scene: Option<bool>,
     },
     /// Ends.
     Unsubscribe {},
@@ -51,20 +57,20 @@ enum TelemetryMessage {
 
 struct Watching {
     samples: watch::Receiver<Option<Sample>>,
+    scenes: Option<watch::Receiver<Option<Sample>>>,
+    api: Arc<Api>,
     rate_hz: u64,
     /// Number of the sample that was sent last.
     sent: u64,
 }
 
 fn open(api: Arc<Api>, _: Visit, _: Caller) -> Box<dyn Socket> {
-    Box::new(Watching { samples: api.telemetry.watch(), rate_hz: 0, sent: 0 })
+    Box::new(Watching { samples: api.telemetry.watch(), scenes: None, api, rate_hz: 0, sent: 0 })
 }
 
-impl Watching {
-    /// Whether a sample falls into another interval of this rate than the one that was sent last.
-    const fn is_due(&self, number: u64) -> bool {
-        number.saturating_mul(self.rate_hz) / RATE_HZ > self.sent.saturating_mul(self.rate_hz) / RATE_HZ
-    }
+/// Whether a sample falls into another interval of this rate than the one that was sent last.
+const fn is_due(number: u64, sent: u64, rate_hz: u64) -> bool {
+    number.saturating_mul(rate_hz) / RATE_HZ > sent.saturating_mul(rate_hz) / RATE_HZ
 }
 
 #[async_trait]
@@ -74,25 +80,49 @@ impl Socket for Watching {
     async fn message(&mut self, message: &Value, out: &mut Outbox) -> Result<(), Problem> {
         let message = TelemetryMessage::deserialize(message)
             .map_err(|error| Problem::logged(Code::BadInput, error.to_string()))?;
-        self.rate_hz = match message {
-            TelemetryMessage::Subscribe { rate_hz } => rate_hz,
-            TelemetryMessage::Unsubscribe {} => 0,
+        let (rate_hz, scene) = match message {
+            TelemetryMessage::Subscribe { rate_hz, scene } => (rate_hz, scene.unwrap_or(false)),
+            TelemetryMessage::Unsubscribe {} => (0, false),
         };
+        self.rate_hz = rate_hz;
+        self.scenes = scene.then(|| {
+            let mut scenes = self.api.telemetry.watch_scenes();
+            // The one that there is, is new here.
+            scenes.mark_changed();
+            scenes
+        });
         out.send(json!({"type": "subscribed", "rate_hz": self.rate_hz}).to_string());
         Ok(())
     }
 
     async fn next(&mut self, out: &mut Outbox) {
-        if self.samples.changed().await.is_err() {
-            // The program that makes samples is gone, and so will be this socket.
-            std::future::pending::<()>().await;
+        tokio::select! {
+            changed = self.samples.changed() => if changed.is_err() {
+                // The program that makes samples is gone, and so will be this socket.
+                std::future::pending::<()>().await;
+            },
+            scene = next_of(self.scenes.as_mut()) => {
+                if let Some(scene) = scene {
+                    out.scene(scene.text);
+                }
+                return;
+            }
         }
         let newest = self.samples.borrow_and_update().clone();
-        if let Some(sample) = newest.filter(|sample| self.is_due(sample.number)) {
+        if let Some(sample) = newest.filter(|sample| is_due(sample.number, self.sent, self.rate_hz)) {
             self.sent = sample.number;
             out.sample(sample.text);
         }
     }
+}
+
+/// The next scene, for who wants scenes.
+async fn next_of(scenes: Option<&mut watch::Receiver<Option<Sample>>>) -> Option<Sample> {
+    let Some(scenes) = scenes else { return std::future::pending().await };
+    if scenes.changed().await.is_err() {
+        return std::future::pending().await;
+    }
+    scenes.borrow_and_update().clone()
 }
 
 #[cfg(test)]
@@ -102,11 +132,10 @@ mod tests {
     #[test]
     fn a_lower_rate_takes_samples_evenly() {
         for rate_hz in 1..=10 {
-            let mut watching = Watching { samples: watch::channel(None).1, rate_hz, sent: 0 };
-            let mut taken = Vec::new();
+            let (mut sent, mut taken) = (0, Vec::new());
             for number in 1..=100 {
-                if watching.is_due(number) {
-                    watching.sent = number;
+                if is_due(number, sent, rate_hz) {
+                    sent = number;
                     taken.push(number);
                 }
             }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::hostile;
 use super::kinds::Kind;
 use super::password::{PASSWORD_BYTES_MAX, PasswordError, acceptable};
 use super::random;
@@ -97,6 +98,9 @@ pub enum Refusal {
     /// Somebody else changed it meanwhile.
     #[error("it was changed meanwhile")]
     Conflict,
+    /// The person does not consent to it.
+    #[error("without consent it is not kept")]
+    NoConsent,
 }
 
 impl From<AccountError> for Refusal {
@@ -223,7 +227,7 @@ impl Security {
     }
 
     /// Whose name and password these are.
-    async fn authenticate(&self, visit: &Visit, name: &str, password: &str) -> Result<Account, Refusal> {
+    pub(super) async fn authenticate(&self, visit: &Visit, name: &str, password: &str) -> Result<Account, Refusal> {
         let (now, passed) = self.time();
         let hash = self.name_hash(name);
         let failed = |person: Option<Person>, why: &'static str| {
@@ -246,6 +250,10 @@ impl Security {
         let Some(account) = account.filter(|_| is_right) else {
             failed(person, "wrong").await?;
             self.saw(visit, Sign::FailedSignIn { name: hash, person });
+            // Whether anybody has that name makes no difference.
+            if let Some(sign) = hostile::sign_of(name) {
+                self.watch(visit, &sign);
+            }
             return Err(WRONG.into());
         };
         self.lockout.succeeded(hash, visit.address, passed);
@@ -549,8 +557,9 @@ impl Security {
         Ok(all.len())
     }
 
-    /// Reads the sign-ins that stand.
+    /// Reads the licence that is in force, and the sign-ins that stand.
     pub(super) async fn restore(&self) -> Result<(), AccountError> {
+        self.licence.fetch_max(self.outside.accounts.licence().await?, Ordering::SeqCst);
         let now = self.outside.clock.now();
         let mut persons: HashMap<Person, Option<Account>> = HashMap::new();
         let mut all = self.outside.accounts.sign_ins(now).await?;

@@ -115,12 +115,13 @@ impl Security {
         self.end_all(person).await
     }
 
-    /// A page of all accounts behind this person, and whether there are more.
+    /// A page of all accounts behind this person, and whether there are more. Whose they are is written down.
     ///
     /// # Errors
     /// [`Refusal`].
     pub async fn list_accounts(
         &self,
+        visit: &Visit,
         caller: &Caller,
         behind: Option<Person>,
         limit: usize,
@@ -130,6 +131,7 @@ impl Security {
         }
         self.standing(caller, self.outside.clock.now())?;
         let (page, has_more) = self.outside.accounts.list(behind, limit).await?;
+        self.looked_at(visit, caller, "accounts", page.iter().map(|account| account.person).collect()).await?;
         Ok((page.into_iter().map(AccountView::of).collect(), has_more))
     }
 
@@ -146,7 +148,7 @@ impl Security {
         if self.intrusion.unban(address) && is_banned { Ok(()) } else { Err(Refusal::NotFound) }
     }
 
-    /// Publishes a newer version of the licence: everybody is asked again.
+    /// Publishes a newer version of the licence: everybody is asked again, also after the next start.
     ///
     /// # Errors
     /// [`Refusal::Unchanged`] for a version that is not newer.
@@ -155,9 +157,18 @@ impl Security {
         self.fence(visit, caller, Kind::LicencePublish, &subject).await?;
         let is_newer = version > self.licence.load(Ordering::SeqCst);
         let outcome = if is_newer { Outcome::Done } else { Outcome::Failed };
-        self.record(visit, Some(caller.person), Kind::LicencePublish, subject, outcome, json!({})).await?;
+        let who = Some(caller.person);
+        let entry = self.record(visit, who, Kind::LicencePublish, subject.clone(), outcome, json!({})).await?;
+        if !is_newer {
+            return Err(Refusal::Unchanged);
+        }
+        if let Err(error) = self.outside.accounts.publish_licence(version).await {
+            let more = json!({ "instead_of": entry });
+            self.record(visit, who, Kind::LicencePublish, subject, Outcome::Failed, more).await?;
+            return Err(error.into());
+        }
         let before = self.licence.fetch_max(version, Ordering::SeqCst);
-        if is_newer && before < version { Ok(()) } else { Err(Refusal::Unchanged) }
+        if before < version { Ok(()) } else { Err(Refusal::Unchanged) }
     }
 
     /// Signs tokens with a new key from now on; those of the former one live on.

@@ -70,11 +70,15 @@ pub enum Kind {
     PersonErase,
     /// A person gave or withdrew a consent.
     Consent,
+    /// Somebody looked at what is kept of somebody else.
+    PersonRead,
+    /// What is kept of a person was changed.
+    PersonChange,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::SignOut,
@@ -108,6 +112,8 @@ impl Kind {
         Self::PersonExport,
         Self::PersonErase,
         Self::Consent,
+        Self::PersonRead,
+        Self::PersonChange,
     ];
 
     /// As it is written in the log.
@@ -147,6 +153,8 @@ impl Kind {
             Self::PersonExport => "person.export",
             Self::PersonErase => "person.erase",
             Self::Consent => "person.consent",
+            Self::PersonRead => "person.read",
+            Self::PersonChange => "person.change",
         }
     }
 
@@ -169,7 +177,7 @@ mod tests {
         assert_eq!(names.len(), Kind::ALL.len());
         assert!(Kind::ALL.is_sorted() && Kind::ALL.first() == Some(&Kind::SignIn));
         // The last one's place says that none is left out.
-        assert_eq!(Kind::Consent as usize + 1, Kind::ALL.len());
+        assert_eq!(Kind::PersonChange as usize + 1, Kind::ALL.len());
         let fits = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b".-_".contains(&b));
         assert!(names.into_iter().all(fits));
     }

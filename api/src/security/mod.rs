@@ -6,12 +6,15 @@
 
 pub mod accounts;
 mod admin;
+mod alerts;
 pub mod allowance;
+pub(crate) mod hostile;
 pub mod intrusion;
 pub mod keys;
 pub mod kinds;
 pub mod lockout;
 mod notes;
+mod own;
 pub mod password;
 pub mod policy;
 pub mod random;
@@ -26,7 +29,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
 
 use crate::clock::{Clock, Moment};
 use crate::gate::{Count, Denied, Gatekeeper, Sign};
@@ -45,6 +47,8 @@ use token::Verified;
 
 pub use accounts::{Refusal, SignInView, Tokens};
 pub use admin::AccountView;
+pub use alerts::{Alerts, Told};
+pub use own::OwnAccount;
 pub use sign_ins::SignInPolicy;
 
 /// Tables are searched for what is over so often.
@@ -251,22 +255,33 @@ impl Security {
         Act { at, actor, action: kind.name(), subject, outcome, details: more.to_string() }
     }
 
+    /// Version of the licence that has to be accepted; 0 where there is none.
+    #[must_use]
+    pub fn licence_in_force(&self) -> u32 {
+        self.licence.load(Ordering::SeqCst)
+    }
+
     /// The store of accounts.
     #[must_use]
     pub fn accounts(&self) -> &dyn Accounts {
         &*self.outside.accounts
     }
 
-    /// Alerts as they are raised. Who is too slow misses the oldest, and is told so.
+    /// Alerts behind this one, those that are kept and then new ones as they are raised.
     #[must_use]
-    pub fn alerts(&self) -> broadcast::Receiver<Alert> {
-        self.intrusion.listen()
+    pub fn alerts(self: &Arc<Self>, behind: u64) -> Alerts {
+        Alerts::new(Arc::clone(self), self.intrusion.newest(), behind)
     }
 
     /// The newest alerts behind this one, oldest first.
     #[must_use]
     pub fn recent_alerts(&self, behind: u64, limit: usize) -> Vec<Alert> {
         self.intrusion.recent(behind, limit)
+    }
+
+    /// How many alerts each rule has raised since the start.
+    pub fn alert_counts(&self) -> impl Iterator<Item = (intrusion::Rule, u64)> {
+        self.intrusion.counts()
     }
 
     /// Addresses that are banned now, and until when.

@@ -77,7 +77,7 @@ pub struct Policy {
     pub is_registration_open: bool,
     /// What such an account may do: guest or player.
     pub new_role: Role,
-    /// Version of the licence that has to be accepted; 0 for none.
+    /// Version of the licence that has to be accepted at least; 0 for none. One that was published later counts.
     pub licence: u32,
     /// Verified tokens that are remembered.
     pub tokens_max: usize,

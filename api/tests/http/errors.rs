@@ -175,6 +175,20 @@ async fn what_may_be_a_part_of_an_attack_is_noted() {
     running.get("/metrics", "guest").await;
     running.get("/status?tick=x", "guest").await;
     running.get("/status", "guest").await;
+    // Evidence in what was refused; a name as people have it is none, and what is taken is not looked at.
+    running.get("/status?tick=1'%20OR%20'1'='1", "guest").await;
+    running.get("/status?tick=O'Neill", "guest").await;
+    let echo = async |body: &str| {
+        let head = format!(
+            "POST /test/echo HTTP/1.1\r\nhost: x\r\nauthorization: Bearer player\r\ncontent-type: application/json\r\n\
+             content-length: {}",
+            body.len()
+        );
+        running.ask(&head, body.as_bytes()).await.status
+    };
+    assert_eq!(echo("{\"word\":\"../../etc\",\"number\":1}").await, 400, "too long");
+    assert_eq!(echo("{\"word\":\"<script>\",\"number\":1}").await, 200, "it fits");
+    assert_eq!(echo("{\"word\":\"<script>alert(1)\",\"number\":1}").await, 400);
     let signs = running.gate.signs.lock().expect("signs").clone();
     let kinds: Vec<&str> = signs
         .iter()
@@ -184,9 +198,11 @@ async fn what_may_be_a_part_of_an_attack_is_noted() {
             Sign::BadToken(_) => "token",
             Sign::Forbidden(_) => "forbidden",
             Sign::BadInput => "input",
+            Sign::Injection(what) => what,
             Sign::Served { .. } => "served",
             _ => "other",
         })
         .collect();
-    assert_eq!(kinds, ["traversal", "route", "token", "forbidden", "input", "served"]);
+    let usual = ["traversal", "route", "token", "forbidden", "input", "served"];
+    assert_eq!(kinds, [&usual[..], &["sql", "input", "traversal", "served", "page"]].concat());
 }

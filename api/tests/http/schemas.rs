@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use api::http::openapi::openapi;
+use api::http::params::Kind;
 use api::http::{Build, route::Handler};
 use serde_json::{Value, json};
 
@@ -58,7 +59,7 @@ async fn a_query_is_what_the_table_says_or_the_parameter_is_named() {
     let mut tried = 0;
     for route in table().routes().iter().filter(|route| !matches!(route.handler, Handler::Socket(_))) {
         let ask = async |query: String| {
-            let head = head_of(route).replace(&path_of(route), &format!("{}?{query}", path_of(route)));
+            let head = head_of(route).replacen(&path_of(route), &format!("{}?{query}", path_of(route)), 1);
             running.ask(&format!("{head}\r\nauthorization: Bearer admin"), b"").await
         };
         for unknown in ["x=1", "__proto__=1", "Tick=7", "tick%00=7", "limit[]=1", "%74ick=7"] {
@@ -83,6 +84,10 @@ async fn a_query_is_what_the_table_says_or_the_parameter_is_named() {
                 "01",
                 "1,2",
             ] {
+                // Most of these are text.
+                if matches!(param.kind, Kind::Text { .. }) && !matches!(wrong, "" | "%31%00" | "%ff" | "%") {
+                    continue;
+                }
                 let got = ask(format!("{}={wrong}", param.name)).await;
                 assert_eq!((got.status, got.at()), (400, format!("query.{}", param.name)), "{} {wrong}", route.id);
                 tried += 1;
@@ -116,6 +121,9 @@ async fn lists_page_to_their_end() {
     assert_eq!(running.get("/status?tick=7", "guest").await.json()["at"]["digest"], "0000000000000abc");
 }
 
+/// Bodies of routes that take more are not sent whole; the one limiter is the same for all.
+const FLOOD_MAX: usize = 16 << 20;
+
 #[tokio::test]
 async fn types_of_content_and_their_lengths_are_checked_on_every_route() {
     let running = Running::start().await;
@@ -140,8 +148,12 @@ async fn types_of_content_and_their_lengths_are_checked_on_every_route() {
         assert_eq!(got.status, 415, "{}", route.id);
         // The body itself is never sent.
         let mut client = running.client().await;
-        client.send(format!("{whole}\r\ncontent-length: 20000000\r\n\r\n").as_bytes()).await;
+        let length = route.limits.body_bytes.saturating_add(1).max(20_000_000);
+        client.send(format!("{whole}\r\ncontent-length: {length}\r\n\r\n").as_bytes()).await;
         assert_eq!(client.reply().await.map(|got| got.status), Some(413), "{}", route.id);
+        if route.limits.body_bytes > FLOOD_MAX {
+            continue;
+        }
         let mut client = running.client().await;
         client.send(format!("{whole}\r\ntransfer-encoding: chunked\r\n\r\n").as_bytes()).await;
         for _ in 0..20.max(route.limits.body_bytes / 4096 + 2) {

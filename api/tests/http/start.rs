@@ -146,10 +146,12 @@ fn a_table_that_is_not_sound_stops_the_start() {
         Table::new([&*Box::leak(Box::new(route))]).map(|_| ()).map_err(|error| matches!(error, TableError::Unsound(..)))
     };
     assert_eq!(of(|_| {}), Ok(()));
+    assert_eq!((of(|route| route.path = "/"), of(|route| route.path = "/status/")), (Ok(()), Ok(())));
     for change in [
         (|route| route.path = "/a/{b}") as fn(&mut Route),
         |route| route.path = "status",
-        |route| route.path = "/status/",
+        |route| route.path = "//",
+        |route| route.path = "/status//",
         |route| route.path = "/a//b",
         |route| route.id = "Status",
         |route| route.limits.at_once = 0,

@@ -16,14 +16,17 @@ use api::http::{
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
-    ControlState, Entity, Entry, FieldValue, Health, NewAccount, Node, Order, Part, Receipt, Setting, Settings,
-    StoredSignIn, View, World, WorldError, WorldStatus,
+    ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, Link, NewAccount, Node, Order, Outcome, Pace, Part,
+    Peer, People, PeopleError, Purpose, Receipt, Recordings, Said, Setting, Settings, StoredSignIn, View, World,
+    WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use utoipa::ToSchema;
+
+use crate::shelf::Shelf;
 
 /// Nothing here takes longer on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -145,8 +148,17 @@ impl World for Still {
             players: 2,
             entities: 5,
             turns: (3, 0, 100),
+            pace: Pace { turn_ticks: 3, turn_cost_us: 250, input_delay_turns: 2, roll_backs: 0 },
             control: ControlState::default(),
         }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        let link = Link { round_trip_us: 1500, loss: 0.25, redundancy: 2, relays: false };
+        vec![
+            Peer { player: Some(1), ship: Some(3), key: Some("ab".repeat(32)), link: Some(link) },
+            Peer { player: Some(2), ship: None, key: None, link: None },
+        ]
     }
 
     fn digest_at(&self, tick: u64) -> Option<u64> {
@@ -215,12 +227,52 @@ impl Accounts for Down {
     async fn put_sign_in(&self, _: &StoredSignIn) -> Result<u64, AccountError> {
         Err(AccountError::Unavailable(SECRET.into()))
     }
+
+    async fn licence(&self) -> Result<u32, AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
+
+    async fn publish_licence(&self, _: u32) -> Result<(), AccountError> {
+        Err(AccountError::Unavailable(SECRET.into()))
+    }
+}
+
+/// An audit log that is down like the stores, or holds what comes.
+#[derive(Default)]
+pub struct Notes {
+    is_open: AtomicBool,
+    acts: Mutex<Vec<Act>>,
+}
+
+impl Notes {
+    pub fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
+    }
+
+    pub fn shut(&self) {
+        self.is_open.store(false, Ordering::SeqCst);
+    }
+
+    /// What the acts were about.
+    pub fn subjects(&self) -> Vec<String> {
+        self.acts.lock().expect("acts").iter().map(|act| act.subject.clone()).collect()
+    }
+
+    /// How many of them did not come about.
+    pub fn failures(&self) -> usize {
+        self.acts.lock().expect("acts").iter().filter(|act| act.outcome == Outcome::Failed).count()
+    }
 }
 
 #[async_trait]
-impl AuditLog for Down {
-    async fn record(&self, _: Act) -> Result<u64, AuditError> {
-        Err(AuditError::Unavailable(SECRET.into()))
+impl AuditLog for Notes {
+    async fn record(&self, act: Act) -> Result<u64, AuditError> {
+        if !self.is_open.load(Ordering::SeqCst) {
+            return Err(AuditError::Unavailable(SECRET.into()));
+        }
+        let mut acts = self.acts.lock().expect("acts");
+        acts.push(act);
+        Ok(acts.len() as u64)
     }
 
     async fn page(&self, _: u64, _: usize) -> Result<(Vec<Entry>, bool), AuditError> {
@@ -229,6 +281,41 @@ impl AuditLog for Down {
 
     async fn verify(&self) -> Result<u64, AuditError> {
         Err(AuditError::Unavailable(SECRET.into()))
+    }
+}
+
+fn no_people<T>() -> Result<T, PeopleError> {
+    Err(PeopleError::Unavailable(SECRET.into()))
+}
+
+#[async_trait]
+impl People for Down {
+    async fn read(&self, _: Person) -> Result<Kept, PeopleError> {
+        no_people()
+    }
+
+    async fn export(&self, _: Person) -> Result<String, PeopleError> {
+        no_people()
+    }
+
+    async fn erase(&self, _: Person) -> Result<Erased, PeopleError> {
+        no_people()
+    }
+
+    fn purposes(&self) -> &'static [Purpose] {
+        &[]
+    }
+
+    async fn said(&self, _: Person, _: &Purpose) -> Result<Vec<Said>, PeopleError> {
+        no_people()
+    }
+
+    async fn say(&self, _: Person, _: &Purpose, _: bool) -> Result<(), PeopleError> {
+        no_people()
+    }
+
+    async fn keep_contact(&self, _: Person, _: &str) -> Result<(), PeopleError> {
+        no_people()
     }
 }
 
@@ -398,6 +485,8 @@ pub struct Running {
     pub api: Arc<Api>,
     pub gate: Arc<Gate>,
     pub parts: Arc<Parts>,
+    pub shelf: Arc<Shelf>,
+    pub notes: Arc<Notes>,
     pub server: Server,
 }
 
@@ -409,26 +498,46 @@ impl Running {
 
     /// With these.
     pub async fn with(rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::around(table(), rules, change, tls, |_| {}).await
+    }
+
+    /// With these routes as well.
+    pub async fn of(table: Table, rules: Rules, change: impl FnOnce(&mut Listen), tls: Option<Arc<Tls>>) -> Self {
+        Self::around(table, rules, change, tls, |_| {}).await
+    }
+
+    /// With these, and other ports.
+    pub async fn around(
+        table: Table,
+        rules: Rules,
+        change: impl FnOnce(&mut Listen),
+        tls: Option<Arc<Tls>>,
+        ports_change: impl FnOnce(&mut Ports),
+    ) -> Self {
         let gate = Arc::new(Gate { allowance: AtomicU64::new(1 << 40), ..Gate::default() });
-        let parts = Arc::new(Parts::default());
-        let ports = Ports {
+        let (parts, shelf, notes) =
+            (Arc::new(Parts::default()), Arc::new(Shelf::default()), Arc::new(Notes::default()));
+        let mut ports = Ports {
             world: Arc::new(Still),
             accounts: Arc::new(Down),
-            audit: Arc::new(Down),
+            audit: Arc::clone(&notes) as Arc<dyn AuditLog>,
+            people: Arc::new(Down),
             health: Arc::clone(&parts) as Arc<dyn Health>,
             presentation: None,
+            recordings: Arc::clone(&shelf) as Arc<dyn Recordings>,
             gate: Arc::clone(&gate) as Arc<dyn Gatekeeper>,
             security: None,
             settings: Arc::new(NoSettings),
             clock: Arc::new(SystemClock::default()),
         };
+        ports_change(&mut ports);
         let build = Build { version: "0".into(), hash: "0".repeat(64) };
-        let api = Arc::new(Api::new(ports, build, table(), rules).expect("random numbers"));
+        let api = Arc::new(Api::new(ports, build, table, rules).expect("random numbers"));
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listen.connections = 600;
         change(&mut listen);
         let server = Server::start(Arc::clone(&api), listen, tls).await.expect("a server");
-        Self { api, gate, parts, server }
+        Self { api, gate, parts, shelf, notes, server }
     }
 
     /// A connection to it.

@@ -53,7 +53,7 @@ fn administration_is_fenced_off() {
             }
             let expected: Vec<_> = tried.iter().map(|(what, _)| (*what, Outcome::Denied)).collect();
             assert_eq!(world.audit.behind(place), expected);
-            assert!(world.security.list_accounts(caller, None, 10).await.is_err());
+            assert!(world.security.list_accounts(&visit(2), caller, None, 10).await.is_err());
         }
         assert_eq!((world.accounts.account(target), world.security.figures()), before);
         // Control: an administrator may. The address is not banned, and is not found.
@@ -64,7 +64,7 @@ fn administration_is_fenced_off() {
         for (what, result) in each(&world, &admin, target).await {
             assert_eq!(result, Ok(()), "{what}");
         }
-        assert_eq!(world.security.list_accounts(&admin, None, 2).await.expect("listed").0.len(), 2);
+        assert_eq!(world.security.list_accounts(&visit(1), &admin, None, 2).await.expect("listed").0.len(), 2);
     });
 }
 

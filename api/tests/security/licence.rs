@@ -1,16 +1,19 @@
 //! COMP-024: whoever plays has accepted the current licence.
 
+use std::sync::atomic::Ordering;
+
 use api::gate::{Denied, Gatekeeper as _};
 use api::identity::Role;
+use api::ports::Outcome;
 use api::security::Refusal;
+use api::security::policy::Policy;
 
 use crate::memory::{World, policy, run, visit};
 
 #[test]
 fn play_waits_for_the_licence_and_a_new_version_asks_again() {
     run(async {
-        let mut policy = policy();
-        policy.licence = 1;
+        let policy = policy_of(1);
         let world = World::new(policy.clone()).await;
         let admin = world.caller("root", Role::Admin, 1).await;
         world.account("anna", Role::Player).await;
@@ -42,7 +45,35 @@ fn play_waits_for_the_licence_and_a_new_version_asks_again() {
         }
         assert_eq!(world.security.publish_licence(&visit(1), &admin, 1).await, Err(Refusal::Unchanged));
         assert_eq!(world.security.publish_licence(&visit(2), &anna, 3).await, Err(Denied::Forbidden.into()));
+        let mut policy = policy_of(1);
+        let restarted = world.restarted(policy.clone()).await;
+        assert_eq!(restarted.security.permits(&anna, Role::Player), Err(Denied::Licence), "what was published is kept");
+        assert_eq!(restarted.security.publish_licence(&visit(1), &admin, 2).await, Err(Refusal::Unchanged));
+        policy.licence = 3;
+        let asked_again = world.restarted(policy).await;
+        let third = asked_again.security.accept_licence(&visit(2), &anna, 2).await;
+        assert!(matches!(third, Err(Refusal::Invalid(_))), "of both the higher one counts: {third:?}");
         world.security.accept_licence(&visit(2), &anna, 2).await.expect("accepted");
         assert_eq!(world.security.permits(&anna, Role::Player), Ok(()));
     });
+}
+
+/// A licence that the store does not take is not published.
+#[test]
+fn a_licence_that_cannot_be_kept_is_not_published() {
+    run(async {
+        let world = World::new(policy_of(0)).await;
+        let admin = world.caller("root", Role::Admin, 1).await;
+        world.accounts.is_down.store(true, Ordering::SeqCst);
+        let place = world.audit.len();
+        let refused = world.security.publish_licence(&visit(1), &admin, 1).await;
+        assert_eq!(refused, Err(Denied::Unavailable("accounts").into()));
+        let done = world.audit.behind(place).into_iter().map(|(_, outcome)| outcome);
+        assert_eq!(done.collect::<Vec<_>>(), [Outcome::Done, Outcome::Failed]);
+        assert_eq!(world.security.permits(&admin, Role::Player), Ok(()), "nobody is asked for what is not there");
+    });
+}
+
+fn policy_of(licence: u32) -> Policy {
+    Policy { licence, ..policy() }
 }

@@ -6,6 +6,7 @@ mod allowances;
 mod audit;
 mod licence;
 mod memory;
+mod own_data;
 mod racing;
 mod sessions;
 mod sign_in;

@@ -25,6 +25,7 @@ pub const PASSWORD: &str = "seven green bottles";
 pub struct State {
     pub accounts: BTreeMap<Person, Account>,
     pub sign_ins: BTreeMap<SignInId, StoredSignIn>,
+    pub licence: u32,
 }
 
 type Hook = Box<dyn FnOnce(&mut State) + Send>;
@@ -124,6 +125,18 @@ impl Accounts for MemoryAccounts {
             hook(&mut state);
         }
         Ok(revision)
+    }
+
+    async fn licence(&self) -> Result<u32, AccountError> {
+        self.up()?;
+        Ok(self.state.lock().expect("no panic").licence)
+    }
+
+    async fn publish_licence(&self, version: u32) -> Result<(), AccountError> {
+        self.up()?;
+        let mut state = self.state.lock().expect("no panic");
+        state.licence = state.licence.max(version);
+        Ok(())
     }
 }
 

@@ -22,6 +22,13 @@ pub(super) fn julian_date(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Milliseconds since 1970.
+pub(super) fn moment(text: &str) -> Result<u64, String> {
+    let at = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339);
+    let ms = at.ok().and_then(|at| u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
+    ms.ok_or_else(|| "a time is as RFC 3339 has it, such as 2026-07-01T14:00:00Z".to_owned())
+}
+
 pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
     match pixels(text)? {
         [w @ 480..=8192, h @ 320..=8192] => Ok((w, h)),
@@ -59,6 +66,11 @@ mod tests {
         assert_eq!(julian_date("-12.5"), Ok(-12.5));
         for bad in ["", "NaN", "inf", "-inf", "1e999", "today"] {
             assert!(julian_date(bad).is_err(), "{bad}");
+        }
+        assert_eq!(moment("1970-01-01T00:00:01.5Z"), Ok(1500));
+        assert_eq!(moment("1970-01-01T01:00:00+01:00"), Ok(0));
+        for bad in ["", "now", "1970-01-01", "1969-12-31T23:59:58Z", "1970-13-01T00:00:00Z"] {
+            assert!(moment(bad).is_err(), "{bad}");
         }
         for bad in ["0", "-1", "", "1e3", "99999999999999999999", "1025"] {
             assert!(threads(bad).is_err(), "{bad}");

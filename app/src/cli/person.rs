@@ -48,6 +48,28 @@ pub enum PersonCommand {
         #[arg(long, required = true)]
         yes_erase: bool,
     },
+    /// After a breach: list everybody whose data was touched within a time, and by when an authority has to hear of it.
+    Touched(TouchedArgs),
+}
+
+/// What was a breach.
+#[derive(Debug, Args)]
+pub struct TouchedArgs {
+    /// From when, such as 2026-07-01T14:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = super::parsers::moment)]
+    pub from: u64,
+    /// Until when.
+    #[arg(long, value_name = "TIME", value_parser = super::parsers::moment)]
+    pub to: u64,
+    /// Only what was done by the account of this person.
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u64).range(1..=persistence::PersonId::MAX.0))]
+    pub by: Option<u64>,
+    /// Only what was done from this address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Option<std::net::IpAddr>,
+    /// When the breach was discovered; now unless given.
+    #[arg(long, value_name = "TIME", value_parser = super::parsers::moment)]
+    pub discovered: Option<u64>,
 }
 
 /// Somebody.

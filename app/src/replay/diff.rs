@@ -10,6 +10,7 @@ use sim::recording::Step;
 use sim::{Difference, Simulation};
 
 use super::Recording;
+use super::verify::Watch;
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, hex};
 
@@ -97,6 +98,14 @@ pub fn command(a: &Path, b: &Path, json: bool) -> Result<Outcome, Failure> {
 /// # Errors
 /// [`Failure`] for what cannot be read.
 pub fn diff(recordings: &mut [Recording; 2]) -> Result<Report, Failure> {
+    diff_watched(recordings, Watch { advanced: &|_| {}, is_over: &|| false })
+}
+
+/// The same, for whoever looks on and may end it.
+///
+/// # Errors
+/// As [`diff()`], and [`Failure::Machine`] where it was ended.
+pub fn diff_watched(recordings: &mut [Recording; 2], watch: Watch<'_>) -> Result<Report, Failure> {
     let [a, b] = &*recordings;
     if a.header().scenario_hash != b.header().scenario_hash {
         let names = [a, b].map(|r| super::shown(&r.header().scenario_name));
@@ -119,7 +128,7 @@ pub fn diff(recordings: &mut [Recording; 2]) -> Result<Report, Failure> {
     if let Some(report) = compare_start(recordings, first)? {
         return Ok(report);
     }
-    let parting = first_parting(recordings, first, last)?;
+    let parting = first_parting(recordings, first, last, watch)?;
     let ticks_compared = parting.as_ref().map_or(last, |p| p[0].tick) - first;
     let mut report = match parting {
         Some(steps) => explain::explain(recordings, first, &steps)?,
@@ -162,7 +171,12 @@ fn both_at(recordings: &mut [Recording; 2], tick: u64) -> Result<[Simulation; 2]
 }
 
 /// The first tick whose inputs or digests differ.
-fn first_parting(recordings: &mut [Recording; 2], first: u64, last: u64) -> Result<Option<[Step; 2]>, Failure> {
+fn first_parting(
+    recordings: &mut [Recording; 2],
+    first: u64,
+    last: u64,
+    watch: Watch<'_>,
+) -> Result<Option<[Step; 2]>, Failure> {
     let [a, b] = recordings;
     let shared = (last - first) as usize;
     let steps_a = a.reader.frames_from(first).take(shared);
@@ -172,6 +186,10 @@ fn first_parting(recordings: &mut [Recording; 2], first: u64, last: u64) -> Resu
         let step_b = step_b.map_err(|e| Failure::unreadable(&b.path, e))?;
         if step_a != step_b {
             return Ok(Some([step_a, step_b]));
+        }
+        (watch.advanced)(1);
+        if step_a.tick.is_multiple_of(64) && (watch.is_over)() {
+            return Err(Failure::Machine("it was stopped".to_owned()));
         }
     }
     Ok(None)

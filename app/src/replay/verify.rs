@@ -70,6 +70,15 @@ pub struct Unverified {
     pub reason: String,
 }
 
+/// Who looks on, and may end it early.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    /// Told how many ticks more are done.
+    pub advanced: &'a dyn Fn(u64),
+    /// Whether it is to end.
+    pub is_over: &'a dyn Fn() -> bool,
+}
+
 /// Runs `spacetime replay verify`.
 ///
 /// # Errors
@@ -105,8 +114,7 @@ pub fn verify(
     threads: Option<NonZeroUsize>,
     progress: Progress,
 ) -> Result<Verdict, Failure> {
-    // Every checksum first, so that what is lost is known even where no digest depends on it.
-    recording.reader.check().map_err(|e| Failure::unreadable(&recording.path, output::plain(&e)))?;
+    check_sums(recording)?;
     let recording = &*recording;
     let intervals = intervals(recording);
     let threads = threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
@@ -132,7 +140,8 @@ pub fn verify(
                         if interval.start >= earliest.load(Ordering::Relaxed) {
                             continue;
                         }
-                        let result = interval.verify(&mut own, &|n| bar.inc(n));
+                        let watch = Watch { advanced: &|n| bar.inc(n), is_over: &|| false };
+                        let result = interval.verify(&mut own, watch);
                         if let Some(divergence) = &result.divergence {
                             earliest.fetch_min(divergence.tick, Ordering::Relaxed);
                         }
@@ -151,7 +160,32 @@ pub fn verify(
     })?;
     let wall_s = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
-    let results = results.into_inner().unwrap_or_default();
+    Ok(verdict(recording, results.into_inner().unwrap_or_default(), threads, wall_s))
+}
+
+/// The same in the calling thread and its pool alone, up to the first divergence or until whoever looks on ends it.
+///
+/// # Errors
+/// [`Failure::Unreadable`] if the file cannot be read any more.
+pub fn verify_here(recording: &mut Recording, watch: Watch<'_>) -> Result<Verdict, Failure> {
+    let start = Instant::now();
+    check_sums(recording)?;
+    let mut results = Vec::new();
+    for interval in intervals(recording) {
+        results.push(interval.verify(recording, watch));
+        if (watch.is_over)() || results.last().is_some_and(|result| result.divergence.is_some()) {
+            break;
+        }
+    }
+    Ok(verdict(recording, results, 1, start.elapsed().as_secs_f64()))
+}
+
+/// Every checksum, so that what is lost is known even where no digest depends on it.
+fn check_sums(recording: &mut Recording) -> Result<(), Failure> {
+    recording.reader.check().map(|_| ()).map_err(|e| Failure::unreadable(&recording.path, output::plain(&e)))
+}
+
+fn verdict(recording: &Recording, results: Vec<IntervalResult>, threads: usize, wall_s: f64) -> Verdict {
     let ticks: u64 = results.iter().map(|r| r.ticks).sum();
     let rate = f64::from(recording.header().tick_rate_hz);
     let mut unverified: Vec<Unverified> = results.iter().filter_map(|r| r.unverified.clone()).collect();
@@ -163,7 +197,7 @@ pub fn verify(
         (true, Some(first)) => Some(first.reason.clone()),
         (true, None) => None,
     };
-    Ok(Verdict {
+    Verdict {
         verdict: if first_divergence.is_none() { "exact" } else { "diverged" },
         ticks,
         first_divergence,
@@ -174,7 +208,7 @@ pub fn verify(
         lost,
         unverified,
         signed: None,
-    })
+    }
 }
 
 /// From one keyframe to the next, or to the end.
@@ -208,7 +242,7 @@ fn intervals(recording: &Recording) -> Vec<Interval> {
 }
 
 impl Interval {
-    fn verify(&self, recording: &mut Recording, advanced: &dyn Fn(u64)) -> IntervalResult {
+    fn verify(&self, recording: &mut Recording, watch: Watch<'_>) -> IntervalResult {
         let mut result = IntervalResult::default();
         let mut simulation = match recording.keyframe(self.keyframe) {
             Ok(simulation) => simulation,
@@ -250,7 +284,10 @@ impl Interval {
             result.ticks += 1;
             unreported += 1;
             if unreported == 64 {
-                advanced(std::mem::take(&mut unreported));
+                (watch.advanced)(std::mem::take(&mut unreported));
+                if (watch.is_over)() {
+                    return self.gave_up(result, simulation.tick().0, "it was stopped");
+                }
             }
             if computed != step.digest {
                 result.divergence = Some(Divergence {
@@ -263,7 +300,7 @@ impl Interval {
                 return result;
             }
         }
-        advanced(unreported);
+        (watch.advanced)(unreported);
         if simulation.tick().0 != self.end {
             return self.gave_up(result, simulation.tick().0, "the inputs are missing");
         }

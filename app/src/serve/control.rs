@@ -177,6 +177,9 @@ impl Control for Controller {
                 json!({ "invite": self.inviter.issue(session).map_err(|e| e.to_string())? })
             }
             ["person", "export", who] => return people::export(&self.people, who, now()).await,
+            ["person", "touched", from, to, by, address] => {
+                people::touched(&self.people, [from, to, by, address]).await?
+            }
             ["person", "erase", who] => self.erase(who).await?,
             ["account", ref words @ ..] => {
                 let none = || "there are no accounts, as api.enabled is off".to_owned();
@@ -187,7 +190,7 @@ impl Control for Controller {
                 json!({ "stopping": true })
             }
             _ => {
-                let known = "status, config, save [LABEL], invite, person export ID, person erase ID, account and stop";
+                let known = "status, config, save [LABEL], invite, person export ID, person erase ID, person touched FROM TO BY ADDRESS, account and stop";
                 return Err(format!("the service knows {known}"));
             }
         };

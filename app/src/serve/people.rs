@@ -1,7 +1,8 @@
 //! What an operator has the service do about one person: hand out everything about them, or erase them. Must never do
 //! either without an entry in the audit chain, nor say in one who they are.
 
-use persistence::people::{Act, People, PeopleError};
+use api::clock::Moment;
+use persistence::people::{Access, Act, People, PeopleError, Touched};
 use persistence::{Millis, Name, PersonId};
 use serde_json::{Value, json};
 
@@ -52,6 +53,24 @@ pub async fn erase(people: &People, who: &str, now: Millis) -> Result<Value, Str
         )),
         (Err(error), Err(_), _) => Err(format!("it is not known whether person {who} is erased, ask again: {error}")),
     }
+}
+
+/// Whose data was touched from one moment to another, by whose account and from where, each a `-` for any. The whole chain
+/// is looked at first.
+///
+/// # Errors
+/// A sentence.
+pub async fn touched(people: &People, [from, to, by, address]: [&str; 4]) -> Result<Value, String> {
+    let moment = |text: &str| text.parse().map(Millis).map_err(|_| "a moment is milliseconds since 1970".to_owned());
+    let given = |text: &'_ str| (text != "-").then(|| text.to_owned());
+    let access = Access { by: given(by).map(|by| number(&by)).transpose()?, address: given(address) };
+    let span = moment(from)?..=moment(to)?;
+    let verified = people.verify(.., None).await;
+    let entries = verified.map_err(|e| format!("nobody can say whose data was touched: {e}"))?.entries;
+    let touched = people.touched(span, &access).await.map_err(|e| e.to_string())?;
+    let at = |at: Millis| Moment(at.0).to_string();
+    let one = |one: &Touched| json!({ "person": one.person.0.to_string(), "first": at(one.first), "last": at(one.last), "acts": one.acts });
+    Ok(json!({ "entries": entries, "touched": touched.iter().map(one).collect::<Vec<_>>() }))
 }
 
 /// The person of this number.

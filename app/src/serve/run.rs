@@ -29,6 +29,7 @@ use super::shared::Shared;
 use super::startup::Startup;
 use super::stores::{self, Opened, Which};
 use super::web::feed::{Feed, FeedLedger};
+use super::web::recordings::Library;
 use super::web::{self, Parts, Web};
 use super::{ask, log};
 use crate::cli::ServeArgs;
@@ -211,7 +212,8 @@ impl Service<'_> {
         startup.ready("control")?;
         startup.begin("api")?;
         let feed = Arc::new(Feed::new(Arc::clone(&shared)));
-        let web = self.start_api(&tended, &feed)?;
+        let library = self.open_library(&shared)?;
+        let web = self.start_api(&tended, &feed, library.as_ref())?;
         startup.ready("api")?;
         let mut told = json!({ "socket": self.config.socket, "listen": self.config.session.listen });
         let sentence = web.as_ref().map_or("serving".to_owned(), |web| format!("serving; the API is at {}", web.url()));
@@ -227,6 +229,7 @@ impl Service<'_> {
             let peer = Peer::new(core, link, Options::default(), plan, stop, report, inviter);
             // The feed first: whoever is told at the desk of a tick finds it there.
             let peer = peer.with_ledger(Box::new(FeedLedger(feed))).with_ledger(Box::new(ledger));
+            let peer = library.iter().fold(peer, |peer, library| peer.with_ledger(Box::new(library.ledger())));
             peer.with_seat(steering).run_with(|mut reached| {
                 let ending = Ending { runtime: self.runtime, report: &self.report, journal: &journal, shared: &shared };
                 stored = ending.wait(seated);
@@ -329,8 +332,20 @@ impl Service<'_> {
         Arc::new(monitor.with_keys(keys.opened.server.is_some().then(|| Arc::clone(&keys.opened.store))))
     }
 
+    /// The recordings of the API, unless it is off.
+    fn open_library(&self, shared: &Arc<Shared>) -> Result<Option<Arc<Library>>, Failure> {
+        let open = |_| Library::open(self.config.recordings.clone(), Arc::clone(shared)).map(Arc::new);
+        self.config.api.as_ref().map(open).transpose()
+    }
+
     /// Starts the API, unless it is off. Whoever is at the control socket can look after its accounts from then on.
-    fn start_api(&self, tended: &Tended<'_>, feed: &Arc<Feed>) -> Result<Option<Web>, Failure> {
+    fn start_api(
+        &self,
+        tended: &Tended<'_>,
+        feed: &Arc<Feed>,
+        library: Option<&Arc<Library>>,
+    ) -> Result<Option<Web>, Failure> {
+        let Some(library) = library else { return Ok(None) };
         let parts = Parts {
             people: tended.keys.people.clone(),
             store: Arc::clone(&self.opened.store),
@@ -338,6 +353,7 @@ impl Service<'_> {
             shared: Arc::clone(tended.shared),
             monitor: Arc::clone(tended.monitor),
             feed: Arc::clone(feed),
+            library: Arc::clone(library),
             rate_hz: tended.about.rate_hz,
             durable: tended.about.durable.map_or(0, |mark| mark.tick.0),
         };

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use api::ports::{Pace, Peer};
 use netcode::protocol::SessionId;
 use persistence::{Batch, Digest, Journal, Mark, Name, Tick, Ticket};
 use tokio::sync::oneshot;
@@ -74,6 +75,10 @@ pub struct State {
     pub members: Vec<u32>,
     /// Turns that came later than their time, and all turns.
     pub turns: Turns,
+    /// What turns are and cost.
+    pub pace: Pace,
+    /// Members and links.
+    pub peers: Vec<Peer>,
     /// Entities, as executed.
     pub entities: usize,
     /// Simulated time per tick in quarters of a tick, as executed.

@@ -93,8 +93,61 @@ fn the_readme_names_its_two_commands() {
     }
 }
 
+/// Names of tests in the tables of a page: what stands as code in columns that are headed so.
+fn named_tests(page: &str) -> BTreeSet<String> {
+    let (mut found, mut columns) = (BTreeSet::new(), Vec::new());
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix('|') else {
+            columns.clear();
+            continue;
+        };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        if columns.is_empty() {
+            columns = cells.iter().map(|cell| matches!(*cell, "test" | "attack" | "control")).collect();
+            continue;
+        }
+        let is_name =
+            |word: &&str| word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_:".contains(&c));
+        for (cell, _) in cells.iter().zip(&columns).filter(|(_, holds_tests)| **holds_tests) {
+            found.extend(cell.split('`').skip(1).step_by(2).filter(is_name).map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// Whether a test, or a fuzz target, of this name is in one of these files; all but its last part are parts of the path.
+fn is_there(name: &str, sources: &[(String, String)]) -> bool {
+    let mut parts: Vec<&str> = name.split("::").collect();
+    let Some(function) = parts.pop() else { return false };
+    let declared = format!("fn {function}(");
+    sources.iter().any(|(path, text)| {
+        let is_within = |part: &&str| *part == "tests" || path.split('/').any(|folder| folder.starts_with(part));
+        let is_test = text.match_indices(&declared).any(|(at, _)| {
+            let before: Vec<&str> = text[..at].lines().rev().take(8).collect();
+            before.iter().any(|line| line.contains("test]") || line.contains("proptest!"))
+        });
+        path == &format!("fuzz/fuzz_targets/{function}.rs") || (is_test && parts.iter().all(is_within))
+    })
+}
+
+#[test]
+fn every_test_that_the_page_of_security_names_is_there() {
+    let page = std::fs::read_to_string(root().join("docs/SECURITY.md")).expect("it is there");
+    let (named, sources) = (named_tests(&page), texts(".rs"));
+    assert!(named.len() > 60, "{}", named.len());
+    let lost = named.iter().filter(|name| !is_there(name, &sources));
+    assert_none(&lost.map(|name| format!("docs/SECURITY.md: there is no test {name}")).collect::<Vec<_>>());
+}
+
 #[test]
 fn each_rule_can_fail() {
+    let table = "| claim | test |\n|---|---|\n| `a` | `gate::opens`, `x y` |\n\n| a | b |\n|---|---|\n| `c` | `d` |\n";
+    assert_eq!(named_tests(table).into_iter().collect::<Vec<_>>(), ["gate::opens"]);
+    let source = |path: &str, text: &str| [(path.to_owned(), text.to_owned())];
+    assert!(is_there("gate::tests::opens", &source("api/src/gate.rs", "#[test]\nfn opens() {}")));
+    assert!(!is_there("gate::opens", &source("api/src/door.rs", "#[test]\nfn opens() {}")));
+    assert!(!is_there("gate::opens", &source("api/src/gate.rs", "fn opens() {}")));
+    assert!(is_there("gate", &source("fuzz/fuzz_targets/gate.rs", "")));
     let exists = |path: &str| ["docs/A.md", "docs/a.png", "README.md"].contains(&path);
     let read = |_: &str| "# The *one* idea\n".to_owned();
     let complaints = |text: &str| broken("docs/A.md", text, &exists, &read).len();

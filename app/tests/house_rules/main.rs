@@ -6,7 +6,9 @@ mod dependencies;
 mod documents;
 mod modules;
 mod repository;
+mod secrets;
 mod sources;
+mod statements;
 
 /// Fails with one line for each complaint.
 fn assert_none(complaints: &[String]) {

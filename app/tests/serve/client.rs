@@ -23,6 +23,7 @@ pub struct Client {
 pub struct Answer {
     pub status: u16,
     pub head: String,
+    /// As text where it is not JSON.
     pub body: Value,
 }
 
@@ -75,12 +76,51 @@ impl Client {
         answer.body
     }
 
-    fn connect(&self) -> TcpStream {
+    /// Where the service is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its token.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    /// A connection from its address.
+    pub fn connect(&self) -> TcpStream {
         use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
         bind(&socket, &SocketAddrV4::new(self.from, 0)).expect("an address of this machine's");
         connect(&socket, &self.address).expect("it listens");
         socket.into()
+    }
+
+    /// Sends the head and the body of a request; what it answers can be read.
+    pub fn begin(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> TcpStream {
+        let token = self.token.as_deref().unwrap_or_default();
+        let (who, host) = (format!("authorization: Bearer {token}\r\n"), self.address);
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{who}{headers}\r\n");
+        let mut stream = self.connect();
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        // Whoever refuses it need not read all of it.
+        drop(stream.write_all(&[head.as_bytes(), body].concat()));
+        stream
+    }
+
+    /// As [`Self::begin`], with the length of the body.
+    pub fn stream(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> TcpStream {
+        let length = if method == "GET" { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        self.begin(method, path, &format!("{headers}{length}"), body)
+    }
+
+    /// Bytes there and back: status, head, body.
+    pub fn octets(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+        let mut bytes = Vec::new();
+        self.stream(method, path, headers, body).read_to_end(&mut bytes).expect("it answers");
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        let head = text(&bytes[..end]);
+        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+        (status, head, bytes.split_off(end + 4))
     }
 
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
@@ -101,7 +141,8 @@ impl Client {
         let all = text(&bytes);
         let (head, body) = all.split_once("\r\n\r\n").unwrap_or((&all, ""));
         let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
-        Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
+        let other = || if body.is_empty() { Value::Null } else { Value::String(body.to_owned()) };
+        Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or_else(|_| other()) }
     }
 }
 

@@ -15,6 +15,7 @@ fn other(home: &Home, entry: &Entry, way: u64) -> Option<String> {
         ("store.kind" | "keys.kind", _) => return None,
         // Without the API, or with a certificate that is none, there is nothing that would answer.
         ("api.enabled" | "api.certificate_file" | "api.private_key_file", _) => return None,
+        ("api.alert_webhook_url", _) => format!("http://127.0.0.1:{}/hook", 9 + way),
         ("api.registration", _) => "open".to_owned(),
         (_, Type::Origins) => format!("https://ops-{way}.example.org"),
         ("world.scenario", _) => ["earth-orbit", "jupiter"][way as usize].to_owned(),
@@ -73,6 +74,11 @@ fn every_key_is_read_back_from_the_running_process() {
         let former = home.path(&format!("keys.former_master_key_file-{way}"));
         std::fs::write(&former, "6".repeat(64)).expect("it is written");
         private(&former);
+    }
+    for way in 0..2 {
+        let secret = home.path(&format!("api.alert_webhook_secret_file-{way}"));
+        std::fs::write(&secret, "8".repeat(32)).expect("it is written");
+        private(&secret);
     }
     for way in 0..2 {
         home.told(&format!("key --json --identity {}", home.path(&format!("session.identity_file-{way}")).display()));

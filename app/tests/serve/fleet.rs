@@ -170,7 +170,7 @@ fn a_service_that_lost_its_disk_goes_on_from_its_last_durable_tick_with_everybod
     assert_eq!(key["made"], false, "the service is who it was: {key}");
     assert_eq!(
         made(&home),
-        ["api-keys", "control.socket", "position-main"],
+        ["api-keys", "control.socket", "position-main", "recordings"],
         "neither people's keys nor an identity were made"
     );
     back.into_iter().for_each(Process::crashes);
@@ -250,7 +250,7 @@ fn keys_that_are_lost_are_not_made_anew() {
     home.serving().stops();
     seat_somebody(&home);
     let there = made(&home);
-    assert_eq!(there, ["api-keys", "identity", "keys.redb", "master.key", "position-main", "world.redb"]);
+    assert_eq!(there, ["api-keys", "identity", "keys.redb", "master.key", "position-main", "recordings", "world.redb"]);
     let put = |from: &Path, to: &Path| std::fs::rename(from, to).expect("it is moved");
     put(&master, &aside(&master));
     home.refused("serve", "the master key around them is not at");

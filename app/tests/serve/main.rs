@@ -2,6 +2,7 @@
 //! program for all of them.
 
 mod api;
+mod attacks;
 mod breaker;
 mod client;
 mod configuration;
@@ -12,10 +13,12 @@ mod first_tick;
 mod fleet;
 mod health;
 mod kill;
+mod own_data;
 mod pages;
 mod peers;
 mod people;
 mod postgres;
 mod process;
+mod recordings;
 mod running;
 mod synchronous;

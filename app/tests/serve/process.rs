@@ -195,6 +195,11 @@ impl Process {
         self.hears(name, |value| value["event"] == name)
     }
 
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, as a crash does.
     pub fn crashes(mut self) {
         self.child.kill().expect("it is killed");

@@ -49,6 +49,29 @@ impl People {
         Ok(false)
     }
 
+    /// How many records there are of a person, by kind; of the audit chain none are counted, as its entries may speak of
+    /// somebody and be another's.
+    ///
+    /// # Errors
+    /// [`PeopleError`].
+    pub async fn kept(&self, person: PersonId) -> Result<Vec<(Kind, u64)>, PeopleError> {
+        let mut counts = Vec::new();
+        for kind in Kind::OF_PEOPLE.into_iter().filter(|kind| *kind != Kind::Audit) {
+            let mut query = Query::of(kind).within(Scope::Person(person)).first(BATCH);
+            let mut count = 0;
+            loop {
+                let keys = self.store.keys(&query).await?;
+                count += keys.len() as u64;
+                match keys.last() {
+                    Some(last) if keys.len() == BATCH => query = query.beyond(last.clone()),
+                    _ => break,
+                }
+            }
+            counts.push((kind, count));
+        }
+        Ok(counts)
+    }
+
     /// Erases a person. May be asked for again, after an error and also after it was done.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ mod profile;
 mod retention;
 mod rotate;
 mod tables;
+mod touched;
 mod trade;
 mod vault;
 
@@ -43,6 +44,7 @@ pub use private::Opened;
 pub use profile::{PROFILE_BYTES_MAX, Profile, ProfileError};
 pub use retention::{Period, Periods, RULES, Removed, Rule};
 pub use rotate::Rotated;
+pub use touched::{Access, Touched};
 pub use trade::{Deal, Outcome};
 pub use vault::{Masters, Plain, Vault};
 

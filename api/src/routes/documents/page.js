@@ -12,6 +12,8 @@ function put(parent, tag, text, attributes) {
 function table(parent, heads, rows) {
   if (!rows.length) return;
   const element = put(parent, "table");
+  // It scrolls sideways where it is too wide: by the keyboard too.
+  element.tabIndex = 0;
   const head = put(put(element, "thead"), "tr");
   for (const text of heads) put(head, "th", text, { scope: "col" });
   const body = put(element, "tbody");

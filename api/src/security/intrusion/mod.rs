@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
 use super::allowance::household;
 use super::table::{Table, lock};
@@ -184,8 +184,10 @@ pub(super) struct Intrusion {
     /// How many bans there are: most of the time none, and then nothing is locked.
     banned: AtomicUsize,
     recent: Mutex<VecDeque<Alert>>,
-    raised: AtomicU64,
-    channel: broadcast::Sender<Alert>,
+    /// How many alerts each rule has raised, in the order of [`Rule::ALL`].
+    counts: [AtomicU64; Rule::ALL.len()],
+    /// Number of the newest alert: whoever wants them waits for it to change.
+    newest: watch::Sender<u64>,
 }
 
 impl Intrusion {
@@ -197,8 +199,8 @@ impl Intrusion {
             bans: RwLock::default(),
             banned: AtomicUsize::new(0),
             recent: Mutex::default(),
-            raised: AtomicU64::new(0),
-            channel: broadcast::channel(policy.alerts_max.max(1)).0,
+            counts: Default::default(),
+            newest: watch::Sender::new(0),
             policy,
         }
     }
@@ -270,8 +272,10 @@ impl Intrusion {
         let address = household(visit.address);
         let banned_until = if finding.rule.bans() { self.ban(address, now) } else { None };
         let ago = passed.saturating_sub(finding.since).as_millis();
+        // Numbered and kept in one go: whoever has seen a number has had the chance to see all before it.
+        let mut recent = lock(&self.recent);
         let alert = Alert {
-            seq: self.raised.fetch_add(1, Ordering::Relaxed) + 1,
+            seq: self.raised() + 1,
             rule: finding.rule,
             at: now,
             since: Moment(now.0.saturating_sub(u64::try_from(ago).unwrap_or(u64::MAX))),
@@ -281,25 +285,26 @@ impl Intrusion {
             correlation: visit.correlation,
             banned_until,
         };
+        if recent.len() >= self.policy.alerts_max {
+            recent.pop_front();
+        }
+        recent.push_back(alert.clone());
+        self.newest.send_replace(alert.seq);
+        if let Some(count) = self.counts.get(finding.rule as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(recent);
         let person = alert.person.map(|person| person.0);
         tracing::warn!(
             target: "security", rule = alert.rule.name(), %address, ?person, count = alert.count,
             correlation = %alert.correlation, banned = banned_until.is_some(), "intrusion alert"
         );
-        let mut recent = lock(&self.recent);
-        if recent.len() >= self.policy.alerts_max {
-            recent.pop_front();
-        }
-        recent.push_back(alert.clone());
-        drop(recent);
-        // Nobody has to listen.
-        let _ = self.channel.send(alert.clone());
         alert
     }
 
-    /// Alerts as they are raised. Who is too slow misses the oldest, and is told so.
-    pub(super) fn listen(&self) -> broadcast::Receiver<Alert> {
-        self.channel.subscribe()
+    /// Changes with each alert.
+    pub(super) fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
     }
 
     /// The newest alerts behind this one, oldest first.
@@ -307,9 +312,14 @@ impl Intrusion {
         lock(&self.recent).iter().filter(|alert| alert.seq > behind).take(limit).cloned().collect()
     }
 
+    /// How many alerts each rule has raised.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Rule, u64)> {
+        Rule::ALL.into_iter().zip(self.counts.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
     /// How many alerts were raised.
     pub(super) fn raised(&self) -> u64 {
-        self.raised.load(Ordering::Relaxed)
+        *self.newest.borrow()
     }
 
     /// Forgets what is over, and learns from whoever has gone.

@@ -36,7 +36,7 @@ fn known_attacks_are_caught_and_blocked() {
     ];
     for (rule, signs, pause) in attacks {
         let intrusion = Intrusion::new(IntrusionPolicy::default());
-        let mut listener = intrusion.listen();
+        let newest = intrusion.newest();
         let (last, before) = signs.split_last().expect("signs");
         let mut second = 100;
         for sign in before {
@@ -50,7 +50,8 @@ fn known_attacks_are_caught_and_blocked() {
         assert!(intrusion.banned_until(visit(2).address, at(second).0).is_none(), "an innocent address");
         assert!(intrusion.banned_until(visit(1).address, Moment(until.0 - 1)).is_some());
         assert!(intrusion.banned_until(visit(1).address, until).is_none(), "it ends when it says");
-        let alert = listener.try_recv().expect("an alert");
+        assert_eq!(*newest.borrow(), 1);
+        let alert = intrusion.recent(0, 10).pop().expect("an alert");
         assert_eq!((alert.rule, alert.address, alert.correlation), (rule, visit(1).address, visit(1).correlation));
         assert_eq!((alert.since, alert.banned_until), (at(100).0, Some(until)));
         assert_eq!(intrusion.recent(0, 10), [alert]);

@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::webhook::WebhookSettings;
 use netcode::protocol::PeerKey;
 use netcode::transport::from_hex;
 use persistence::Name;
@@ -39,6 +40,8 @@ pub struct Config {
     pub session: Session,
     /// The API, where there is to be one.
     pub api: Option<Api>,
+    /// Recordings of the API.
+    pub recordings: Recordings,
     /// The control socket.
     pub socket: PathBuf,
     /// Where the service keeps what is its own: identity, position, and whatever has no other place.
@@ -93,6 +96,19 @@ pub struct Session {
     pub alone_after: Option<Duration>,
 }
 
+/// How much of recordings is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recordings {
+    /// Where they are.
+    pub folder: PathBuf,
+    /// How many at most.
+    pub count: usize,
+    /// Bytes of all together.
+    pub bytes: u64,
+    /// Bytes of each.
+    pub file_bytes: u64,
+}
+
 /// The API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Api {
@@ -120,6 +136,8 @@ pub struct Api {
     pub person_requests: u32,
     /// WebSocket messages of one person in any minute.
     pub person_messages: u32,
+    /// Where alerts are sent to.
+    pub webhook: Option<WebhookSettings>,
     /// Connections at once.
     pub connections: usize,
     /// Connections of one address at once.
@@ -149,6 +167,7 @@ impl Api {
             address_requests: small("api.requests_per_minute"),
             person_requests: small("api.person_requests_per_minute"),
             person_messages: small("api.person_messages_per_minute"),
+            webhook: webhook(values).map_err(Failure::Misused)?,
             connections: number("api.connections_max"),
             address_connections: number("api.address_connections_max"),
         }))
@@ -208,6 +227,12 @@ impl Config {
                 alone_after: Some(values.whole("session.alone_s")).filter(|s| *s > 0).map(Duration::from_secs),
             },
             api: Api::of(&values, &folder)?,
+            recordings: Recordings {
+                folder: folder.join("recordings"),
+                count: number("recordings.count_max"),
+                bytes: values.whole("recordings.mb_max").saturating_mul(1 << 20),
+                file_bytes: values.whole("recordings.file_mb_max").saturating_mul(1 << 20),
+            },
             socket: own("control.socket", "control.socket"),
             folder,
             values,
@@ -222,6 +247,7 @@ fn contradictions(values: &Values) -> Vec<String> {
         ("store.postgres.pool_min", "store.postgres.pool_max"),
         ("keys.postgres.pool_min", "keys.postgres.pool_max"),
         ("breaker.open_ms", "breaker.open_ms_max"),
+        ("recordings.file_mb_max", "recordings.mb_max"),
     ] {
         if values.whole(least) > values.whole(most) {
             mistakes.push(format!("{least} is {}, more than {most}: {}", values.whole(least), values.whole(most)));
@@ -243,6 +269,18 @@ fn contradictions(values: &Values) -> Vec<String> {
     mistakes
 }
 
+/// Where alerts are sent to, if anywhere.
+fn webhook(values: &Values) -> Result<Option<WebhookSettings>, String> {
+    let url = values.text("api.alert_webhook_url").to_owned();
+    if url.is_empty() {
+        return Ok(None);
+    }
+    api::webhook::check_url(&url).map_err(|e| e.to_string())?;
+    let unsigned = || "api.alert_webhook_url needs api.alert_webhook_secret_file, which signs what is sent".to_owned();
+    let secret = values.path("api.alert_webhook_secret_file").ok_or_else(unsigned)?;
+    Ok(Some(WebhookSettings { url, secret, roots: values.path("api.alert_webhook_ca_file") }))
+}
+
 /// What is wrong with where the API is to be reached.
 fn api_contradiction(values: &Values) -> Option<String> {
     if values.text("api.enabled") == "off" {
@@ -250,6 +288,9 @@ fn api_contradiction(values: &Values) -> Option<String> {
     }
     let files = super::web::tls_files(values.path("api.certificate_file"), values.path("api.private_key_file"));
     let listen = values.text("api.listen").parse::<SocketAddr>().ok()?;
+    if let Err(why) = webhook(values) {
+        return Some(why);
+    }
     match files {
         Err(why) => Some(why),
         Ok(None) if !listen.ip().to_canonical().is_loopback() => Some(format!(
@@ -306,6 +347,7 @@ mod tests {
         for (text, told) in [
             ("[store.postgres]\npool_min = 9\npool_max = 3", "store.postgres.pool_min is 9, more than"),
             ("[breaker]\nopen_ms = 500\nopen_ms_max = 400", "breaker.open_ms is 500, more than"),
+            ("[recordings]\nmb_max = 5\nfile_mb_max = 6", "recordings.file_mb_max is 6, more than"),
             ("[store]\nkind = \"postgres\"", "store.postgres.url does not say"),
             ("[store.postgres]\nurl = \"postgres://a:b@c/d\"", "store.postgres.url has a password"),
             ("[store.postgres]\nurl = \"host=c password=b\"", "store.postgres.url has a password"),
@@ -316,6 +358,8 @@ mod tests {
             ("[api]\nlisten = \"[2001:db8::1]:8790\"", "api.certificate_file"),
             ("[api]\ncertificate_file = \"/c.pem\"", "api.private_key_file"),
             ("[api]\nprivate_key_file = \"/k.pem\"", "api.certificate_file"),
+            ("[api]\nalert_webhook_url = \"https://a.example/\"", "api.alert_webhook_secret_file"),
+            ("[api]\nalert_webhook_url = \"http://a.example/\"", "has to begin with https://"),
         ] {
             assert!(config(text).is_err_and(|e| e.to_string().contains(told)), "{text}");
         }

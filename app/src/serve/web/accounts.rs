@@ -7,7 +7,7 @@ use api::ports::{Account, AccountError, Accounts, NewAccount, StoredSignIn};
 use async_trait::async_trait;
 use persistence::people::{Login, LoginError, People, PeopleError, VaultError};
 use persistence::{
-    Hash, Key, Millis, Name, PersonId, Record, Rev, Seal, Setting, SignIn, Store, StoreError, Text, Token,
+    Batch, Hash, Key, Millis, Name, PersonId, Record, Rev, Seal, Setting, SignIn, Store, StoreError, Text, Token,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use std::sync::Arc;
 const METHOD: &str = "password";
 /// Written with every change of who is an administrator, so that two such changes never go by each other.
 const GUARD: &str = "accounts.administrators";
+/// Version of the licence that was published last.
+const LICENCE: &str = "accounts.licence";
 /// Accounts that are looked at together for another administrator.
 const PAGE: usize = 100;
 /// How often a change is tried again where others change administrators at the same time.
@@ -37,6 +39,7 @@ pub struct StoredAccounts {
     clock: Arc<dyn Clock>,
     method: Name,
     guard: Name,
+    licence: Name,
 }
 
 impl StoredAccounts {
@@ -46,7 +49,7 @@ impl StoredAccounts {
     /// None in practice: the names are valid, as every test here shows.
     pub fn new(people: People, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, AccountError> {
         let name = |text: &str| Name::new(text).map_err(|e| AccountError::Unavailable(e.to_string()));
-        Ok(Self { people, store, clock, method: name(METHOD)?, guard: name(GUARD)? })
+        Ok(Self { people, store, clock, method: name(METHOD)?, guard: name(GUARD)?, licence: name(LICENCE)? })
     }
 
     fn now(&self) -> Millis {
@@ -75,6 +78,18 @@ impl StoredAccounts {
             if !more || behind.is_none() {
                 return Ok(false);
             }
+        }
+    }
+
+    /// The version of the licence that was published, and the revision of that setting.
+    async fn published(&self) -> Result<(u32, Rev), AccountError> {
+        match self.store.get(&Key::Setting(self.licence.clone())).await.map_err(unavailable)? {
+            Some(Record::Setting(Setting { value, rev, .. })) => {
+                let version = value.0.parse();
+                let unreadable = |_| AccountError::Unavailable("the version of the licence does not read".to_owned());
+                Ok((version.map_err(unreadable)?, rev.next()))
+            }
+            _ => Ok((0, Rev::FIRST)),
         }
     }
 
@@ -212,6 +227,27 @@ impl Accounts for StoredAccounts {
         };
         self.people.put_sign_in(record, &sign_in.address).await.map_err(refused)?;
         Ok(rev.0)
+    }
+
+    async fn licence(&self) -> Result<u32, AccountError> {
+        Ok(self.published().await?.0)
+    }
+
+    async fn publish_licence(&self, version: u32) -> Result<(), AccountError> {
+        for _ in 0..ROUNDS_MAX {
+            let (before, rev) = self.published().await?;
+            if version <= before {
+                return Ok(());
+            }
+            let setting = Setting { name: self.licence.clone(), rev, value: Text(version.to_string()) };
+            let batch = Batch::put([Record::Setting(setting)]).map_err(unavailable)?;
+            match self.store.commit(&batch).await {
+                // The next round tells, also where it was written and the answer was lost.
+                Err(StoreError::Conflict(_) | StoreError::Unknown(_)) => {}
+                done => return done.map_err(unavailable),
+            }
+        }
+        Err(AccountError::Conflict)
     }
 }
 

@@ -6,6 +6,8 @@ pub mod audit;
 pub mod feed;
 pub mod local;
 pub mod orders;
+pub mod people;
+pub mod recordings;
 pub mod view;
 pub mod world;
 
@@ -21,6 +23,7 @@ use api::identity::Role;
 use api::ports::{Setting, Settings};
 use api::security::policy::{AllowancePolicy, Policy};
 use api::security::{Outside, Security, SignInPolicy, keys};
+use api::webhook::{Pace, Webhook};
 use persistence::people::People;
 use persistence::{Journal, Store};
 use serde_json::Value;
@@ -34,6 +37,8 @@ use crate::exit::Failure;
 use accounts::StoredAccounts;
 use audit::StoredAudit;
 use feed::Feed;
+use people::StoredPeople;
+use recordings::Library;
 use world::ServiceWorld;
 
 /// How often debug sessions that are over are looked for.
@@ -55,6 +60,8 @@ pub struct Parts {
     pub monitor: Arc<Monitor>,
     /// What is confirmed.
     pub feed: Arc<Feed>,
+    /// Recordings.
+    pub library: Arc<Library>,
     /// Ticks per second.
     pub rate_hz: u32,
     /// The tick that was durable when the service began.
@@ -67,6 +74,7 @@ pub struct Web {
     pub security: Arc<Security>,
     server: Option<Server>,
     tasks: Vec<JoinHandle<()>>,
+    library: Arc<Library>,
     url: String,
 }
 
@@ -85,18 +93,21 @@ impl Web {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let accounts = StoredAccounts::new(parts.people.clone(), Arc::clone(&parts.store), Arc::clone(&clock))
             .map_err(|e| failed(&e))?;
+        let own = StoredPeople::new(parts.people.clone(), Arc::clone(&clock));
         let (accounts, audit) = (Arc::new(accounts), Arc::new(StoredAudit::new(parts.people, parts.store)));
         let keys = keys::Keys::open(&wanted.token_keys).map_err(|e| failed(&e))?;
         let outside = Outside { clock: Arc::clone(&clock), accounts: accounts.clone(), audit: audit.clone() };
         let security = Security::start(policy(wanted), outside, keys).await.map_err(|e| failed(&e))?;
-        let Parts { rate_hz, durable, shared, journal, feed, .. } = parts;
+        let Parts { rate_hz, durable, shared, journal, feed, library, .. } = parts;
         let world = ServiceWorld::new(config.world.to_string(), rate_hz, durable, shared, journal, feed);
         let ports = Ports {
             world: Arc::new(world),
             accounts,
             audit,
+            people: Arc::new(own),
             health: parts.monitor,
             presentation: None,
+            recordings: Arc::clone(&library) as Arc<dyn api::ports::Recordings>,
             gate: security.clone(),
             security: Some(Arc::clone(&security)),
             settings: Arc::new(Shown(config.values.json())),
@@ -116,9 +127,12 @@ impl Web {
         };
         let tls = wanted.tls.clone().map(Tls::open).transpose().map_err(|e| failed(&e))?.map(Arc::new);
         let server = Server::start(Arc::clone(&api), listen, tls.clone()).await.map_err(|e| failed(&e))?;
-        let mut tasks = vec![tokio::spawn(Arc::clone(&security).background()), tokio::spawn(sweep(api))];
+        let webhook = wanted.webhook.as_ref().map(|at| Webhook::open(at, Pace::default())).transpose();
+        let webhook = webhook.map_err(|e| failed(&e))?;
+        let mut tasks = vec![tokio::spawn(Arc::clone(&security).background()), tokio::spawn(sweep(Arc::clone(&api)))];
+        tasks.extend(webhook.map(|webhook| tokio::spawn(webhook.run(api))));
         tasks.extend(tls.map(|tls| tokio::spawn(reload(tls))));
-        Ok(Self { url: format!("{scheme}://{}", server.address()), server: Some(server), security, tasks })
+        Ok(Self { url: format!("{scheme}://{}", server.address()), server: Some(server), security, tasks, library })
     }
 
     /// Where it is to be reached on this machine.
@@ -127,8 +141,9 @@ impl Web {
         self.url.clone()
     }
 
-    /// Ends it: takes no new connections, gives what runs its time, and writes down what waits for that.
+    /// Ends it: a capture first, then takes no new connections, gives what runs its time, and writes down what waits for that.
     pub async fn end(mut self) {
+        self.library.end().await;
         if let Some(server) = self.server.take() {
             server.end().await;
         }
@@ -203,6 +218,7 @@ async fn reload(tls: Arc<Tls>) {
 pub fn check_files(wanted: &Wanted) -> Result<(), Failure> {
     let failed = |e: &dyn ToString| Failure::Machine(format!("the API cannot start: {}", e.to_string()));
     wanted.tls.clone().map(Tls::open).transpose().map_err(|e| failed(&e))?;
+    wanted.webhook.as_ref().map(|at| Webhook::open(at, Pace::default())).transpose().map_err(|e| failed(&e))?;
     let has_keys = wanted.token_keys.try_exists().unwrap_or(true);
     if has_keys {
         keys::Keys::open(&wanted.token_keys).map_err(|e| failed(&e))?;

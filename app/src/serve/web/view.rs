@@ -30,6 +30,19 @@ impl StateView {
         &self.simulation
     }
 
+    /// The state itself, to go on with.
+    #[must_use]
+    pub fn into_simulation(self) -> Simulation {
+        self.simulation
+    }
+
+    /// How an entity is turned, for what is.
+    #[must_use]
+    pub fn attitude(&self, id: i64) -> Option<[f64; 4]> {
+        let state = self.simulation.inspect(u64::try_from(id).ok()?)?;
+        entity::attitude(&state).map(|turn| turn.to_array())
+    }
+
     /// The place of a massive body, which has an id below zero.
     fn body_at(&self, id: i64) -> Option<usize> {
         let at = usize::try_from(id.checked_neg()?.checked_sub(1)?).ok()?;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use api::ports::{Control, ControlState, NewBreakpoint, Order, Receipt, Refused, View, World, WorldError, WorldStatus};
+use api::ports::{
+    Control, ControlState, NewBreakpoint, Order, Peer, Receipt, Refused, View, World, WorldError, WorldStatus,
+};
 use async_trait::async_trait;
 use persistence::{Digest, Journal, Mark, Tick};
 use sim::Command;
@@ -195,6 +197,7 @@ impl World for ServiceWorld {
             players: state.members.len(),
             entities: state.entities,
             turns: (state.turns.all, state.turns.late, state.turns.late_us_max),
+            pace: state.pace,
             control: ControlState {
                 held: held.is_some(),
                 held_at_tick: held.map(|(tick, _)| tick),
@@ -202,6 +205,10 @@ impl World for ServiceWorld {
                 breakpoints: standing.breakpoints.iter().map(|breakpoint| breakpoint.id).collect(),
             },
         }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        self.shared.state().peers.clone()
     }
 
     fn digest_at(&self, tick: u64) -> Option<u64> {

@@ -1,0 +1,67 @@
+// A WebSocket of the API: says who asks by its first message, counts its messages, and comes back when it is lost.
+
+import { Problem, exact } from "./api.js";
+import { token } from "./session.js";
+
+/** Time until it comes back, twice as long each time that it does not. */
+const [RETRY_MS, RETRY_MAX_MS] = [1000, 60_000];
+
+export class Socket {
+  /** `heard(message)` gets each message, `changed(isOpen, code)` is told when it opens or closes. */
+  constructor(path, { heard, changed, comesBack = true }) {
+    Object.assign(this, { path, heard, changed, comesBack, seq: 0, waiting: [], isOpen: false, isWanted: true, retry: RETRY_MS });
+    this.connect();
+  }
+
+  connect() {
+    if (!this.isWanted || !token()) return;
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
+    this.socket = socket;
+    socket.addEventListener("open", () => socket.send(JSON.stringify({ type: "authenticate", token: token() })));
+    socket.addEventListener("message", (event) => this.take(JSON.parse(event.data, exact)));
+    socket.addEventListener("close", (event) => this.lost(event.code));
+  }
+
+  take(message) {
+    if (message.type === "authenticated") {
+      [this.isOpen, this.seq, this.retry] = [true, 0, RETRY_MS];
+      this.changed(true, 0);
+    } else if (message.type === "problem" && this.waiting.length) {
+      this.waiting.shift().reject(new Problem(message.problem));
+    } else if (message.type === "done" && this.waiting.length) {
+      this.waiting.shift().resolve(message.answer);
+    } else {
+      this.heard(message);
+    }
+  }
+
+  lost(code) {
+    const was = this.isOpen;
+    this.isOpen = false;
+    this.waiting.splice(0).forEach((one) => one.reject(new Error("The connection was lost.")));
+    if (was || !this.comesBack) this.changed(false, code);
+    // Who may not open it will not by trying again.
+    if (!this.isWanted || !this.comesBack || code === 4403) return;
+    setTimeout(() => this.connect(), this.retry);
+    this.retry = Math.min(2 * this.retry, RETRY_MAX_MS);
+  }
+
+  send(message) {
+    if (this.isOpen) this.socket.send(JSON.stringify({ ...message, seq: ++this.seq }));
+  }
+
+  /** Sends what is answered by `done`, in the order of asking. */
+  ask(message) {
+    if (!this.isOpen) return Promise.reject(new Error("There is no connection."));
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      this.send(message);
+    });
+  }
+
+  close() {
+    this.isWanted = false;
+    this.socket?.close();
+  }
+}
