@@ -11,7 +11,11 @@ use crate::support::{Running, table};
 /// A path of a route with something in its parameters.
 pub fn path_of(route: &Route) -> String {
     let fill = |path: String, param: &Param| {
-        let value = if let Kind::Hex { digits } = param.kind { "0".repeat(digits) } else { "1".to_owned() };
+        let value = match param.kind {
+            Kind::Hex { digits } => "0".repeat(digits),
+            Kind::OneOf(words) => words[0].to_owned(),
+            _ => "1".to_owned(),
+        };
         path.replace(&format!("{{{}}}", param.name), &value)
     };
     route.params.iter().fold(route.path.to_owned(), fill)
