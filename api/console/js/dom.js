@@ -73,4 +73,3 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themeChang
 
 export const isStill = new URLSearchParams(location.search).get("still") === "1";
 export const isCalm = isStill || matchMedia("(prefers-reduced-motion: reduce)").matches;
-// innerHTML

@@ -59,4 +59,3 @@ export const factor = (quarters) => `× ${(quarters / 4).toLocaleString("en-GB")
 
 /** A value of a field: a number or several, as it was sent. */
 export const value = (given) => (Array.isArray(given) ? `[${given.map(String).join(", ")}]` : String(given));
-import "./gone.js";

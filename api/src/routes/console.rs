@@ -133,7 +133,7 @@ fn file(_: Arc<Api>, request: Request) -> Answering {
         let file = FILES.iter().find(is_it).ok_or_else(|| Problem::new(Code::NotFound))?;
         let kind = kind_of(file.name).ok_or_else(|| Problem::new(Code::NotFound))?;
         let tag = HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-        let keep = HeaderValue::from_static("no-cache");
+        let keep = HeaderValue::from_static("public, max-age=31536000, immutable");
         Ok(Reply::whole(200, kind, file.bytes).with(ETAG, tag).with(CACHE_CONTROL, keep))
     })
 }

@@ -15,7 +15,7 @@ pub const ROUTES: &[Route] = &[Route {
     id: "peers",
     method: Method::Get,
     path: "/peers",
-    access: Access::Role(Role::Guest),
+    access: Access::Role(Role::Operator),
     limits: Limits::READ,
     doc: Doc {
         tag: "status",
