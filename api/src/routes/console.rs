@@ -15,6 +15,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+const ICON: &[u8] = include_bytes!("../../console/img/icon.svg");
 const INDEX: &str = include_str!("../../console/index.html");
 /// In the page, where the version of its files goes.
 const PLACE: &str = "/console/VERSION/";
@@ -95,6 +96,19 @@ pub const ROUTES: &[Route] = &[
     PAGE,
     Route { id: "console_folder", path: "/console/", ..PAGE },
     Route {
+        id: "icon",
+        path: "/favicon.ico",
+        doc: Doc {
+            tag: "documents",
+            summary: "The picture beside a page's name",
+            text: "Browsers ask for it wherever they show an answer.",
+        },
+        query: &[],
+        answers: &[Answer::other(200, SVG, "the picture")],
+        handler: Handler::Call(icon),
+        ..PAGE
+    },
+    Route {
         id: "console_file",
         path: "/console/{version}/{folder}/{file}",
         doc: Doc {
@@ -123,6 +137,10 @@ fn page(_: Arc<Api>, _: Request) -> Answering {
         let reply = Reply::whole(200, HTML, CONSOLE.page.clone());
         Ok(reply.with(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
     })
+}
+
+fn icon(_: Arc<Api>, _: Request) -> Answering {
+    Box::pin(async { Ok(Reply::whole(200, SVG, ICON)) })
 }
 
 fn file(_: Arc<Api>, request: Request) -> Answering {

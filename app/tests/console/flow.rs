@@ -121,7 +121,7 @@ fn a_world_is_watched_held_stepped_broken_into_and_patched() {
     assert!(!browser.text("#digest").is_empty());
     // Everything in the world is in the tree, and what is chosen there is shown.
     browser.until("the tree", "return document.querySelectorAll('#tree [data-entity]').length > 0");
-    browser.click("#tree [data-entity=\"1\"] .line");
+    browser.click("#tree [data-entity=\"1\"]");
     until_told(browser, "#inspector", "fuel_kg");
 
     stage.view("debug");

@@ -26,7 +26,7 @@ fn every_view_is_for_everybody() {
         if *view == "world" {
             browser.until("a drawn world", "return document.querySelector('#world-canvas').dataset.ready === 'true'");
             browser.until("the tree", "return document.querySelectorAll('#tree [data-entity]').length > 0");
-            browser.click("#tree [data-entity=\"1\"] .line");
+            browser.click("#tree [data-entity=\"1\"]");
         }
         if *view == "debug" {
             browser.click("#debug-connect");
