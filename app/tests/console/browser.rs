@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -92,8 +93,16 @@ fn driver(folder: &Path) -> (Child, u16) {
     );
     assert!(Path::new(FONTS).is_dir(), "there are no fonts to draw pages with: apt-get install fonts-dejavu-core");
     std::fs::write(&fonts, written).expect("it is written");
+    // Whoever finds its port taken by then is given another one.
+    let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let started = std::iter::repeat_with(free).take(20).find_map(|port| Some((driver_at(port, folder, &fonts)?, port)));
+    started.expect("chromedriver finds every port taken")
+}
+
+/// Starts the driver at a port; none where it does not come up there.
+fn driver_at(port: u16, folder: &Path, fonts: &Path) -> Option<Child> {
     let mut command = Command::new("chromedriver");
-    command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     for name in ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
         command.env(name, folder);
     }
@@ -103,18 +112,16 @@ fn driver(folder: &Path) -> (Child, u16) {
     });
     let mut output = BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
-    let port = loop {
+    while !line.contains("successfully on port ") {
         line.clear();
-        assert!(output.read_line(&mut line).expect("it speaks") > 0, "chromedriver ends without a port");
-        let port =
-            line.split("successfully on port ").nth(1).and_then(|rest| rest.trim().trim_end_matches('.').parse().ok());
-        if let Some(port) = port {
-            break port;
+        if output.read_line(&mut line).expect("it speaks") == 0 {
+            child.wait().expect("it has ended");
+            return None;
         }
-    };
+    }
     // What else it says has to go somewhere.
     std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
-    (child, port)
+    Some(child)
 }
 
 /// What the browser is to be.

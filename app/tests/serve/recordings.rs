@@ -137,7 +137,7 @@ fn a_capture_of_three_peers_replays_elsewhere_and_any_changed_byte_shows() {
     let ended = client.done("/capture/stop", &Value::Null);
     let (last, bytes) = (number(&ended["last_tick"]), number(&ended["bytes"]));
     assert_eq!((&ended["state"], &ended["why"], &ended["id"]), (&json!("complete"), &Value::Null, &json!(id)));
-    assert!(last >= began + scaled(180) && number(&ended["joins"]) == 1, "{ended}");
+    assert!(last >= began + scaled(180), "{ended}");
     assert_eq!(client.post("/capture/stop", &Value::Null).status, 409);
     assert_eq!(client.got("/recordings")["recordings"], json!([ended]));
     // It comes over as it is, in parts.
@@ -148,6 +148,9 @@ fn a_capture_of_three_peers_replays_elsewhere_and_any_changed_byte_shows() {
         events["events"].as_array().expect("events").iter().find(|e| e["kind"] == kind).map(|e| number(&e["tick"]))
     };
     assert_eq!((tick_of("patch"), tick_of("reload")), (Some(patched), Some(reloaded)), "{events}");
+    // It may begin at a state that the second is not in yet.
+    let joins = events["events"].as_array().expect("events").iter().filter(|event| event["kind"] == "join").count();
+    assert!((1..=2).contains(&joins) && number(&ended["joins"]) == joins as u64, "{ended} {events}");
     assert!(tick_of("join").is_some_and(|tick| tick > began && tick < patched), "{events}");
     for peer in [first, second, third] {
         peer.stops();

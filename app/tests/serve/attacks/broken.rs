@@ -26,6 +26,7 @@ pub fn all(document: &Document, operation: &Operation, base: &Base, dice: &mut D
             made.in_text();
             made.in_value(schema, base.body.as_ref().expect("a body"), "");
         }
+        None if operation.takes_octets => {}
         None => made.not_taken(),
     }
     while made.found.len() < least {
@@ -33,6 +34,26 @@ pub fn all(document: &Document, operation: &Operation, base: &Base, dice: &mut D
         made.query(&format!("{name}=1"), "query");
     }
     made.found
+}
+
+/// Whether a parameter may be spelt like that.
+fn is_allowed(document: &Document, schema: &Value, spelt: &str) -> bool {
+    // Whole numbers are spelt in one way.
+    let whole = || spelt.parse::<u64>().ok().filter(|number| number.to_string() == spelt);
+    let value = if schema["type"] == "integer" { whole().map(Value::from) } else { decoded(spelt).map(Value::from) };
+    value.is_some_and(|value| document.wrong(schema, &value).is_empty())
+}
+
+/// A text out of a path or a query; none where it is none.
+fn decoded(spelt: &str) -> Option<String> {
+    let (mut bytes, mut rest) = (Vec::new(), spelt);
+    while let Some((plain, behind)) = rest.split_once('%') {
+        bytes.extend(plain.replace('+', " ").bytes());
+        bytes.push(u8::from_str_radix(behind.get(..2)?, 16).ok()?);
+        rest = &behind[2..];
+    }
+    bytes.extend(rest.replace('+', " ").bytes());
+    String::from_utf8(bytes).ok()
 }
 
 struct Maker<'a> {
@@ -81,7 +102,7 @@ impl Maker<'_> {
             "null",
         ];
         for param in self.operation.params.iter().filter(|param| param.in_path) {
-            for value in wrong {
+            for value in wrong.into_iter().filter(|value| !is_allowed(self.document, &param.schema, value)) {
                 let mut base = self.base.clone();
                 base.path.iter_mut().filter(|(name, _)| *name == param.name).for_each(|pair| pair.1 = value.to_owned());
                 let (asked, at) = (base.asked(self.operation), format!("path.{}", param.name));
@@ -104,7 +125,8 @@ impl Maker<'_> {
             let beyond = [(least - 1).to_string(), (most + 1).to_string()];
             let wrong =
                 ["", "a", "-", "1.5", "1e3", "0x1", "%31%00", "%ff", "%", "%201", "+1", "01", "1,2", "true", "null"];
-            for value in wrong.into_iter().chain(beyond.iter().map(String::as_str)) {
+            let all = wrong.into_iter().chain(beyond.iter().map(String::as_str));
+            for value in all.filter(|value| !is_allowed(self.document, &param.schema, value)) {
                 let mut base = plain.clone();
                 base.query.push((name.clone(), value.to_owned()));
                 let asked = base.asked(self.operation);
@@ -142,7 +164,7 @@ impl Maker<'_> {
             "multipart/form-data",
             "application/x-www-form-urlencoded",
             "image/svg+xml",
-            "application/octet-stream",
+            if self.operation.takes_octets { "application/json" } else { "application/octet-stream" },
             "application/json, text/plain",
             "*/*",
         ] {
@@ -151,7 +173,7 @@ impl Maker<'_> {
             asked.headers = vec![("content-type".to_owned(), kind.to_owned())];
             self.push(kind, asked, Some("header.content-type"));
         }
-        if self.operation.body.is_some() {
+        if self.operation.body.is_some() || self.operation.takes_octets {
             let asked = Asked { headers: Vec::new(), ..self.asked() };
             self.push("no content type", asked, Some("header.content-type"));
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde_json::{Map, Value};
 
 /// What the service publishes.
@@ -18,7 +19,10 @@ pub struct Operation {
     pub path: String,
     pub access: String,
     pub params: Vec<Param>,
+    /// Schema of the JSON that is its body.
     pub body: Option<Value>,
+    /// Whether its body is bytes of a file.
+    pub takes_octets: bool,
     pub messages: Option<Value>,
     /// By status: content types with the schema of each.
     pub answers: BTreeMap<u16, BTreeMap<String, Value>>,
@@ -134,7 +138,10 @@ impl Document {
                 if !is_within(schema, "minLength", "maxLength", long) {
                     found.push(format!("{at}: {long} characters"));
                 }
-                if schema["pattern"].as_str().is_some_and(|pattern| !Pattern::read(pattern).fits(text)) {
+                if schema["pattern"]
+                    .as_str()
+                    .is_some_and(|pattern| !Regex::new(pattern).expect("a pattern").is_match(text))
+                {
                     found.push(format!("{at}: {text} does not fit {}", schema["pattern"]));
                 }
             }
@@ -185,8 +192,8 @@ impl Operation {
         let answers = said["responses"].as_object().expect("responses");
         let bodies = &said["requestBody"]["content"];
         let body = &bodies["application/json"]["schema"];
-        let is_octets = bodies["application/octet-stream"].is_object();
-        assert!(bodies.is_null() || body.is_object() || is_octets, "{path}: a body of a kind that is not known");
+        let takes_octets = bodies["application/octet-stream"].is_object();
+        assert!(bodies.is_null() || body.is_object() || takes_octets, "{path}: a body of a kind that is not known");
         Self {
             id: text(&said["operationId"]),
             method: method.to_uppercase(),
@@ -194,6 +201,7 @@ impl Operation {
             access: text(&said["x-access"]),
             params: said["parameters"].as_array().into_iter().flatten().map(param).collect(),
             body: Some(body.clone()).filter(Value::is_object),
+            takes_octets,
             messages: said.get("x-messages").cloned(),
             answers: answers.iter().map(|(at, said)| (at.parse().expect("a status"), content(said))).collect(),
         }
@@ -256,55 +264,4 @@ fn out_of_range(schema: &Value, value: &Value) -> Option<&'static str> {
 fn is_within(schema: &Value, least: &str, most: &str, count: usize) -> bool {
     let limit = |key: &str| schema[key].as_u64().map(|limit| usize::try_from(limit).expect("a small limit"));
     limit(least).is_none_or(|least| least <= count) && limit(most).is_none_or(|most| count <= most)
-}
-
-/// The few regular expressions that parameters have: classes one after the other, each with how often.
-pub struct Pattern {
-    pub parts: Vec<(Vec<char>, usize, usize)>,
-}
-
-impl Pattern {
-    /// Reads one such as `^[0-9a-f]{32}$`.
-    pub fn read(pattern: &str) -> Self {
-        let mut rest = pattern.strip_prefix('^').and_then(|text| text.strip_suffix('$')).expect("a whole match");
-        let mut parts = Vec::new();
-        while let Some(inner) = rest.strip_prefix('[') {
-            let (class, behind) = inner.split_once(']').expect("a class");
-            let (mut letters, chars) = (Vec::new(), class.chars().collect::<Vec<_>>());
-            let mut i = 0;
-            while i < chars.len() {
-                let last = if i + 2 < chars.len() && chars[i + 1] == '-' { i + 2 } else { i };
-                letters.extend(chars[i]..=chars[last]);
-                i = last + 1;
-            }
-            let (least, most, behind) = match behind.chars().next() {
-                Some('*') => (0, usize::MAX, &behind[1..]),
-                Some('{') => {
-                    let (count, behind) = behind[1..].split_once('}').expect("a count");
-                    let count = count.parse().expect("a count");
-                    (count, count, behind)
-                }
-                _ => (1, 1, behind),
-            };
-            parts.push((letters, least, most));
-            rest = behind;
-        }
-        assert!(rest.is_empty(), "a pattern that is not known here: {pattern}");
-        Self { parts }
-    }
-
-    /// Whether a text is one of those.
-    pub fn fits(&self, text: &str) -> bool {
-        let mut rest = text.chars().peekable();
-        for (letters, least, most) in &self.parts {
-            let mut count = 0;
-            while count < *most && rest.next_if(|letter| letters.contains(letter)).is_some() {
-                count += 1;
-            }
-            if count < *least {
-                return false;
-            }
-        }
-        rest.next().is_none()
-    }
 }

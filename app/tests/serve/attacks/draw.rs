@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::string::string_regex;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, Operation, Pattern, range};
+use super::document::{Document, Operation, range};
 
 /// Numbers by seed: splitmix64.
 pub struct Dice(pub u64);
@@ -27,6 +30,19 @@ impl Dice {
     /// In so many of a hundred cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
+    }
+
+    pub fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[7]
+    }
+
+    /// A text that a pattern such as `^[0-9a-f]{32}$` fits.
+    pub fn text(&mut self, pattern: &str) -> String {
+        let within = pattern.strip_prefix('^').and_then(|text| text.strip_suffix('$')).expect("a whole match");
+        let seed: Vec<u8> = (0..32).map(|_| self.byte()).collect();
+        let mut runner = TestRunner::new_with_rng(Default::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
+        let drawn = string_regex(within).expect("a pattern").new_tree(&mut runner).expect("a text");
+        drawn.current()
     }
 
     pub fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
@@ -87,10 +103,16 @@ impl Known {
     }
 
     fn of(&self, name: &str) -> &[Value] {
-        // Entities, and who owns something, go by other names where they are listed.
-        let name = if name == "entity" { "id" } else { name };
+        // Entities and recordings go by another name where they are listed.
+        let name = if ["entity", "recording", "left", "right"].contains(&name) { "id" } else { name };
         self.values.get(name).map_or(&[], Vec::as_slice)
     }
+}
+
+/// A text as it goes into a path or a query.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// A request without who asks.
@@ -104,11 +126,13 @@ pub struct Asked {
 }
 
 /// What a request is made of, before it is written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Base {
     pub path: Vec<(String, String)>,
     pub query: Vec<(String, String)>,
     pub body: Option<Value>,
+    /// Bytes of a file, in place of a body of JSON.
+    pub octets: Option<Vec<u8>>,
 }
 
 impl Base {
@@ -116,13 +140,16 @@ impl Base {
     pub fn asked(&self, operation: &Operation) -> Asked {
         let fill = |path: String, (name, value): &(String, String)| path.replace(&format!("{{{name}}}"), value);
         let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let json = ("content-type".to_owned(), "application/json".to_owned());
+        let (kind, body) = match &self.octets {
+            Some(bytes) => ("application/octet-stream", Some(bytes.clone())),
+            None => ("application/json", self.body.as_ref().map(|body| body.to_string().into_bytes())),
+        };
         Asked {
             method: operation.method.clone(),
             path: self.path.iter().fold(operation.path.clone(), fill),
             query: query.join("&"),
-            headers: self.body.iter().map(|_| json.clone()).collect(),
-            body: self.body.as_ref().map(|body| body.to_string().into_bytes()),
+            headers: body.iter().map(|_| ("content-type".to_owned(), kind.to_owned())).collect(),
+            body,
         }
     }
 }
@@ -141,12 +168,13 @@ impl Draw<'_> {
         for param in &operation.params {
             if param.required || self.dice.chance(30) {
                 let value = self.value(&param.schema, &param.name);
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let value = encoded(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
                 if param.in_path { &mut path } else { &mut query }.push((param.name.clone(), value));
             }
         }
         let body = operation.body.as_ref().map(|schema| self.value(schema, ""));
-        Base { path, query, body }
+        let octets = operation.takes_octets.then(|| (0..self.dice.below(300)).map(|_| self.dice.byte()).collect());
+        Base { path, query, body, octets }
     }
 
     /// A value that a schema allows, for a field of this name.
@@ -229,12 +257,7 @@ impl Draw<'_> {
 
     fn text(&mut self, schema: &Value) -> String {
         if let Some(pattern) = schema["pattern"].as_str() {
-            let mut text = String::new();
-            for (letters, least, most) in Pattern::read(pattern).parts {
-                let count = least + self.dice.below((most - least).min(8) + 1);
-                text.extend((0..count).map(|_| *self.dice.pick(&letters)));
-            }
-            return text;
+            return self.dice.text(pattern);
         }
         let least = usize::try_from(schema["minLength"].as_u64().unwrap_or(0)).expect("small");
         let most = usize::try_from(schema["maxLength"].as_u64().unwrap_or(200)).expect("small");

@@ -119,7 +119,9 @@ fn forged_tokens_open_no_route_and_all_get_one_answer() {
         }
     }
     assert_eq!(bodies.len(), 1, "{bodies:?}");
-    assert_eq!(tried, (protected.len() - 2) * all.len());
+    let sockets = protected.iter().filter(|(_, _, messages)| messages.is_some()).count();
+    assert!(sockets >= 2 && tried > 20 * all.len());
+    assert_eq!(tried, (protected.len() - sockets) * all.len());
     service.stops();
 }
 
@@ -130,8 +132,7 @@ fn ids_that_callers_offer_are_never_theirs_and_strange_names_are_as_unknown_as_a
     let mut scene = Scene::of(&home, &mut service);
     let wanted = "0123456789abcdef0123456789abcdef";
     let sign_in = |scene: &mut Scene, headers: Vec<(String, String)>, body: Value, query: &str| {
-        let mut asked =
-            Base { path: Vec::new(), query: Vec::new(), body: Some(body) }.asked(scene.document.operation("sign_in"));
+        let mut asked = Base { body: Some(body), ..Base::default() }.asked(scene.document.operation("sign_in"));
         asked.headers.extend(headers);
         asked.query = query.to_owned();
         let from = scene.place();

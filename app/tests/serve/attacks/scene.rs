@@ -99,6 +99,7 @@ impl Scene {
             path: path.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             query: Vec::new(),
             body: Some(body).filter(|body| !body.is_null()),
+            octets: None,
         };
         let id = operation.id.as_str();
         if id.starts_with("debug_") {
@@ -107,6 +108,12 @@ impl Scene {
             return (self.stranger.with(self.admin.token()), base(&path, body));
         }
         let admin = self.stranger.with(self.admin.token());
+        if operation.path.starts_with("/recordings") || operation.path.starts_with("/capture") {
+            return (admin, self.of_recordings(operation));
+        }
+        if operation.path.starts_with("/players") {
+            return self.of_person(operation);
+        }
         let change = json!({ "entity": 1, "component": "Tank", "field": "fuel_kg", "value": 123.5 });
         let body = match id {
             "admin_lift_ban" => json!({ "address": self.banned() }),
@@ -148,8 +155,74 @@ impl Scene {
             }
             "accept_licence" | "change_password" | "refresh" | "sign_in" | "sign_out" | "end_sign_in" => self.own(id),
             "entity" => (admin, base(&[("id", "1".into())], Value::Null)),
+            "console_file" => {
+                let page = self.stranger.get("/console").body;
+                let version = page.as_str().and_then(|page| page.split("/console/").nth(1)?.split('/').next());
+                let path = [("version", version.expect("a version")), ("folder", "js"), ("file", "main.js")];
+                (admin, base(&path.map(|(name, value)| (name, value.to_owned())), Value::Null))
+            }
             _ => (admin, base(&[], Value::Null)),
         }
+    }
+
+    /// A request about recordings. There is one that is whole, and it is the one that is asked for.
+    fn of_recordings(&mut self, operation: &Operation) -> Base {
+        let (id, mut base) = (operation.id.as_str(), Base::default());
+        match id {
+            "capture_start" | "capture_stop" => {
+                self.admin.post("/capture/stop", &Value::Null);
+                if id == "capture_stop" {
+                    self.admin.done("/capture/start", &json!({}));
+                } else {
+                    base.body = Some(json!({ "name": "all of it" }));
+                }
+            }
+            "recording_upload" => base.octets = Some(self.file()),
+            "recordings_diff" => base.body = Some(json!({ "left": self.recording(), "right": self.recording() })),
+            "recordings_job" => {
+                let recording = self.recording();
+                let accepted = self.admin.done(&format!("/recordings/{recording}/verify"), &Value::Null);
+                base.path.push(("job".to_owned(), accepted["job"].as_str().expect("an id").to_owned()));
+            }
+            "recordings" => {}
+            _ => base.path.push(("recording".to_owned(), self.recording())),
+        }
+        base
+    }
+
+    /// The file of a capture.
+    fn file(&mut self) -> Vec<u8> {
+        self.admin.post("/capture/stop", &Value::Null);
+        self.admin.done("/capture/start", &json!({}));
+        let id = self.admin.done("/capture/stop", &Value::Null)["id"].as_str().expect("an id").to_owned();
+        self.admin.octets("GET", &format!("/recordings/{id}/file"), "", b"").2
+    }
+
+    /// A new recording, brought along.
+    fn recording(&mut self) -> String {
+        let file = self.file();
+        let head = "content-type: application/octet-stream\r\n";
+        let (status, _, kept) = self.admin.octets("POST", "/recordings", head, &file);
+        let kept: Value = serde_json::from_slice(&kept).unwrap_or_default();
+        kept["id"].as_str().unwrap_or_else(|| panic!("{status} {kept}")).to_owned()
+    }
+
+    /// A request about what is kept of somebody new, by themselves.
+    fn of_person(&mut self, operation: &Operation) -> (Client, Base) {
+        let client = self.spare("guest").client;
+        let consent = json!({ "given": true, "version": 1 });
+        let body = match operation.id.as_str() {
+            "player_contact" => {
+                client.ask("PUT", "/players/me/consents/contact", Some(&consent));
+                Some(json!({ "contact": "somebody@example.org" }))
+            }
+            "player_export" | "player_erase" => Some(json!({ "password": PASSWORD })),
+            "player_say" => Some(consent),
+            _ => None,
+        };
+        let filled = |name: &str| (name.to_owned(), if name == "person" { "me" } else { "contact" }.to_owned());
+        let path = operation.params.iter().filter(|param| param.in_path).map(|param| filled(&param.name)).collect();
+        (client, Base { path, body, ..Base::default() })
     }
 
     /// What somebody does with their own account.
@@ -175,7 +248,7 @@ impl Scene {
             let from = self.place();
             client = self.stranger.from(from);
         }
-        (client, Base { path, query: Vec::new(), body })
+        (client, Base { path, body, ..Base::default() })
     }
 
     /// In a debug session, the only one.
