@@ -189,6 +189,7 @@ impl Operation {
             let kinds = response["content"].as_object().into_iter().flatten();
             kinds.map(|(kind, media)| (kind.clone(), media["schema"].clone())).collect()
         };
+        let parameters = said["parameters"].as_array().into_iter().flatten();
         let answers = said["responses"].as_object().expect("responses");
         let bodies = &said["requestBody"]["content"];
         let body = &bodies["application/json"]["schema"];
@@ -199,7 +200,8 @@ impl Operation {
             method: method.to_uppercase(),
             path: path.to_owned(),
             access: text(&said["x-access"]),
-            params: said["parameters"].as_array().into_iter().flatten().map(param).collect(),
+            // Headers may always be left out; what is wrong with them has tests of its own.
+            params: parameters.filter(|said| said["in"] != "header").map(param).collect(),
             body: Some(body.clone()).filter(Value::is_object),
             takes_octets,
             messages: said.get("x-messages").cloned(),
