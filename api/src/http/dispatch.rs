@@ -32,7 +32,6 @@ use crate::security::hostile;
 use crate::security::token::MISSING;
 
 /// A request as it comes from its connection.
-#[derive(Clone)]
 pub struct Arrived {
     /// What connection it came over.
     pub connection: Arc<Connection>,
@@ -42,9 +41,14 @@ pub struct Arrived {
     pub method: hyper::Method,
     /// Path and query.
     pub uri: Uri,
+    /// Headers.
+    pub head: HeaderMap,
     /// Whether there is a body.
     pub has_body: bool,
 }
+
+/// Content that browsers run scripts of.
+const PAGE: &str = "text/html; charset=utf-8";
 
 /// What is known of a request in the end.
 #[derive(Default)]
@@ -54,35 +58,39 @@ struct Known {
 }
 
 /// Answers a request, whatever becomes of it.
-pub async fn answer<S, B>(api: Arc<Api>, arrived: Arrived, head: HeaderMap, body: S, upgrade: Option<Ws>) -> Response
+pub async fn answer<S, B>(api: Arc<Api>, arrived: Arc<Arrived>, body: S, upgrade: Option<Ws>) -> Response
 where
     S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
     B: Buf + Send,
 {
     let began = api.ports.clock.passed();
     let _counted = api.metrics.begin();
-    let asking = api.rules.origins.look(&head);
-    let is_tls = arrived.connection.is_tls;
-    let (visit, method) = (arrived.visit, arrived.method.clone());
+    let asking = api.rules.origins.look(&arrived.head);
+    let (visit, is_tls) = (arrived.visit, arrived.connection.is_tls);
     let mut known = Known::default();
-    let body: Pieces = Box::pin(body.map(|piece| match piece {
-        Ok(mut buffer) => Ok(buffer.copy_to_bytes(buffer.remaining())),
-        Err(error) => Err(Problem::logged(Code::BadRequest, error.to_string())),
-    }));
-    let outcome = route_and_run(&api, arrived, head, body, upgrade, &asking, &mut known).await;
-    let mut response = match outcome {
-        Ok(Answered::Reply(reply)) => respond(reply),
-        Ok(Answered::Upgrade(response)) => response,
-        Err(problem) => tell(&api, visit, &problem, &known),
+    let body: Pieces = if arrived.has_body {
+        Box::pin(body.map(|piece| match piece {
+            Ok(mut buffer) => Ok(buffer.copy_to_bytes(buffer.remaining())),
+            Err(error) => Err(Problem::logged(Code::BadRequest, error.to_string())),
+        }))
+    } else {
+        Box::pin(futures_util::stream::empty())
     };
-    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/html; charset=utf-8");
-    headers::secure(response.headers_mut(), is_page, is_tls);
+    let outcome = route_and_run(&api, &arrived, body, upgrade, &asking, &mut known).await;
+    let mut response = match outcome {
+        Ok(Answered::Reply(reply)) => respond(reply, is_tls),
+        Ok(Answered::Upgrade(mut response)) => {
+            response.headers_mut().extend(headers::safe(false, is_tls));
+            response
+        }
+        Err(problem) => respond(tell(&api, visit, &problem, &known), is_tls),
+    };
     cors::allow_reading(&asking, response.headers_mut());
     response.headers_mut().insert(headers::CORRELATION, headers::value(visit.correlation.to_string()));
     let (status, time) = (response.status().as_u16(), api.ports.clock.passed().saturating_sub(began));
     api.metrics.answered(known.route, status, time);
     let id = known.route.map_or("none", |(_, route)| route.id);
-    debug!(target: "api::access", route = id, %method, status, address = %visit.address, correlation = %visit.correlation, time_us = time.as_micros());
+    debug!(target: "api::access", route = id, method = %arrived.method, status, address = %visit.address, correlation = %visit.correlation, time_us = time.as_micros());
     response
 }
 
@@ -93,21 +101,20 @@ enum Answered {
 
 async fn route_and_run(
     api: &Arc<Api>,
-    arrived: Arrived,
-    head: HeaderMap,
+    arrived: &Arc<Arrived>,
     body: Pieces,
     upgrade: Option<Ws>,
     asking: &Asking,
     known: &mut Known,
 ) -> Result<Answered, Problem> {
-    let visit = arrived.visit;
+    let (visit, head) = (arrived.visit, &arrived.head);
     api.ports.gate.admit(&visit, Count::Request)?;
     let path = arrived.uri.path();
     let method = method_of(&arrived.method);
     let (place, segments) = match api.table.find(method, path) {
         Found::Route(place, segments) => (place, segments),
         Found::OtherMethods(methods) => {
-            return other_method(api, &arrived, &head, asking, &methods).map(Answered::Reply);
+            return other_method(api, arrived, asking, &methods).map(Answered::Reply);
         }
         Found::Nothing => {
             api.ports.gate.saw(&visit, if leaves_its_folder(path) { Sign::Traversal } else { Sign::NoSuchRoute });
@@ -116,20 +123,20 @@ async fn route_and_run(
     };
     let Some(route) = api.table.routes().get(place).copied() else { return Err(Problem::new(Code::NotFound)) };
     known.route = Some((place, route));
-    headers::check(&head)?;
+    headers::check(head)?;
     let is_socket = matches!(route.handler, Handler::Socket(_));
     if *asking == Asking::Foreign && (route.method.changes() || is_socket) {
         return Err(Problem::new(Code::ForeignOrigin));
     }
     if let Handler::Socket(open) = route.handler {
-        headers::check_body(route, &head, arrived.has_body)?;
+        headers::check_body(route, head, arrived.has_body)?;
         params::read_query(route.query, arrived.uri.query())?;
         let upgrade = upgrade.ok_or_else(|| Problem::input("header.upgrade", "has to ask for a WebSocket"))?;
-        return super::socket::upgrade(api, arrived, route, place, upgrade, open).map(Answered::Upgrade);
+        return super::socket::upgrade(api, Arc::clone(arrived), route, place, upgrade, open).map(Answered::Upgrade);
     }
-    known.caller = authenticate(api, &visit, route, &head)?;
+    known.caller = authenticate(api, &visit, route, head)?;
     // Strangers learn nothing of what a route takes.
-    headers::check_body(route, &head, arrived.has_body)?;
+    headers::check_body(route, head, arrived.has_body)?;
     let request = Request {
         visit,
         caller: known.caller,
@@ -138,7 +145,7 @@ async fn route_and_run(
             .map_err(|problem| Problem { sign: hostile::sign_in(segments.iter().copied()).map(Box::new), ..problem })?,
         query: params::read_query(route.query, arrived.uri.query())
             .map_err(|problem| Problem { sign: hostile::sign_in(arrived.uri.query()).map(Box::new), ..problem })?,
-        headers: head,
+        arrived: Arc::clone(arrived),
         content: content(api, route, body).await?,
     };
     // A body may have taken long to arrive: whoever was let in before it may be nobody by now.
@@ -166,13 +173,7 @@ fn method_of(method: &hyper::Method) -> Option<Method> {
 }
 
 /// The path is known, the method is not one of its own: OPTIONS is told which there are.
-fn other_method(
-    api: &Api,
-    arrived: &Arrived,
-    head: &HeaderMap,
-    asking: &Asking,
-    methods: &[Method],
-) -> Result<Reply, Problem> {
+fn other_method(api: &Api, arrived: &Arrived, asking: &Asking, methods: &[Method]) -> Result<Reply, Problem> {
     let mut names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
     if methods.contains(&Method::Get) {
         names.push("HEAD");
@@ -183,9 +184,9 @@ fn other_method(
         api.ports.gate.saw(&arrived.visit, Sign::NoSuchRoute);
         return Err(Problem { allow: Some(allow), ..Problem::new(Code::MethodNotAllowed) });
     }
-    headers::check(head)?;
+    headers::check(&arrived.head)?;
     let allow = headers::value(allow);
-    let wanted = head.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let wanted = arrived.head.get(header::ACCESS_CONTROL_REQUEST_METHOD);
     let is_method = |wanted: &HeaderValue| methods.iter().any(|method| wanted.as_bytes() == method.name().as_bytes());
     let mut reply = Reply::empty(204).with(header::ALLOW, allow.clone());
     match (asking, wanted) {
@@ -233,14 +234,14 @@ fn authenticate(api: &Api, visit: &Visit, route: &Route, head: &HeaderMap) -> Re
 
 /// Reads what was sent, by what the route takes.
 async fn content(api: &Arc<Api>, route: &'static Route, body: Pieces) -> Result<Content, Problem> {
-    let limited = limited(body, route.limits.body_bytes);
+    let limited = || limited(body, route.limits.body_bytes);
     match route.body {
         None => Ok(Content::None),
         Some(Body::Octets(_)) => {
-            Ok(Content::Octets(deadlined(limited, api.rules.body_time, route.limits.octets_time())))
+            Ok(Content::Octets(deadlined(limited(), api.rules.body_time, route.limits.octets_time())))
         }
         Some(Body::Json(schema)) => {
-            let all = gathered(limited);
+            let all = gathered(limited());
             let bytes =
                 tokio::time::timeout(api.rules.body_time, all).await.map_err(|_| Problem::new(Code::Slow))??;
             let value = json::read(&bytes).map_err(|error| Problem::input("", error.to_string()))?;
@@ -367,7 +368,8 @@ fn check_reply(api: &Api, route: &Route, reply: &Reply) -> Result<(), Problem> {
     Ok(())
 }
 
-fn respond(reply: Reply) -> Response {
+/// A reply with the headers that each has.
+fn respond(reply: Reply, is_tls: bool) -> Response {
     let length = reply.length();
     let mut response = match reply.sent {
         Sent::Whole(bytes) => Response::new(bytes.into()),
@@ -375,20 +377,21 @@ fn respond(reply: Reply) -> Response {
     };
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let head = response.headers_mut();
+    *head = headers::safe(reply.content_type == Some(PAGE), is_tls);
     if let Some(kind) = reply.content_type {
         head.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     if reply.status != 204 {
         head.insert(header::CONTENT_LENGTH, length.into());
     }
-    for (name, value) in reply.headers {
+    for (name, value) in reply.headers.into_iter().filter(|(name, _)| headers::may_add(name)) {
         head.insert(name, value);
     }
     response
 }
 
 /// Writes a problem to the log, and its neutral side to the caller.
-fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Response {
+fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Reply {
     let (status, code, _) = problem.code.told();
     let route = known.route.map_or("none", |(_, route)| route.id);
     let person = known.caller.map(|caller| caller.person.0);
@@ -426,5 +429,5 @@ fn tell(api: &Api, visit: Visit, problem: &Problem, known: &Known) -> Response {
     if problem.code == Code::NotAuthenticated {
         reply = reply.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    respond(reply)
+    reply
 }

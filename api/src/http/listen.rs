@@ -348,13 +348,16 @@ async fn answer(
     let _in_flight = connection.begin(door.listen.requests_per_connection);
     let visit = Visit { address: connection.address, correlation: door.api.draw_correlation() };
     let is_upgrade = request.headers().contains_key(hyper::header::UPGRADE);
+    // Only warp's own filter of WebSockets looks at headers.
+    let head = if is_upgrade { request.headers().clone() } else { std::mem::take(request.headers_mut()) };
     let arrived = Arrived {
         connection,
         visit,
         method: request.method().clone(),
         uri: request.uri().clone(),
         has_body: !request.body().is_end_stream(),
+        head,
     };
-    request.extensions_mut().insert(arrived);
+    request.extensions_mut().insert(Arc::new(arrived));
     if is_upgrade { (door.upgrading)(request).await } else { (door.plain)(request).await }
 }

@@ -1,6 +1,7 @@
 //! A request as a handler sees it: checked by the route's row. Must never show a handler what was not checked.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -8,6 +9,7 @@ use hyper::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::dispatch::Arrived;
 use super::params::{Given, Values};
 use super::problem::{Code, Problem};
 use super::route::Route;
@@ -38,8 +40,8 @@ pub struct Request {
     pub path: Values,
     /// Values of the query's parameters.
     pub query: Values,
-    /// Headers, each sensitive one at most once.
-    pub headers: HeaderMap,
+    /// As it came; of its headers each sensitive one is there at most once.
+    pub(crate) arrived: Arc<Arrived>,
     /// What was sent.
     pub content: Content,
 }
@@ -54,6 +56,12 @@ pub struct Page<K> {
 }
 
 impl Request {
+    /// Headers, each sensitive one at most once.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.arrived.head
+    }
+
     /// Who asks.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub type Open = fn(Arc<Api>, Visit, Caller) -> Box<dyn Socket>;
 /// Answers a request for a WebSocket, and starts its loop.
 pub(super) fn upgrade(
     api: &Arc<Api>,
-    arrived: Arrived,
+    arrived: Arc<Arrived>,
     route: &'static Route,
     place: usize,
     upgrade: Ws,

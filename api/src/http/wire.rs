@@ -17,10 +17,10 @@ use super::reply::Outgoing;
 /// Requests that ask for nothing but a reply.
 #[must_use]
 pub fn plain(api: Arc<Api>) -> BoxedFilter<(Response,)> {
-    warp::ext::get::<Arrived>()
-        .and(warp::header::headers_cloned())
+    warp::ext::get::<Arc<Arrived>>()
         .and(warp::body::stream())
-        .then(move |arrived, head, body| dispatch::answer(Arc::clone(&api), arrived, head, body, None))
+        // In a box: warp's filters would move the whole of it about.
+        .then(move |arrived, body| Box::pin(dispatch::answer(Arc::clone(&api), arrived, body, None)))
         .boxed()
 }
 
@@ -28,11 +28,10 @@ pub fn plain(api: Arc<Api>) -> BoxedFilter<(Response,)> {
 #[must_use]
 pub fn upgrading(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let upgrade = warp::ws().map(Some).or(warp::any().map(|| None)).unify();
-    warp::ext::get::<Arrived>()
-        .and(warp::header::headers_cloned())
+    warp::ext::get::<Arc<Arrived>>()
         .and(warp::body::stream())
         .and(upgrade)
-        .then(move |arrived, head, body, upgrade| dispatch::answer(Arc::clone(&api), arrived, head, body, upgrade))
+        .then(move |arrived, body, upgrade| Box::pin(dispatch::answer(Arc::clone(&api), arrived, body, upgrade)))
         .boxed()
 }
 

@@ -320,7 +320,7 @@ fn file(api: Arc<Api>, request: Request) -> Answering {
         let id = id(&request, "recording")?;
         let contents = api.ports.recordings.open(id).await?;
         let (length, tag) = (contents.length(), format!("\"{}\"", contents.tag()));
-        let (status, part) = match wanted(&request.headers, length, &tag) {
+        let (status, part) = match wanted(request.headers(), length, &tag) {
             Wanted::All => (200, 0..length),
             Wanted::Part(part) => (206, part),
             Wanted::Nothing => {
