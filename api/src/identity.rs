@@ -82,8 +82,11 @@ impl fmt::Debug for SignInId {
 
 /// Two digits a byte, in lower case.
 fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 0xf)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]) {
+        text.push(char::from(b"0123456789abcdef"[usize::from(half)]));
+    }
+    text
 }
 
 /// Who asks, as an access token said and the sign-in confirmed.
@@ -112,9 +115,17 @@ pub struct Visit {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Correlation(pub [u8; 12]);
 
+impl Correlation {
+    /// 24 hex digits.
+    #[must_use]
+    pub fn text(self) -> String {
+        hex(&self.0)
+    }
+}
+
 impl fmt::Display for Correlation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&self.text())
     }
 }
 

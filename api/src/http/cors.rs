@@ -62,7 +62,6 @@ const REMEMBER_S: HeaderValue = HeaderValue::from_static("600");
 
 /// Adds to a reply what a page of a listed origin needs to read it.
 pub fn allow_reading(asking: &Asking, headers: &mut HeaderMap) {
-    headers.append(header::VARY, HeaderValue::from_static("origin"));
     if let Asking::Listed(origin) = asking {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, MAY_READ);

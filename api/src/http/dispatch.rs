@@ -86,7 +86,7 @@ where
         Err(problem) => respond(tell(&api, visit, &problem, &known), is_tls),
     };
     cors::allow_reading(&asking, response.headers_mut());
-    response.headers_mut().insert(headers::CORRELATION, headers::value(visit.correlation.to_string()));
+    response.headers_mut().insert(headers::CORRELATION, headers::value(visit.correlation.text()));
     let (status, time) = (response.status().as_u16(), api.ports.clock.passed().saturating_sub(began));
     api.metrics.answered(known.route, status, time);
     let id = known.route.map_or("none", |(_, route)| route.id);
@@ -149,7 +149,7 @@ async fn route_and_run(
         content: content(api, route, body).await?,
     };
     // A body may have taken long to arrive: whoever was let in before it may be nobody by now.
-    if let (Access::Role(role), Some(caller)) = (route.access, &known.caller) {
+    if let (Some(_), Access::Role(role), Some(caller)) = (route.body, route.access, &known.caller) {
         api.ports.gate.still_stands(caller)?;
         api.ports.gate.permits(caller, role)?;
     }

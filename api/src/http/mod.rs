@@ -24,7 +24,7 @@ pub mod tls;
 mod wire;
 pub mod ws;
 
-pub use self::core::{Api, Build, NoRandomness, Ports, Rules, SocketRules};
+pub use self::core::{Api, Build, Ports, Rules, SocketRules};
 pub use cors::Origins;
 pub use door::Breaker;
 pub use listen::{Listen, ListenError, Server};

@@ -52,7 +52,10 @@ impl Reply {
     /// # Errors
     /// [`Code::Failed`] where it cannot be written as JSON.
     pub fn json_as<T: Serialize>(status: u16, value: &T) -> Result<Self, Problem> {
-        let bytes = serde_json::to_vec(value).map_err(|error| Problem::logged(Code::Failed, error.to_string()))?;
+        // Most answers are shorter: to grow step by step would copy them several times.
+        let mut bytes = Vec::with_capacity(1024);
+        let written = serde_json::to_writer(&mut bytes, value);
+        written.map_err(|error| Problem::logged(Code::Failed, error.to_string()))?;
         Ok(Self::whole(status, "application/json", bytes))
     }
 

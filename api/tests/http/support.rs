@@ -532,7 +532,7 @@ impl Running {
         };
         ports_change(&mut ports);
         let build = Build { version: "0".into(), hash: "0".repeat(64) };
-        let api = Arc::new(Api::new(ports, build, table, rules).expect("random numbers"));
+        let api = Arc::new(Api::new(ports, build, table, rules));
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listen.connections = 600;
         change(&mut listen);

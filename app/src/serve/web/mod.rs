@@ -119,7 +119,7 @@ impl Web {
         let own = own_origins(wanted.listen, scheme);
         let origins = Origins::new(wanted.origins.iter().cloned().chain(own)).map_err(|e| failed(&e))?;
         let rules = Rules { origins, ..Rules::default() };
-        let api = Arc::new(Api::new(ports, Build::of_this_program(), table, rules).map_err(|e| failed(&e))?);
+        let api = Arc::new(Api::new(ports, Build::of_this_program(), table, rules));
         let listen = Listen {
             connections: wanted.connections,
             connections_per_address: wanted.address_connections,

@@ -1,7 +1,7 @@
 //! Bytes to the service, and what comes back: HTTP as it is spelt, and WebSockets frame by frame. Must never correct what a
 //! test wants to send.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,8 @@ pub struct Wire {
     pub stream: TcpStream,
     /// Longest that a reply is waited for.
     pub patience: Duration,
+    /// Nothing came in that time, and the connection stands.
+    pub is_silent: bool,
     read: Vec<u8>,
 }
 
@@ -46,7 +48,7 @@ impl Wire {
     pub fn open(client: &Client) -> Self {
         let stream = client.connect();
         stream.set_nodelay(true).expect("set");
-        Self { stream, patience: PATIENCE, read: Vec::new() }
+        Self { stream, patience: PATIENCE, is_silent: false, read: Vec::new() }
     }
 
     /// Sends bytes; whether the other end took them.
@@ -102,7 +104,10 @@ impl Wire {
     fn more(&mut self, time: Duration) -> Option<()> {
         self.stream.set_read_timeout(Some(time)).expect("a time-out");
         let mut buffer = [0; 16 << 10];
-        let read = self.stream.read(&mut buffer).unwrap_or(0);
+        let read = self.stream.read(&mut buffer);
+        let late = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+        self.is_silent = read.as_ref().is_err_and(|error| late.contains(&error.kind()));
+        let read = read.unwrap_or(0);
         self.read.extend_from_slice(&buffer[..read]);
         (read > 0).then_some(())
     }
@@ -229,7 +234,9 @@ impl Frames {
 
     fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.0.read.len() < count {
-            self.0.more(self.0.patience)?;
+            let more = self.0.more(self.0.patience);
+            assert!(!self.0.is_silent, "nothing comes, and the socket stands");
+            more?;
         }
         Some(self.0.read.drain(..count).collect())
     }

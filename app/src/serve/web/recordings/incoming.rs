@@ -95,7 +95,7 @@ impl Incoming for Arriving {
                 file.sync_all().map_err(no_room)?;
             }
             let (part, mut recording) = (place.shelf.part(place.recording.id), place.recording.clone());
-            let examined = looking.work(|| examine(&part, &mut recording));
+            let examined = looking.read(|| examine(&part, &mut recording));
             examined.map_err(|why| RecordingError::Refused(without_path(&why, &part)))?;
             std::fs::rename(&part, place.shelf.file(recording.id)).map_err(unavailable)?;
             place.is_kept = true;

@@ -2,6 +2,7 @@
 //! nor keep more of them than a list shows.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -119,8 +120,10 @@ fn work(shelf: &Shelf, waiting: &Receiver<Arc<Entry>>, is_over: &AtomicBool) {
         };
         let watch = Watch { advanced: &advanced, is_over: &is_late };
         let outcome = match (kind, &recordings[..]) {
-            (Task::Verify, [id]) => verified(shelf, *id, watch).map(|found| (Some(found), None)),
-            (Task::Diff, [left, right]) => compared(shelf, [*left, *right], watch).map(|found| (None, Some(found))),
+            (Task::Verify, [id]) => guarded(|| verified(shelf, *id, watch)).map(|found| (Some(found), None)),
+            (Task::Diff, [left, right]) => {
+                guarded(|| compared(shelf, [*left, *right], watch)).map(|found| (None, Some(found)))
+            }
             _ => Err("that is no job".to_owned()),
         };
         let outcome = if is_late() {
@@ -136,6 +139,14 @@ fn work(shelf: &Shelf, waiting: &Receiver<Arc<Entry>>, is_over: &AtomicBool) {
             Err(why) => (job.state, job.why) = (Stage::Failed, Some(why)),
         }
     }
+}
+
+/// Work on what strangers brought along: its fault is not that of the jobs after it.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::error!("a job on a recording panicked");
+        Err("this build cannot work through it: its log says more".to_owned())
+    })
 }
 
 fn open(shelf: &Shelf, id: TimedId) -> Result<Recording, String> {
@@ -198,5 +209,17 @@ fn field(found: diff::FieldDifference) -> FieldDifference {
         field: found.field,
         left: found.a,
         right: found.b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_panics_has_failed_and_says_so() {
+        assert_eq!(guarded(|| Ok(7)), Ok(7));
+        let failed = guarded(|| -> Result<(), String> { panic!("a strange recording") });
+        assert!(failed.is_err_and(|why| why.contains("cannot work through it")));
     }
 }

@@ -42,22 +42,25 @@ struct Cursor {
 /// Who looks into recordings.
 pub struct Looking {
     pool: ThreadPool,
+    /// For whole files: nobody who looks at a state waits for one.
+    reading: ThreadPool,
     /// Used last, last.
     cursors: Mutex<VecDeque<Cursor>>,
 }
 
 impl Looking {
-    /// With a thread of its own.
+    /// With threads of its own.
     ///
     /// # Errors
     /// [`Failure::Machine`].
     pub fn new() -> Result<Self, Failure> {
-        Ok(Self { pool: background::pool("looking")?, cursors: Mutex::default() })
+        let (pool, reading) = (background::pool("looking")?, background::pool("reading")?);
+        Ok(Self { pool, reading, cursors: Mutex::default() })
     }
 
-    /// Does something in the thread.
-    pub fn work<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        self.pool.install(work)
+    /// Reads the whole of a file, beside those who look into others.
+    pub fn read<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.reading.install(work)
     }
 
     /// A recording is gone.
@@ -83,13 +86,18 @@ impl Looking {
         }
     }
 
-    fn keep(&self, cursor: Cursor) {
+    /// Keeps an open recording for whoever asks next, unless it was taken away meanwhile.
+    fn keep(&self, cursor: Cursor, file: &Path) {
+        let id = cursor.id;
         let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
         cursors.push_back(cursor);
         let oldest = if cursors.len() > CURSORS_MAX { cursors.pop_front() } else { None };
         drop(cursors);
         // A whole world, which takes a while.
         drop(oldest);
+        if !file.exists() {
+            self.forget(id);
+        }
     }
 
     /// States of a recording.
@@ -97,10 +105,10 @@ impl Looking {
     /// # Errors
     /// [`RecordingError`].
     pub fn states(&self, id: TimedId, file: &Path, span: Span) -> Result<States, RecordingError> {
-        self.work(|| {
+        self.pool.install(|| {
             let mut cursor = self.take(id, file, span.to_tick.or(span.from_tick))?;
             let states = cursor.states(span);
-            self.keep(cursor);
+            self.keep(cursor, file);
             states.map_err(|error| match error {
                 RecordingError::Refused(why) => RecordingError::Refused(without_path(&why, file)),
                 error => error,
@@ -120,10 +128,10 @@ impl Looking {
         skip: u64,
         limit: usize,
     ) -> Result<Happenings, RecordingError> {
-        self.work(|| {
+        self.pool.install(|| {
             let mut cursor = self.take(id, file, from)?;
             let events = cursor.events(from, skip, limit);
-            self.keep(cursor);
+            self.keep(cursor, file);
             events
         })
     }

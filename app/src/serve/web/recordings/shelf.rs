@@ -17,6 +17,7 @@ use crate::exit::Failure;
 use crate::output;
 use crate::replay;
 use crate::serve::config::Recordings as Limits;
+use crate::serve::health::free_bytes;
 use crate::serve::stores::make_folder;
 use crate::session::ships::STEWARD;
 
@@ -28,6 +29,8 @@ const KNOWN: &str = "json";
 const PART: &str = "part";
 /// The same of what is known besides.
 const NEW: &str = "new";
+/// Bytes of the disk that recordings leave free.
+const FREE_BYTES_MIN: u64 = 256 << 20;
 
 /// The recordings.
 pub struct Shelf {
@@ -128,9 +131,10 @@ impl Shelf {
                 recording.why = Some(format!("the service was ended while this was captured; {lost}"));
             }
             Ok(()) => {}
+            // It takes room, and is to be seen by those who may delete it.
             Err(why) => {
                 tracing::warn!(file = %file.display(), "this is no recording of use: {why}");
-                return;
+                (recording.state, recording.bytes, recording.why) = (Wholeness::Incomplete, bytes, Some(why));
             }
         }
         self.put(recording);
@@ -139,7 +143,7 @@ impl Shelf {
     /// Makes room for a recording that is to come; nobody sees it before [`Self::put`].
     ///
     /// # Errors
-    /// [`RecordingError::Conflict`] where there is none.
+    /// [`RecordingError::Conflict`] where there is none, or too little on the disk.
     pub fn reserve(&self, recording: Recording) -> Result<(), RecordingError> {
         let mut state = self.state();
         if state.len() >= self.limits.count {
@@ -150,8 +154,21 @@ impl Shelf {
         if bytes_of(&state) >= self.limits.bytes {
             return Err(self.full());
         }
+        self.leave_room()?;
         state.insert(recording.id, Entry { recording, is_hidden: true });
         Ok(())
+    }
+
+    /// The disk is the world's as well, whose log must not find it full.
+    fn leave_room(&self) -> Result<(), RecordingError> {
+        match free_bytes(&self.limits.folder) {
+            Some(free) if free < FREE_BYTES_MIN => {
+                let (free, least) = (free >> 20, FREE_BYTES_MIN >> 20);
+                let why = format!("the disk has {free} MB left, and recordings leave {least} MB for the world");
+                Err(RecordingError::Conflict(why))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn full(&self) -> RecordingError {
@@ -173,7 +190,7 @@ impl Shelf {
         if let Some(entry) = state.get_mut(&id) {
             entry.recording.bytes = bytes;
         }
-        if bytes_of(&state) > self.limits.bytes { Err(self.full()) } else { Ok(()) }
+        if bytes_of(&state) > self.limits.bytes { Err(self.full()) } else { self.leave_room() }
     }
 
     /// A live recording has come so far.
