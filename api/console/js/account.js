@@ -39,6 +39,10 @@ function row(one) {
     one.current ? make("span", { class: "pill", "data-tone": "good", text: "this one" }) : button("End", end, { class: "quiet danger", "aria-label": `End the sign-in of ${moment(one.created)}` }));
 }
 
+/** A wrong old password is no reason to end the sign-in. */
+const changed = () => api.put("/account/password", { old: $("password-old").value, new: $("password-new").value }, { keeps: true })
+  .catch((error) => { throw error.status === 401 && session.current() ? new Error("That is not your password until now.") : error; });
+
 const submits = (id, what) => $(id).addEventListener("submit", (event) => {
   event.preventDefault();
   trying(what, event.submitter);
@@ -48,7 +52,7 @@ export function begin() {
   nav.view("account", { show });
   submits("password-form", async () => {
     $("password-name").value = session.current().name;
-    session.take(await api.put("/account/password", { old: $("password-old").value, new: $("password-new").value }));
+    session.take(await changed());
     $("password-form").reset();
     note("The password is changed. All other sign-ins have ended.");
     renew();

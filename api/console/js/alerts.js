@@ -13,22 +13,29 @@ let socket = null;
 let alerts = [];
 let missed = 0;
 let seen = 0;
+let frame = 0;
 /** What was kept before this page was open is no news. */
 let isOld = true;
 
 function heard(message) {
-  if (message.type === "alert") {
+  if (message.type === "subscribed") {
+    // Who is asked for more than it has ever told begins at 1: the service is another one than before.
+    if (message.after < (alerts.at(-1)?.seq ?? 0)) [alerts, missed, seen] = [[], 0, 0];
+  } else if (message.type === "alert") {
     alerts = [...alerts, message.alert].slice(-KEPT_MAX);
     if (!isOld && !isStill && !nav.isShown("alerts")) note(`Alert: ${title(message.alert)}`);
   } else if (message.type === "missed") {
     missed += message.count;
   }
-  show();
+  // Many may come at once.
+  frame ||= requestAnimationFrame(show);
 }
 
 function show() {
+  frame = 0;
   if (nav.isShown("alerts")) seen = alerts.at(-1)?.seq ?? 0;
   nav.count("alerts", alerts.filter((alert) => alert.seq > seen).length);
+  if (!nav.isShown("alerts")) return;
   const lost = missed ? `, ${whole(missed)} more are not kept` : "";
   say($("alerts-note"), alerts.length || missed ? `${whole(alerts.length)} since the start${lost}` : "");
   const rows = [...alerts].reverse().map((alert) => [

@@ -12,6 +12,7 @@ let entries = [];
 let next = 0;
 
 async function more() {
+  $("audit-more").disabled = true;
   try {
     const page = await api.get(`/admin/audit?limit=${PAGE}&after=${next}`);
     entries.push(...page.entries);
@@ -19,6 +20,8 @@ async function more() {
     show();
   } catch (error) {
     complain(error);
+  } finally {
+    $("audit-more").disabled = false;
   }
 }
 

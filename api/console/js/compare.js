@@ -13,13 +13,17 @@ const SIDES = ["left", "right"];
 /** Pictures a second while it plays. */
 const PLAY_HZ = 8;
 const EVENTS_MAX = 200;
+/** Between two ticks that have to be asked for, while the handle is drawn. */
+const MOVE_MS = 300;
 
 const sides = {};
 let at = 0;
 let difference = null;
 let playing = 0;
 let isPlaying = false;
-let turn = 0;
+/** Where it is to go next, and whether it is on its way: one state is asked for at a time. */
+let wanted = null;
+let moving = null;
 let events = [];
 
 for (const side of SIDES) sides[side] = { plan: new Plan($(`${side}-canvas`)), recording: null, states: null, state: null };
@@ -31,8 +35,7 @@ const last = () => Math.max(...loaded().map((side) => side.recording.last_tick))
 /** Puts a recording on a side. */
 export async function put(side, recording) {
   Object.assign(sides[side], { recording, states: new States(recording), state: null });
-  difference = null;
-  $("first-difference").hidden = true;
+  undiffer();
   say($(`${side}-name`), nameOf(recording));
   if (at < first() || at > last()) at = recording.first_tick;
   range();
@@ -40,24 +43,26 @@ export async function put(side, recording) {
   await tellEvents();
 }
 
-export function drop(id) {
+/** What was found of two recordings says nothing of others. */
+function undiffer() {
+  difference = null;
+  $("first-difference").hidden = true;
+}
+
+export async function drop(id) {
+  if (!loaded().some((side) => side.recording.id === id)) return;
+  pause();
   for (const side of SIDES) if (sides[side].recording?.id === id) clear(side);
+  undiffer();
   range();
   paint();
+  await tellEvents();
 }
 
 function clear(side) {
   Object.assign(sides[side], { recording: null, states: null, state: null });
   say($(`${side}-name`), "choose one above");
   say($(`${side}-digest`), "");
-}
-
-export function forget() {
-  pause();
-  SIDES.forEach(clear);
-  [difference, events, at] = [null, [], 0];
-  $("recording-events").replaceChildren();
-  range();
 }
 
 /** The timeline spans both recordings. */
@@ -74,17 +79,34 @@ function range() {
 async function go(tick) {
   if (!loaded().length) return;
   at = Math.min(last(), Math.max(first(), Math.round(tick)));
-  const mine = ++turn;
+  wanted = at;
   $("timeline").value = String(at);
   $("timeline").setAttribute("aria-valuetext", `tick ${at}`);
   say($("timeline-tick"), `tick ${whole(at)}`);
+  moving ??= move().finally(() => { moving = null; });
+  await moving;
+}
+
+/** Goes where it is wanted, until nothing newer is. */
+async function move() {
   try {
-    const states = await Promise.all(SIDES.map((side) => (sides[side].states?.has(at) ? sides[side].states.at(at) : null)));
-    if (mine !== turn) return;
-    SIDES.forEach((side, n) => { sides[side].state = states[n]; });
-    paint();
+    while (wanted !== null) {
+      const tick = wanted;
+      const of = SIDES.map((side) => sides[side].states);
+      const isAsked = of.some((states) => states?.has(tick) && !states.isKept(tick));
+      const states = [];
+      for (const one of of) states.push(one?.has(tick) ? await one.at(tick) : null);
+      if (wanted === tick && SIDES.every((side, n) => sides[side].states === of[n])) {
+        wanted = null;
+        SIDES.forEach((side, n) => { sides[side].state = states[n]; });
+        paint();
+      } else if (isAsked) {
+        await new Promise((done) => setTimeout(done, MOVE_MS));
+      }
+    }
   } catch (error) {
-    if (mine === turn) complain(error);
+    wanted = null;
+    complain(error);
     pause();
   }
 }
@@ -141,6 +163,8 @@ function offer(model) {
 async function diff() {
   const [left, right] = SIDES.map((side) => sides[side].recording);
   const { comparison: found } = await job(await api.post("/recordings/diff", { left: left.id, right: right.id }), "Comparing");
+  const [leftNow, rightNow] = SIDES.map((side) => sides[side].recording?.id);
+  if (leftNow !== left.id || rightNow !== right.id) return [`${nameOf(left)} against ${nameOf(right)}: ${found.identical ? "identical." : found.summary}`, ""];
   difference = found.tick ?? null;
   mark();
   $("first-difference").hidden = difference === null;
@@ -166,19 +190,23 @@ function mark() {
 
 async function tellEvents() {
   const side = loaded()[0];
-  if (!side) return;
+  events = [];
+  if (!side) {
+    $("recording-events").replaceChildren();
+    return mark();
+  }
   try {
     const page = await api.get(`/recordings/${side.recording.id}/events?limit=${EVENTS_MAX}`);
+    if (loaded()[0] !== side) return undefined;
     events = page.events.slice(0, EVENTS_MAX);
   } catch (error) {
     complain(error);
-    events = [];
   }
   $("recording-events").replaceChildren(...events.map((event) => make("li", {},
     make("button", { type: "button", class: "quiet num", text: `tick ${event.tick}`, on: { click: () => go(event.tick) } }),
     make("span", { class: "grow", text: event.what ? `${event.kind.replace("_", " ")}: ${event.what}` : event.kind.replace("_", " ") }), make("span", { class: "dim small", text: event.player === null ? "service" : `player ${event.player}` }))));
   if (!events.length) $("recording-events").replaceChildren(make("li", {}, empty("Nobody came, left or changed anything.")));
-  mark();
+  return mark();
 }
 
 async function step(rate) {
@@ -231,5 +259,5 @@ export function begin() {
   $("compare-focus").addEventListener("change", paint);
   for (const side of SIDES) new ResizeObserver(wake).observe($(`${side}-canvas`));
   onTheme(wake);
-  forget();
+  range();
 }

@@ -6,7 +6,13 @@ import { whole } from "./format.js";
 import * as inspector from "./inspector.js";
 import * as live from "./live.js";
 import { note, sentence, trying } from "./message.js";
-import { Socket } from "./socket.js";
+import { renew } from "./session.js";
+import { CLOSED_ROLE, CLOSED_TOKEN, Socket } from "./socket.js";
+
+/** Ticks of one step at most. */
+const STEP_MAX = 300;
+/** A session that nothing is asked of ends by itself: while this page is open, something is. */
+const ALIVE_MS = 60_000;
 
 let socket = null;
 let session = null;
@@ -19,13 +25,44 @@ const listeners = new Set();
 export const onSession = (call) => listeners.add(call);
 export const isConnected = () => session !== null;
 
-/** Asks something of the session. */
-export function ask(type, fields = {}) {
-  if (!session) return Promise.reject(new Error("Open a debug session first."));
-  return socket.ask({ type, session, ...fields });
+/** Asks something of the session; one that is not there any more is forgotten. */
+export async function ask(type, fields = {}) {
+  if (!session) throw new Error("Open a debug session first.");
+  const mine = session;
+  try {
+    return await socket.ask({ type, session, ...fields });
+  } catch (error) {
+    // It is the session that is not there, and not what is asked about.
+    if (error.status === 404 && session === mine && !(await socket.ask({ type: "state", session }).catch(() => null)) && session === mine) {
+      forget();
+      throw new Error("The debug session has ended: nothing was asked of it for too long.");
+    }
+    throw error;
+  }
 }
 
-function connect() {
+/** The whole number in a field: the connection ends with the first message that its description does not allow. */
+export function figure(id, what, min, max = Number.MAX_SAFE_INTEGER) {
+  const text = $(id).value.trim();
+  const number = Number(text);
+  if (text === "" || !Number.isSafeInteger(number) || number < min || number > max) {
+    $(id).focus();
+    throw new Error(`${what} is a whole number from ${whole(min)} to ${whole(max)}.`);
+  }
+  return number;
+}
+
+/** What is written in a field, which must not be empty. */
+export function word(id, what) {
+  const text = $(id).value.trim();
+  if (text !== "") return text;
+  $(id).focus();
+  throw new Error(`${what} is missing.`);
+}
+
+async function connect() {
+  // It lives as long as the token that it is opened with.
+  await renew();
   socket?.close();
   socket = new Socket("/ws/debug", {
     comesBack: false,
@@ -53,12 +90,17 @@ const open = () => trying(async () => {
 function lost(code) {
   const was = session !== null;
   forget();
-  if (was) note(code === 4401 ? "Your sign-in has ended." : "The debug session has ended with its connection.");
-  else if (code === 4403) note("Your role does not allow live debugging.");
+  if (code === CLOSED_ROLE) note("Your role does not allow live debugging.");
+  else if (!was) note("The debug session could not be opened. Try again.");
+  else if (code === CLOSED_TOKEN) note("The debug session has ended: it lasts as long as the token that it was opened with. Open another one.");
+  else note("The debug session has ended with its connection.");
 }
 
 /** Ends the session, and the socket with it. */
-export function forget() {
+export const stop = () => socket?.close();
+
+/** Forgets a session that has ended. */
+function forget() {
   socket?.close();
   [socket, session, control] = [null, null, null];
   described.clear();
@@ -106,7 +148,7 @@ const submits = (id, what) => $(id).addEventListener("submit", (event) => {
 async function setBreakpoint() {
   const [at, condition] = [$("breakpoint-tick").value, $("breakpoint-condition").value.trim()];
   if ((at === "") === (condition === "")) throw new Error("A breakpoint has a tick or a condition, and not both.");
-  const set = await ask("break", condition ? { condition } : { tick: Number(at) });
+  const set = await ask("break", condition ? { condition } : { tick: figure("breakpoint-tick", "A tick", 0) });
   described.set(set.breakpoint, condition || `tick ${whole(at)}`);
   $("breakpoint-form").reset();
   list();
@@ -127,15 +169,19 @@ async function reload() {
 }
 
 export function begin() {
+  setInterval(() => session && ask("state").catch(() => {}), ALIVE_MS);
   does("debug-connect", connect);
   does("debug-close", async () => {
-    await ask("close");
-    forget();
+    try {
+      await ask("close");
+    } finally {
+      forget();
+    }
   });
   does("debug-pause", () => ask("pause"));
   does("debug-run", () => ask("run"));
-  does("debug-step", () => ask("step", { ticks: Number($("debug-step-count").value) || 1 }));
-  submits("run-to-form", () => ask("run", { to_tick: Number($("run-to-tick").value) }));
+  does("debug-step", () => ask("step", { ticks: figure("debug-step-count", "What is stepped", 1, STEP_MAX) }));
+  submits("run-to-form", () => ask("run", { to_tick: figure("run-to-tick", "A tick", 0) }));
   submits("breakpoint-form", setBreakpoint);
   submits("dilation-form", async () => {
     note(applied(await api.post("/time/set_dilation", { factor: Number($("dilation-factor").value) })));

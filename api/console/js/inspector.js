@@ -51,6 +51,11 @@ async function read(id, object) {
     show(object, entity);
   } catch (error) {
     if (id !== selected) return;
+    if (error.retryAfter) {
+      // What is shown stays.
+      asked += 1000 * error.retryAfter;
+      return;
+    }
     const text = error.status === 404 ? "It is not there any more." : sentence(error);
     $("inspector").replaceChildren(empty(text));
   }

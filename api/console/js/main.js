@@ -10,7 +10,7 @@ import { $, isStill, say, tell } from "./dom.js";
 import { factor, whole } from "./format.js";
 import * as health from "./health.js";
 import * as live from "./live.js";
-import { clear, complain, note } from "./message.js";
+import { clear, complain, keep } from "./message.js";
 import * as nav from "./nav.js";
 import * as patch from "./patch.js";
 import * as peers from "./peers.js";
@@ -49,20 +49,22 @@ function enter() {
   $("main").focus({ preventScroll: true });
 }
 
-/** Nobody is signed in any more. */
-function leave(why) {
-  debug.forget();
-  recordings.forget();
-  compare.forget();
-  live.stop();
-  health.stop();
-  alerts.stop();
-  world.forget();
-  nav.leave();
-  $("bar").hidden = true;
-  $("sign-in").hidden = false;
-  $("name").focus();
-  if (why) note(why);
+/** Why nobody is signed in any more, by what is behind the `#` of the page's address. */
+const WHY = {
+  "#out": "You are signed out.",
+  "#idle": "You were signed out after 15 minutes without use.",
+  "#ended": "Your sign-in has ended. Sign in again.",
+};
+
+/** Nobody is signed in any more: what was shown goes at once, and then the page begins anew with nothing of it. */
+async function leave(why, told) {
+  for (const element of document.querySelectorAll("body > *")) element.hidden = true;
+  // A browser may fill in again what was typed before a reload.
+  for (const field of document.querySelectorAll("input, textarea")) field.value = field.defaultValue;
+  for (const part of [debug, live, health, alerts]) part.stop();
+  await told;
+  history.replaceState(null, "", `${location.pathname}${location.search}#${why}`);
+  location.reload();
 }
 
 $("sign-in").addEventListener("submit", async (event) => {
@@ -80,16 +82,14 @@ $("sign-in").addEventListener("submit", async (event) => {
   }
 });
 
-$("sign-out").addEventListener("click", async () => {
-  await session.signOut();
-  leave("You are signed out.");
-});
+$("sign-out").addEventListener("click", () => session.signOut());
 
 document.documentElement.classList.toggle("still", isStill);
 session.onOver(leave);
 account.onChange(() => {
   say($("who"), `${session.current().name} · ${session.effective()}`);
   live.start();
+  alerts.start();
   nav.build();
   nav.go("account");
 });
@@ -98,3 +98,7 @@ live.on("link", linked);
 for (const part of [world, debug, patch, watches, recordings, compare, peers, health, alerts, audit, account]) part.begin();
 $("sign-in").hidden = false;
 $("name").focus();
+if (Object.hasOwn(WHY, location.hash)) {
+  keep(WHY[location.hash]);
+  history.replaceState(null, "", location.pathname + location.search);
+}

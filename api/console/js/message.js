@@ -13,6 +13,8 @@ function show(text, tone, seconds) {
 }
 
 export const note = (text) => show(text, "", 8);
+/** As a note, until somebody does something. */
+export const keep = (text) => show(text, "", 0);
 export const clear = () => show("", "", 0);
 
 /** Says what went wrong, with everything that the server says about it. */

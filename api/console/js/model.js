@@ -34,6 +34,8 @@ export class Model {
     this.scenes = 0;
     this.taken = 0;
     this.speed = 0;
+    /** Entities that have a trail. */
+    this.trails = 0;
   }
 
   /** Names, kinds, masses and radii. */
@@ -47,7 +49,11 @@ export class Model {
       if (!before) this.place(object, body);
       this.objects.set(body.id, object);
     }
-    for (const id of this.objects.keys()) if (!known.has(id)) this.objects.delete(id);
+    for (const [id, object] of this.objects) {
+      if (known.has(id)) continue;
+      this.objects.delete(id);
+      if (object.trail && id >= 0) this.trails -= 1;
+    }
   }
 
   place(object, body) {
@@ -78,7 +84,8 @@ export class Model {
 
   lengthen(object) {
     if (!object.trail) {
-      if (this.objects.size > TRAILS_MAX && object.id >= 0) return;
+      if (object.id >= 0 && this.trails >= TRAILS_MAX) return;
+      this.trails += object.id >= 0 ? 1 : 0;
       object.trail = { from: this.scenes, points: new Float64Array(3 * TRAIL_POINTS) };
     }
     const at = 3 * (this.scenes % TRAIL_POINTS);

@@ -44,14 +44,6 @@ export function go(name) {
   parts.get(name)?.show();
 }
 
-/** Nobody is signed in: nothing is shown. */
-export function leave() {
-  if (shown) parts.get(shown)?.hide();
-  shown = null;
-  $("nav").hidden = true;
-  for (const [name] of VIEWS) $(`view-${name}`).hidden = true;
-}
-
 /** A number beside a view's title; none where it is 0. */
 export function count(name, number) {
   const button = $(`nav-${name}`);

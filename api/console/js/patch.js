@@ -1,7 +1,7 @@
 // Sets a field of a component: the whole world agrees on it, at one tick.
 
 import * as api from "./api.js";
-import { applied, ask, isConnected } from "./debug.js";
+import { applied, ask, figure, isConnected, word } from "./debug.js";
 import { $, make, tell } from "./dom.js";
 import { value as shown } from "./format.js";
 import * as inspector from "./inspector.js";
@@ -20,16 +20,16 @@ function read(text) {
   }
   const numbers = Array.isArray(value) ? value : [value];
   if (numbers.some((number) => typeof number === "bigint")) throw new Error("That number is larger than the console can send exactly.");
-  if (!numbers.length || numbers.some((number) => typeof number !== "number")) {
+  if (!numbers.length || numbers.some((number) => !Number.isFinite(number))) {
     throw new Error("A value is a number, or several such as [1, 2, 3].");
   }
   return value;
 }
 
-const form = () => ({ entity: Number($("patch-entity").value), component: $("patch-component").value.trim(), field: $("patch-field").value.trim() });
+const form = () => ({ entity: figure("patch-entity", "An entity's number", 0), component: $("patch-component").value.trim(), field: $("patch-field").value.trim() });
 
 async function submit() {
-  const change = { ...form(), value: read($("patch-value").value) };
+  const change = { ...form(), component: word("patch-component", "The component"), field: word("patch-field", "The field"), value: read($("patch-value").value) };
   const changes = { changes: [change] };
   return isConnected() ? ask("patch", changes) : api.post("/edit/applyChanges", changes);
 }

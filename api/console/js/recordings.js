@@ -2,14 +2,14 @@
 
 import * as api from "./api.js";
 import * as compare from "./compare.js";
-import { $, button, empty, make, tell } from "./dom.js";
+import { $, button, empty, make, say, tell } from "./dom.js";
 import { bytes, moment, whole } from "./format.js";
 import { complain, sentence } from "./message.js";
 import * as nav from "./nav.js";
 
 const PAGE = 50;
-/** Between two looks at a job. */
-const JOB_MS = 300;
+/** Between two looks at a job: at first, and at most. */
+const [JOB_MS, JOB_MAX_MS] = [500, 5000];
 /** Between two looks at a capture that runs. */
 const LIVE_MS = 3000;
 
@@ -17,6 +17,8 @@ let recordings = [];
 let next = null;
 let capturing = null;
 let timer = 0;
+/** The rows that are shown, by the recording's id: each stays the same element, so that nothing loses the focus. */
+const rows = new Map();
 
 async function look(after = null) {
   clearTimeout(timer);
@@ -28,7 +30,27 @@ async function look(after = null) {
   } catch (error) {
     complain(error);
   }
-  if (capturing && nav.isShown("recordings")) timer = setTimeout(look, LIVE_MS);
+  follow();
+}
+
+/** Looks again at the capture that runs, and at that alone. */
+function follow() {
+  clearTimeout(timer);
+  if (capturing && nav.isShown("recordings")) timer = setTimeout(lookAtLive, LIVE_MS);
+}
+
+async function lookAtLive() {
+  try {
+    const one = await api.patiently(`/recordings/${capturing}`);
+    recordings = recordings.map((other) => (other.id === one.id ? one : other));
+    if (one.state !== "live") capturing = null;
+    show();
+  } catch (error) {
+    // It may be deleted by now.
+    if (error.status === 404) return look();
+    complain(error);
+  }
+  return follow();
 }
 
 function show() {
@@ -37,55 +59,78 @@ function show() {
   $("capture-state").hidden = capturing === null;
   if (capturing) tell($("capture-state"), "capturing", "bad");
   $("recordings-more").hidden = next === null;
-  $("recordings-list").replaceChildren(...recordings.map(row));
-  if (!recordings.length) $("recordings-list").replaceChildren(make("div", { role: "listitem" }, empty("No recordings yet. A capture records the running world from this tick on.")));
+  const list = $("recordings-list");
+  const ids = new Set(recordings.map((recording) => recording.id));
+  for (const id of rows.keys()) if (!ids.has(id)) rows.delete(id);
+  const elements = recordings.map((recording) => {
+    if (!rows.has(recording.id)) rows.set(recording.id, row(recording));
+    const { element, fill } = rows.get(recording.id);
+    fill(recording);
+    return element;
+  });
+  const isSame = elements.length === list.children.length && elements.every((element, n) => element === list.children[n]);
+  if (!isSame) list.replaceChildren(...elements);
+  if (!recordings.length) list.replaceChildren(make("div", { role: "listitem" }, empty("No recordings yet. A capture records the running world from this tick on.")));
 }
 
 const TONES = { live: "bad", complete: "good", incomplete: "warn" };
 export const nameOf = (recording) => recording.name || `Recording ${recording.id.slice(0, 8)}`;
 
-function row(recording) {
-  const name = nameOf(recording);
-  const isLive = recording.state === "live";
-  const named = (what) => ({ class: what.toLowerCase(), "aria-label": `${what} ${name}`, disabled: isLive });
-  const on = (what) => (event) => act(what, event.currentTarget);
-  return make("div", { class: "recording", role: "listitem", "data-recording": recording.id },
-    make("div", {}, make("div", { class: "title", text: name }), make("div", { class: "dim small live", text: moment(recording.created) })),
-    make("div", { class: "num" }, make("span", { class: "pill", "data-tone": TONES[recording.state], text: recording.state, title: recording.why ?? null }),
-      make("div", { class: "dim small live", text: `${bytes(recording.bytes)} · ${recording.kind}` })),
-    make("div", { class: "num live" }, make("div", { text: `${whole(recording.first_tick)} – ${whole(recording.last_tick)}` }),
-      make("div", { class: "dim small mono", text: recording.digest ?? "" })),
-    make("div", { class: "row" },
-      button("Left", () => compare.put("left", recording), named("Left")),
-      button("Right", () => compare.put("right", recording), named("Right")),
-      button("Verify", on(() => verify(recording)), named("Verify")),
-      button("Download", on(() => download(recording)), { ...named("Download"), disabled: false }),
-      button("Delete", on(() => remove(recording)), { ...named("Delete"), class: "delete danger" })));
+/** A row, and what fills it anew. */
+function row({ id }) {
+  const now = () => recordings.find((recording) => recording.id === id);
+  const [title, when, state, size, ticks, digest] = ["div", "div", "span", "div", "div", "div"].map((tag) => make(tag));
+  const acts = { Left: () => compare.put("left", now()), Right: () => compare.put("right", now()) };
+  for (const [name, what] of [["Verify", verify], ["Download", download], ["Delete", remove]]) acts[name] = (event) => act(() => what(now()), event.currentTarget);
+  const buttons = Object.entries(acts).map(([name, does]) => button(name, does, { class: name === "Delete" ? "delete danger" : name.toLowerCase() }));
+  [title.className, when.className, state.className, size.className, digest.className] = ["title", "dim small live", "pill", "dim small live", "dim small mono"];
+  const fill = (recording) => {
+    const name = nameOf(recording);
+    say(title, name);
+    say(when, moment(recording.created));
+    tell(state, recording.state, TONES[recording.state]);
+    state.title = recording.why ?? "";
+    say(size, `${bytes(recording.bytes)} · ${recording.kind}`);
+    say(ticks, `${whole(recording.first_tick)} – ${whole(recording.last_tick)}`);
+    say(digest, recording.digest ?? "");
+    for (const one of buttons) {
+      one.setAttribute("aria-label", `${one.textContent} ${name}`);
+      // One that is at work stays as it is.
+      if (!one.dataset.busy) one.disabled = recording.state === "live" && one.textContent !== "Download";
+    }
+  };
+  const element = make("div", { class: "recording", role: "listitem", "data-recording": id },
+    make("div", {}, title, when), make("div", { class: "num" }, state, size),
+    make("div", { class: "num live" }, ticks, digest), make("div", { class: "row" }, ...buttons));
+  return { element, fill };
 }
 
 /** Does something, and says in words how it ended. */
 export async function act(what, element) {
   const place = $("recording-result");
-  if (element) element.disabled = true;
+  if (element) [element.disabled, element.dataset.busy] = [true, "true"];
   try {
     const [text, tone] = (await what()) ?? ["", ""];
     tell(place, text, tone);
   } catch (error) {
     tell(place, sentence(error), "bad");
   } finally {
-    if (element) element.disabled = false;
+    if (element) {
+      element.disabled = false;
+      delete element.dataset.busy;
+    }
   }
 }
 
 /** Waits for a job, and says how far it is. */
 export async function job({ job: id }, doing) {
-  for (;;) {
-    const now = await api.get(`/recordings/jobs/${id}`);
+  for (let pause = JOB_MS; ; pause = Math.min(JOB_MAX_MS, 1.5 * pause)) {
+    const now = await api.patiently(`/recordings/jobs/${id}`);
     if (now.state === "done") return now;
     if (now.state === "failed") throw new Error(now.why ?? "It failed.");
     const share = now.ticks_total ? `${Math.floor((100 * now.ticks_done) / now.ticks_total)} %` : "waiting";
     tell($("recording-result"), `${doing}: ${share}`);
-    await new Promise((done) => setTimeout(done, JOB_MS));
+    await new Promise((done) => setTimeout(done, pause));
   }
 }
 
@@ -146,12 +191,6 @@ async function upload(file) {
   const taken = await reply.json();
   await look();
   return [`${nameOf(taken)} is here: ${taken.state}.${taken.why ? ` ${taken.why}` : ""}`, taken.state === "complete" ? "good" : ""];
-}
-
-export function forget() {
-  clearTimeout(timer);
-  [recordings, next, capturing] = [[], null, null];
-  tell($("recording-result"), "");
 }
 
 export function begin() {

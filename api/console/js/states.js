@@ -28,7 +28,7 @@ export class States {
   async read(from, to, every) {
     let next = from;
     for (let tries = 0; next !== null && tries < TRIES_MAX; tries++) {
-      const reply = await api.get(`/recordings/${this.recording.id}/states?from_tick=${next}&to_tick=${to}&every=${every}`);
+      const reply = await api.patiently(`/recordings/${this.recording.id}/states?from_tick=${next}&to_tick=${to}&every=${every}`);
       reply.states.forEach((state) => this.keep(state));
       if (!reply.states.length && reply.next_tick === next) await new Promise((done) => setTimeout(done, AGAIN_MS));
       else tries = 0;

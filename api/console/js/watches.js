@@ -1,6 +1,6 @@
 // Fields that a debug session watches, with their values.
 
-import { ask, isConnected, onSession } from "./debug.js";
+import { ask, figure, isConnected, onSession, word } from "./debug.js";
 import { $, button, make, say } from "./dom.js";
 import { value as shown } from "./format.js";
 import { trying } from "./message.js";
@@ -35,8 +35,7 @@ export function begin() {
   $("watch-form").addEventListener("submit", (event) => {
     event.preventDefault();
     trying(async () => {
-      const text = (id) => $(id).value.trim();
-      await ask("watch", { entity: Number(text("watch-entity")), component: text("watch-component"), field: text("watch-field") });
+      await ask("watch", { entity: figure("watch-entity", "An entity's number", 0), component: word("watch-component", "The component"), field: word("watch-field", "The field") });
       await look();
     }, event.submitter);
   });

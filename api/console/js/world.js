@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Camera } from "./camera.js";
 import { $, colour, isCalm, isStill, make, onTheme, say } from "./dom.js";
 import * as inspector from "./inspector.js";
-import { length, speed } from "./format.js";
+import { length, speed, whole } from "./format.js";
 import { Labels } from "./labels.js";
 import * as live from "./live.js";
 import { complain } from "./message.js";
@@ -16,9 +16,10 @@ import { Space, isPossible } from "./space3d.js";
 import * as tree from "./tree.js";
 
 const PAGE = 1000;
+/** Pages of the tree; of bodies there is one, because no more are in a scene. */
 const PAGES_MAX = 3;
 /** Between two looks at what there is, where something has come or gone. */
-const DESCRIBE_MS = 5000;
+const DESCRIBE_MS = 10_000;
 /** Frames a second at most: nothing here is fast. */
 const FRAME_MS = 33;
 
@@ -38,16 +39,23 @@ let drawn = 0;
 let colours = {};
 let rate = 1;
 
-async function all(path, key) {
+async function all(path, key, pages) {
   const list = [];
-  let after = "";
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const reply = await api.get(`${path}?limit=${PAGE}${after}`);
+  let next = null;
+  for (let page = 0; page < pages; page++) {
+    const reply = await api.get(`${path}?limit=${PAGE}${next === null ? "" : `&after=${next}`}`);
     list.push(...reply[key]);
-    if (reply.next === null || reply.next === undefined) break;
-    after = `&after=${reply.next}`;
+    next = reply.next ?? null;
+    if (next === null) break;
   }
-  return list;
+  return [list, next !== null];
+}
+
+/** What the picture does not show. */
+function tellMissing(count) {
+  const why = [space ? "" : "This browser has no WebGL 2: the world is shown from above.", count ? `The first ${whole(count)} bodies and entities are shown.` : ""];
+  say($("stage-note"), why.filter(Boolean).join(" "));
+  $("stage-note").hidden = $("stage-note").textContent === "";
 }
 
 /** Asks what there is. */
@@ -55,8 +63,9 @@ async function describe() {
   if (performance.now() - described < DESCRIBE_MS) return;
   described = performance.now();
   try {
-    const [bodies, nodes] = await Promise.all([all("/physics/bodies", "bodies"), all("/scene/hierarchy", "nodes")]);
+    const [[bodies, hasMore], [nodes]] = await Promise.all([all("/physics/bodies", "bodies", 1), all("/scene/hierarchy", "nodes", PAGES_MAX)]);
     model.describe(bodies);
+    tellMissing(hasMore ? bodies.length : 0);
     tree.take(nodes);
     if (!model.objects.has(focus?.id)) focusOn(model.heaviest(), isFirst);
     if (isFirst && focus) home();
@@ -64,7 +73,9 @@ async function describe() {
     tabulate();
     wake();
   } catch (error) {
-    complain(error);
+    // Who asks for patience is asked again in time.
+    if (error.retryAfter) described += 1000 * error.retryAfter;
+    else complain(error);
   }
 }
 
@@ -90,15 +101,6 @@ nav.view("world", {
     live.wantScene(false);
   },
 });
-
-/** Forgets everything: somebody else may sign in. */
-export function forget() {
-  model.objects.clear();
-  [focus, selected, isFirst] = [null, null, true];
-  tree.take([]);
-  inspector.select(null);
-  delete canvas.dataset.ready;
-}
 
 export function choose(id) {
   selected = id;
@@ -197,11 +199,8 @@ export function begin() {
   } catch {
     space = null;
   }
-  if (!space) {
-    $("mode-3d").disabled = true;
-    say($("stage-note"), "This browser has no WebGL 2: the world is shown from above.");
-    $("stage-note").hidden = false;
-  }
+  $("mode-3d").disabled = !space;
+  tellMissing(0);
   setMode(false);
   $("mode-3d").addEventListener("click", () => setMode(false));
   $("mode-2d").addEventListener("click", () => setMode(true));

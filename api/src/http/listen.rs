@@ -114,24 +114,48 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-impl Server {
-    /// Starts to listen.
+/// An address that is had, and where nobody is served yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    listen: Listen,
+    tls: Option<Arc<Tls>>,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// Takes the address.
     ///
     /// # Errors
     /// [`ListenError`]; nothing is open then.
-    pub async fn start(api: Arc<Api>, listen: Listen, tls: Option<Arc<Tls>>) -> Result<Self, ListenError> {
+    pub async fn open(listen: Listen, tls: Option<Arc<Tls>>) -> Result<Self, ListenError> {
         check(&listen, tls.is_some())?;
         raise_descriptors(listen.connections)?;
         let bad = |error| ListenError::Bind(listen.address, error);
         let listener = TcpListener::bind(listen.address).await.map_err(bad)?;
         let address = listener.local_addr().map_err(bad)?;
+        Ok(Self { listener, listen, tls, address })
+    }
+
+    /// Where it is, with the port that it was given.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves whoever comes.
+    #[must_use]
+    pub fn serve(self, api: Arc<Api>) -> Server {
+        let Self { listener, listen, tls, address } = self;
         let (end, ending) = watch::channel(false);
         api.telemetry.start(&api);
         info!(%address, tls = tls.is_some(), "listening");
         let task = tokio::spawn(accept(listener, Door::new(api, listen, tls), ending));
-        Ok(Self { address, end, task })
+        Server { address, end, task }
     }
+}
 
+impl Server {
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {

@@ -27,7 +27,7 @@ pub mod ws;
 pub use self::core::{Api, Build, Ports, Rules, SocketRules};
 pub use cors::Origins;
 pub use door::Breaker;
-pub use listen::{Listen, ListenError, Server};
+pub use listen::{Bound, Listen, ListenError, Server};
 pub use metrics::Metrics;
 pub use problem::{Code, Problem};
 pub use reply::Reply;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::http::{
-    Answer, Listen, ListenError, Origins, Route, Rules, Server, Table, TableError, Tls, TlsError, TlsFiles,
+    Answer, Bound, Listen, ListenError, Origins, Route, Rules, Table, TableError, Tls, TlsError, TlsFiles,
 };
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -109,9 +109,9 @@ async fn unsafe_settings_stop_the_start() {
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listen.connections = 100;
         change(&mut listen);
-        match Server::start(Arc::clone(&running.api), listen, None).await {
-            Ok(server) => {
-                server.end().await;
+        match Bound::open(listen, None).await {
+            Ok(bound) => {
+                bound.serve(Arc::clone(&running.api)).end().await;
                 String::new()
             }
             Err(error) => error.to_string(),

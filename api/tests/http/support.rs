@@ -10,8 +10,8 @@ use api::clock::{Moment, SystemClock};
 use api::gate::{Count, Denied, Gatekeeper, Sign};
 use api::http::route::{Body, Method};
 use api::http::{
-    Access, Answer, Answering, Api, Build, Code, Doc, Handler, Limits, Listen, Ports, Problem, Reply, Request, Route,
-    Rules, Schema, Server, Table, Tls,
+    Access, Answer, Answering, Api, Bound, Build, Code, Doc, Handler, Limits, Listen, Ports, Problem, Reply, Request,
+    Route, Rules, Schema, Server, Table, Tls,
 };
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
@@ -536,7 +536,7 @@ impl Running {
         let mut listen = Listen::at(SocketAddr::from(([127, 0, 0, 1], 0)));
         listen.connections = 600;
         change(&mut listen);
-        let server = Server::start(Arc::clone(&api), listen, tls).await.expect("a server");
+        let server = Bound::open(listen, tls).await.expect("a server").serve(Arc::clone(&api));
         Self { api, gate, parts, shelf, notes, server }
     }
 

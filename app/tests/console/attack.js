@@ -95,7 +95,7 @@ for (const [method, path, isSocket] of calls) {
     await attempt(without, name, () => fetch(url, { credentials: "include", mode: "no-cors" }));
     continue;
   }
-  // What would end the sign-in that the attack has stolen comes last of all, in a test of its own.
+  // What would end the sign-in that the attack has stolen is tried without it.
   if (path === "/sign-out" || path === "/account/password" || path.endsWith("/sign-ins")) {
     await attempt(without, name, () => fetch(url, { method, credentials: "include" }));
     if (method === "POST") await form(url, "text/plain");

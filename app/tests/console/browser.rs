@@ -202,12 +202,18 @@ impl Browser {
 
     /// Shows pages on this screen from now on.
     pub fn shows(&self, screen: Screen) {
+        self.shows_moving(screen, false);
+    }
+
+    /// The same for who wants things to move, or not.
+    pub fn shows_moving(&self, screen: Screen, is_moving: bool) {
         let Screen { width, height, is_dark } = screen;
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size);
         let scheme = if is_dark { "dark" } else { "light" };
+        let motion = if is_moving { "no-preference" } else { "reduce" };
         let feature = |name: &str, value: &str| json!({ "name": name, "value": value });
-        let features = [feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", "reduce")];
+        let features = [feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", motion)];
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
@@ -269,6 +275,12 @@ impl Browser {
             field.clear().await?;
             field.send_keys(text).await
         });
+    }
+
+    /// Chooses a file.
+    pub fn choose(&self, selector: &str, file: &Path) {
+        let path = file.to_str().expect("UTF-8");
+        self.wait(selector, async { self.client().find(Locator::Css(selector)).await?.send_keys(path).await });
     }
 
     /// Presses keys where the focus is.

@@ -9,12 +9,13 @@ use serde_json::json;
 use crate::browser::{Browser, Logged, Screen};
 use crate::client::{Client, PASSWORD};
 use crate::stage::Stage;
+use crate::views::VIEWS;
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 
 /// The digits that can be read there.
-fn number(browser: &Browser, selector: &str) -> u64 {
+pub fn number(browser: &Browser, selector: &str) -> u64 {
     let text = browser.text(selector);
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     digits.parse().unwrap_or_else(|_| panic!("{selector} has no number: {text:?}"))
@@ -32,13 +33,13 @@ fn pass(time: Duration) {
 }
 
 /// Waits until what the page tells of the run has this in it.
-fn until_state(browser: &Browser, what: &str) {
+pub fn until_state(browser: &Browser, what: &str) {
     let script = format!("return document.querySelector('#debug-state').innerText.includes('{what}')");
     browser.until(what, &script);
 }
 
 /// Waits until a place has a text with this in it, whatever the case.
-fn until_told(browser: &Browser, selector: &str, what: &str) {
+pub fn until_told(browser: &Browser, selector: &str, what: &str) {
     let script = format!(
         "return document.querySelector('{selector}').innerText.toLowerCase().includes('{}')",
         what.to_lowercase()
@@ -153,21 +154,39 @@ fn a_world_is_watched_held_stepped_broken_into_and_patched() {
     stage.service.stops();
 }
 
+/// All text of the page, whether it is shown or not, but for its messages; and what is in its fields.
+const CONTENT: &str = "const page = document.body.cloneNode(true); page.querySelector('#message').textContent = ''; \
+    const fields = [...document.querySelectorAll('input, textarea, select')].map((field) => field.value); \
+    return [page.textContent, fields.join('|')]";
+
 #[test]
 fn a_sign_in_is_over_once_it_is_signed_out() {
-    let (stage, operator) = signed_in();
+    let stage = Stage::new();
+    let operator = stage.somebody("pat", "operator");
     let browser = &stage.browser;
+    stage.console("");
+    let bare = browser.run(CONTENT, &[]);
+    stage.sign_in("pat");
     // The token is nowhere that another page or a later visitor could find it; here the page's own requests are watched.
     let stored = "return [document.cookie, localStorage.length, JSON.stringify({ ...sessionStorage })].join('|')";
     let stored = browser.run(stored, &[]);
-    assert!(!stored.as_str().expect("text").contains("ey"), "{stored}");
+    assert_eq!(stored, json!("|0|{}"));
     browser.run(
         "const fetched = window.fetch; window.fetch = (...all) => { \
          const head = new Headers(all[1]?.headers ?? all[0]?.headers); \
          window.taken = head.get('authorization') ?? window.taken; return fetched(...all); }",
         &[],
     );
+    // What is shown and what is typed, in every view.
+    for view in VIEWS.iter().filter(|view| !["audit", "account"].contains(view)) {
+        stage.view(view);
+    }
     stage.view("account");
+    for (field, typed) in [("tuning-text", "hull_j = 1"), ("password-old", "a secret"), ("tree-filter", "Terra")] {
+        let write = "document.getElementById(arguments[0]).value = arguments[1]";
+        browser.run(write, &[json!(field), json!(typed)]);
+    }
+    assert_ne!(browser.run(CONTENT, &[]), bare);
     let taken = browser.until("a request with a token", "return window.taken ?? null");
     let taken = taken.as_str().and_then(|header| header.strip_prefix("Bearer ")).expect("a token").to_owned();
     let thief = stage.client.with(&taken);
@@ -176,7 +195,9 @@ fn a_sign_in_is_over_once_it_is_signed_out() {
     browser.until("to be signed out", "return document.querySelector('#sign-in').checkVisibility()");
     assert_eq!(thief.get("/status").status, 401, "the token is dead at once");
     assert_eq!(operator.get("/status").status, 200, "the other sign-in of the same person is not");
-    // Nothing of what was shown is left, and a wrong password shows nothing.
+    // Nothing of what was shown or typed is left, and a wrong password shows nothing.
+    assert_eq!(browser.run(CONTENT, &[]), bare);
+    assert_eq!(browser.text("#message"), "You are signed out.");
     browser.write("#name", "pat");
     browser.write("#password", "not the right one");
     browser.click("#sign-in-submit");

@@ -9,6 +9,7 @@ mod browser;
 #[expect(dead_code, reason = "shared with the tests of the service, which use all of it")]
 mod client;
 mod documents;
+mod everyday;
 mod flow;
 mod foreign;
 mod names;

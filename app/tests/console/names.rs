@@ -1,4 +1,4 @@
-//! Hostile text (SEC-003): names that are scripts, in every place that shows them, and in every answer that a browser may be
+//! Hostile text (SEC-003): names of accounts that are scripts, where the console shows them, and in every answer that a browser may be
 //! led to. They are shown letter by letter and run nowhere, though a page that trusts them runs them.
 
 use serde_json::json;

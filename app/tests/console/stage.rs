@@ -1,8 +1,6 @@
 //! What every test here begins with: a service that runs, accounts, a browser. Must never weaken what the service defends,
 //! but for allowances that a test would spend.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -21,16 +19,19 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// With these variables.
+    /// With these variables, and allowances that no test spends.
     pub fn with(variables: &[(&str, &str)]) -> Self {
+        let keys = ["REQUESTS", "PERSON_REQUESTS", "PERSON_MESSAGES"];
+        let generous = keys.map(|key| format!("API__{key}_PER_MINUTE"));
+        let generous = generous.iter().map(|key| (key.as_str(), "1000000"));
+        Self::usual(&generous.chain(variables.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// With these variables and the allowances that a service has by itself.
+    pub fn usual(variables: &[(&str, &str)]) -> Self {
         let home = Home::new();
         let mut command = home.command("serve --json");
-        for key in ["REQUESTS", "PERSON_REQUESTS", "PERSON_MESSAGES"] {
-            command.env(format!("SPACETIME_SERVE__API__{key}_PER_MINUTE"), "1000000");
-        }
-        // A page's own origin is the address that is configured, so a port is chosen before.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|any| any.local_addr()).expect("a port").port();
-        command.env("SPACETIME_SERVE__API__LISTEN", format!("127.0.0.1:{port}"));
+        command.env("SPACETIME_SERVE__API__LISTEN", "127.0.0.1:0");
         for (key, value) in variables {
             command.env(format!("SPACETIME_SERVE__{key}"), value);
         }

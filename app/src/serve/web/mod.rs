@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use api::clock::{Clock, SystemClock};
 use api::debug;
-use api::http::{Api, Build, Listen, Origins, Ports, Rules, Server, Tls, TlsFiles};
+use api::http::{Api, Bound, Build, Listen, Origins, Ports, Rules, Server, Tls, TlsFiles};
 use api::identity::Role;
 use api::ports::{Setting, Settings};
 use api::security::policy::{AllowancePolicy, Policy};
@@ -114,19 +114,20 @@ impl Web {
             clock,
         };
         let table = api::routes::table().map_err(|e| failed(&e))?;
-        // The console's own, as browsers on this machine name it.
-        let scheme = if wanted.tls.is_some() { "https" } else { "http" };
-        let own = own_origins(wanted.listen, scheme);
-        let origins = Origins::new(wanted.origins.iter().cloned().chain(own)).map_err(|e| failed(&e))?;
-        let rules = Rules { origins, ..Rules::default() };
-        let api = Arc::new(Api::new(ports, Build::of_this_program(), table, rules));
         let listen = Listen {
             connections: wanted.connections,
             connections_per_address: wanted.address_connections,
             ..Listen::at(wanted.listen)
         };
         let tls = wanted.tls.clone().map(Tls::open).transpose().map_err(|e| failed(&e))?.map(Arc::new);
-        let server = Server::start(Arc::clone(&api), listen, tls.clone()).await.map_err(|e| failed(&e))?;
+        let bound = Bound::open(listen, tls.clone()).await.map_err(|e| failed(&e))?;
+        // The console's own, as browsers on this machine name it.
+        let scheme = if wanted.tls.is_some() { "https" } else { "http" };
+        let own = own_origins(bound.address(), scheme);
+        let origins = Origins::new(wanted.origins.iter().cloned().chain(own)).map_err(|e| failed(&e))?;
+        let rules = Rules { origins, ..Rules::default() };
+        let api = Arc::new(Api::new(ports, Build::of_this_program(), table, rules));
+        let server = bound.serve(Arc::clone(&api));
         let webhook = wanted.webhook.as_ref().map(|at| Webhook::open(at, Pace::default())).transpose();
         let webhook = webhook.map_err(|e| failed(&e))?;
         let mut tasks = vec![tokio::spawn(Arc::clone(&security).background()), tokio::spawn(sweep(Arc::clone(&api)))];
@@ -162,8 +163,6 @@ impl Drop for Web {
 /// address in brackets. Only on loopback is this machine's own name ours.
 fn own_origins(listen: SocketAddr, scheme: &str) -> Vec<String> {
     let port = match (scheme, listen.port()) {
-        // Any: it is not known yet.
-        (_, 0) => return Vec::new(),
         ("http", 80) | ("https", 443) => String::new(),
         (_, port) => format!(":{port}"),
     };
@@ -264,6 +263,5 @@ mod tests {
         assert_eq!(own("[::1]:80", "http"), ["http://[::1]", "http://localhost"]);
         assert_eq!(own("10.0.0.1:443", "https"), ["https://10.0.0.1"]);
         assert_eq!(own("[2001:db8::1]:80", "https"), ["https://[2001:db8::1]:80"]);
-        assert!(own("127.0.0.1:0", "http").is_empty());
     }
 }
