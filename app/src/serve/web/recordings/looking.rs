@@ -55,12 +55,7 @@ impl Looking {
         Ok(Self { pool: background::pool("looking")?, cursors: Mutex::default() })
     }
 
-    /// Does something in the thread.
-    pub fn work<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        self.pool.install(work)
-    }
-
-    /// A recording is gone.
+    /// A recording is gone. Where one is looked into meanwhile it is kept again: to be called after that, too.
     pub fn forget(&self, id: TimedId) {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner).retain(|cursor| cursor.id != id);
     }
@@ -97,7 +92,7 @@ impl Looking {
     /// # Errors
     /// [`RecordingError`].
     pub fn states(&self, id: TimedId, file: &Path, span: Span) -> Result<States, RecordingError> {
-        self.work(|| {
+        self.pool.install(|| {
             let mut cursor = self.take(id, file, span.to_tick.or(span.from_tick))?;
             let states = cursor.states(span);
             self.keep(cursor);
@@ -120,7 +115,7 @@ impl Looking {
         skip: u64,
         limit: usize,
     ) -> Result<Happenings, RecordingError> {
-        self.work(|| {
+        self.pool.install(|| {
             let mut cursor = self.take(id, file, from)?;
             let events = cursor.events(from, skip, limit);
             self.keep(cursor);

@@ -17,6 +17,7 @@ use crate::exit::Failure;
 use crate::output;
 use crate::replay;
 use crate::serve::config::Recordings as Limits;
+use crate::serve::health::free_bytes;
 use crate::serve::stores::make_folder;
 use crate::session::ships::STEWARD;
 
@@ -122,16 +123,15 @@ impl Shelf {
             self.state().insert(id, Entry { recording, is_hidden: false });
             return;
         }
-        match examine(&file, &mut recording) {
-            Ok(()) if was_live => {
-                let lost = recording.why.take().unwrap_or_default();
-                recording.why = Some(format!("the service was ended while this was captured; {lost}"));
-            }
-            Ok(()) => {}
-            Err(why) => {
-                tracing::warn!(file = %file.display(), "this is no recording of use: {why}");
-                return;
-            }
+        if let Err(why) = examine(&file, &mut recording) {
+            // It takes room all the same, and whoever sees it can take it away.
+            tracing::warn!(file = %file.display(), "this is no recording of use: {why}");
+            (recording.state, recording.why) = (Wholeness::Incomplete, Some(why));
+            (recording.bytes, recording.blake3) = (bytes, None);
+        }
+        if was_live {
+            let lost = recording.why.take().unwrap_or_default();
+            recording.why = Some(format!("the service was ended while this was captured; {lost}"));
         }
         self.put(recording);
     }
@@ -152,6 +152,20 @@ impl Shelf {
         }
         state.insert(recording.id, Entry { recording, is_hidden: true });
         Ok(())
+    }
+
+    /// Whether the disk has more left than recordings have to leave. It waits for the disk.
+    ///
+    /// # Errors
+    /// [`RecordingError::Conflict`].
+    pub fn check_disk(&self) -> Result<(), RecordingError> {
+        let least = self.limits.free_bytes;
+        // Where the system does not say, health does.
+        let Some(free) = free_bytes(&self.limits.folder).filter(|free| *free < least) else { return Ok(()) };
+        let (free, least) = (free >> 20, least >> 20);
+        Err(RecordingError::Conflict(format!(
+            "the disk has {free} MB left, and recordings leave {least} MB free (recordings.free_mb_min): make room"
+        )))
     }
 
     fn full(&self) -> RecordingError {
