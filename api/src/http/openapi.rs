@@ -199,7 +199,10 @@ pub fn markdown(table: &Table) -> String {
     }
     page.push_str(
         "\n## WebSockets\n\nThe first message is `{\"type\":\"authenticate\",\"token\":\"...\"}`, within ten seconds. Each further \
-         one has a `seq` that is greater than the one before; a message of type `problem` names it as `re`. Text only.\n\n\
+         one has a `seq` that is greater than the one before; a message of type `problem` names it as `re`. Text only.\n\nA socket is closed when its \
+         access token ends. Until then `{\"type\":\"authenticate\",\"seq\":7,\"token\":\"...\"}` with a newer token of the same \
+         sign-in, as `POST /refresh` gives it, lets it live on: the answer is of type `authenticated` as the first one, with \
+         `re`.\n\n\
          | close code | reason | what it means |\n|---|---|---|\n",
     );
     for (code, name, what) in Close::ALL.map(Close::told) {

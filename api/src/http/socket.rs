@@ -1,4 +1,5 @@
-//! The loop around a WebSocket: authenticates by the first message, checks each further one, ends when the sign-in does.
+//! The loop around a WebSocket: authenticates by the first message, checks each further one, ends when the sign-in does or
+//! its access token, unless a newer one has come.
 //! Must never hand a message to a route before its sender is known.
 
 use std::panic::AssertUnwindSafe;
@@ -100,23 +101,38 @@ async fn authenticate(link: &Link, stream: &mut SplitStream<WebSocket>) -> Resul
         }
     };
     count(link).map_err(Some)?;
-    let gate = &link.api.ports.gate;
     let message = strict::read(message.as_bytes()).map_err(|_| Some(Close::Contract))?;
-    let object = message.as_object().filter(|object| object.len() == 2);
-    let token = object
-        .filter(|object| object.get("type").is_some_and(|kind| kind == "authenticate"))
-        .and_then(|object| object.get("token")?.as_str());
-    let token = token.ok_or(Some(Close::NotAuthenticated))?;
-    let caller = gate.verify(&link.visit, token).map_err(|denied| Some(close_of(&denied)))?;
+    caller_of(link, &message).map_err(Some)
+}
+
+/// Who somebody is, by a message that says so and nothing else.
+fn caller_of(link: &Link, message: &Value) -> Result<Caller, Close> {
+    let gate = &link.api.ports.gate;
+    let object = message.as_object().filter(|object| object.len() == 2 && is_authentication(message));
+    let token = object.and_then(|object| object.get("token")?.as_str()).ok_or(Close::NotAuthenticated)?;
+    let caller = gate.verify(&link.visit, token).map_err(|denied| close_of(&denied))?;
     // The table has no socket that is public.
-    let Access::Role(role) = link.route.access else { return Err(Some(Close::NotAllowed)) };
+    let Access::Role(role) = link.route.access else { return Err(Close::NotAllowed) };
     gate.permits(&caller, role).map_err(|denied| {
         if denied == Denied::Forbidden {
             gate.saw(&link.visit, Sign::Forbidden(caller.person));
         }
-        Some(close_of(&denied))
+        close_of(&denied)
     })?;
     Ok(caller)
+}
+
+fn is_authentication(message: &Value) -> bool {
+    message.get("type").is_some_and(|kind| kind == "authenticate")
+}
+
+/// Says as what somebody is let in, and until when; which message that answers, where it was not the first.
+fn hello(caller: &Caller, seq: Option<u64>) -> String {
+    let mut hello = json!({"type": "authenticated", "role": caller.role, "expires_at": caller.expires.to_string()});
+    if let Some(seq) = seq {
+        hello["re"] = seq.into();
+    }
+    hello.to_string()
 }
 
 /// Whether the address may send one message more; pings and pongs are messages too.
@@ -157,7 +173,13 @@ fn close_of(denied: &Denied) -> Close {
     }
 }
 
-async fn read(link: &Link, caller: Caller, open: Open, stream: &mut SplitStream<WebSocket>, mut out: Outbox) -> End {
+async fn read(
+    link: &Link,
+    mut caller: Caller,
+    open: Open,
+    stream: &mut SplitStream<WebSocket>,
+    mut out: Outbox,
+) -> End {
     let rules = link.api.rules.sockets;
     let mut socket = open(Arc::clone(&link.api), link.visit, caller);
     let (mut checks, mut pings) = (interval(rules.check_every), interval(rules.ping_every));
@@ -165,8 +187,7 @@ async fn read(link: &Link, caller: Caller, open: Open, stream: &mut SplitStream<
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ending = link.api.ending.subscribe();
     let (mut heard, mut seq) = (Instant::now(), None);
-    let hello = json!({"type": "authenticated", "role": caller.role, "expires_at": caller.expires.to_string()});
-    out.send(hello.to_string());
+    out.send(hello(&caller, None));
     socket.open(&mut out).await;
     loop {
         tokio::select! {
@@ -180,7 +201,7 @@ async fn read(link: &Link, caller: Caller, open: Open, stream: &mut SplitStream<
                     return Some(close);
                 }
                 if let Some(message) = message {
-                    let taken = take(link, &caller, socket.as_mut(), &message, &mut seq, &mut out);
+                    let taken = take(link, &mut caller, socket.as_mut(), &message, &mut seq, &mut out);
                     match timeout(link.route.limits.time, taken).await {
                         Ok(Ok(())) => {}
                         Ok(Err(close)) => return Some(close),
@@ -210,7 +231,7 @@ async fn read(link: &Link, caller: Caller, open: Open, stream: &mut SplitStream<
 /// Checks one message and hands it on.
 async fn take(
     link: &Link,
-    caller: &Caller,
+    caller: &mut Caller,
     socket: &mut dyn Socket,
     message: &Message,
     last: &mut Option<u64>,
@@ -229,6 +250,16 @@ async fn take(
         return Err(refuse(Close::Sequence));
     }
     *last = Some(seq);
+    if is_authentication(&value) {
+        let newer = caller_of(link, &value)?;
+        if newer.sign_in != caller.sign_in {
+            return Err(Close::NotAuthenticated);
+        }
+        *caller = newer;
+        socket.renewed(newer);
+        out.send(hello(&newer, Some(seq)));
+        return Ok(());
+    }
     let Some(Body::Json(schema)) = link.route.body else { return Err(Close::Failed) };
     if !link.api.table.schemas().wrong(&schema.name(), &value).is_empty() {
         let sign = hostile::sign_in_value(&value).unwrap_or(Sign::BadInput);

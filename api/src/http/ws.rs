@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::problem::Problem;
+use crate::identity::Caller;
 
 /// One open WebSocket. Its caller has authenticated and has the route's role.
 #[async_trait]
@@ -21,6 +22,9 @@ pub trait Socket: Send {
     /// # Errors
     /// [`Problem`], of which the caller is told in a message of type `problem`; the socket stays open.
     async fn message(&mut self, message: &Value, out: &mut Outbox) -> Result<(), Problem>;
+
+    /// Its caller has shown a newer access token of the same sign-in.
+    fn renewed(&mut self, _caller: Caller) {}
 
     /// Waits for something to tell, and tells it. Whatever else happens to the socket drops the future: it must lose nothing
     /// by that. One that never has anything to tell waits for ever.

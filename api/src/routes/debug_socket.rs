@@ -238,6 +238,15 @@ impl Socket for Debugger {
         Ok(())
     }
 
+    fn renewed(&mut self, caller: Caller) {
+        self.caller = caller;
+        let now = self.api.ports.clock.passed();
+        for id in &self.opened {
+            // One that is over stays over.
+            let _ = self.api.debug.touch(*id, &caller, now);
+        }
+    }
+
     async fn next(&mut self, out: &mut Outbox) {
         loop {
             let status = self.api.ports.world.status();

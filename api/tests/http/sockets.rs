@@ -183,6 +183,37 @@ async fn the_end_of_a_sign_in_is_the_end_of_its_sockets() {
 }
 
 #[tokio::test]
+async fn a_newer_token_of_the_same_sign_in_lets_a_socket_live_on() {
+    let running = Running::start().await;
+    let until = SystemClock::default().now().0 + 2000;
+    running.gate.ends_at.store(until, Ordering::SeqCst);
+    let (mut renewed, mut other) = (signed_in(&running).await, signed_in(&running).await);
+    running.gate.ends_at.store(0, Ordering::SeqCst);
+    say(&mut renewed, "{\"type\":\"authenticate\",\"seq\":3,\"token\":\"guest\"}").await;
+    let hello = hear(&mut renewed).await;
+    assert_eq!((hello["type"].as_str(), hello["re"].as_u64()), (Some("authenticated"), Some(3)), "{hello}");
+    assert!(hello["expires_at"].as_str().is_some_and(|at| at.starts_with("9999")), "{hello}");
+    assert_eq!(closed(&mut other).await, code(Close::NotAuthenticated));
+    assert!(SystemClock::default().now().0 >= until);
+    say(&mut renewed, "{\"type\":\"subscribe\",\"seq\":4,\"rate_hz\":1}").await;
+    assert_eq!(hear(&mut renewed).await["type"], "subscribed");
+    for (again, close) in [
+        // Another sign-in's, nobody's, none, with something besides, and without a number or an old one.
+        ("{\"type\":\"authenticate\",\"seq\":5,\"token\":\"admin\"}", Close::NotAuthenticated),
+        ("{\"type\":\"authenticate\",\"seq\":5,\"token\":\"nobody\"}", Close::NotAuthenticated),
+        ("{\"type\":\"authenticate\",\"seq\":5}", Close::NotAuthenticated),
+        ("{\"type\":\"authenticate\",\"seq\":5,\"token\":\"guest\",\"role\":\"admin\"}", Close::NotAuthenticated),
+        ("{\"type\":\"authenticate\",\"token\":\"guest\"}", Close::Contract),
+        ("{\"type\":\"authenticate\",\"seq\":4,\"token\":\"guest\"}", Close::Sequence),
+    ] {
+        let mut ws = signed_in(&running).await;
+        say(&mut ws, "{\"type\":\"subscribe\",\"seq\":4,\"rate_hz\":1}").await;
+        say(&mut ws, again).await;
+        assert_eq!(closed(&mut ws).await, code(close), "{again}");
+    }
+}
+
+#[tokio::test]
 async fn the_stream_heals_and_its_health_shows() {
     let running = Running::start().await;
     let mut ws = signed_in(&running).await;

@@ -275,7 +275,7 @@ fn of_store(health: &Health) -> Part {
 }
 
 /// Bytes that are free for this process on the disk of a folder.
-pub fn free_bytes(folder: &std::path::Path) -> Option<u64> {
+pub(super) fn free_bytes(folder: &std::path::Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
 }

@@ -91,8 +91,13 @@ fn uploaded(client: &Client, name: &str, bytes: &[u8]) -> (u16, Value) {
 
 /// A recording of a world that nobody touches.
 fn made(home: &Home, name: &str, ticks: u64) -> PathBuf {
+    made_with(home, name, ticks, 60)
+}
+
+/// The same with a keyframe every so many ticks.
+fn made_with(home: &Home, name: &str, ticks: u64, every: u64) -> PathBuf {
     let file = home.path(name);
-    let out = home.run(&format!("run demo --ticks {ticks} --keyframe-every 60 --record {}", file.display()));
+    let out = home.run(&format!("run demo --ticks {ticks} --keyframe-every {every} --record {}", file.display()));
     assert!(out.status.success(), "{out:?}");
     file
 }
@@ -275,18 +280,41 @@ fn a_file_is_brought_along_verified_compared_looked_into_and_fetched() {
     let (status, head, _) =
         client.octets("GET", &format!("/recordings/{id}/file"), &format!("range: bytes={}-\r\n", bytes.len()), b"");
     assert!(status == 416 && head.contains(&format!("content-range: bytes */{}", bytes.len())), "{head}");
-    // Whoever downloads it goes on though it is taken away.
+    assert_eq!(client.ask("DELETE", &format!("/recordings/{id}"), None).status, 204);
+    assert_eq!(client.get(&format!("/recordings/{id}")).status, 404);
+    assert_eq!(client.get(&format!("/recordings/{id}/states")).status, 404);
+    assert_eq!(client.post(&format!("/recordings/{id}/verify"), &Value::Null).status, 404);
+    service.stops();
+}
+
+/// Whether a process has a file of this name open, though it is nowhere any more.
+fn has_open_though_gone(process: &Process, name: &str) -> bool {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", process.id())).expect("it runs");
+    let links = open.filter_map(|fd| std::fs::read_link(fd.expect("a descriptor").path()).ok());
+    links.map(|path| path.display().to_string()).any(|path| path.contains(name) && path.ends_with("(deleted)"))
+}
+
+#[test]
+fn whoever_downloads_a_file_goes_on_though_it_is_taken_away() {
+    let home = Home::new();
+    // More than the system and the service hold for somebody who does not read.
+    let bytes = std::fs::read(made_with(&home, "large.strec", 400, 2)).expect("it is there");
+    assert!(bytes.len() > 8 << 20, "{}", bytes.len());
+    let mut service = service(&home);
+    let client = operator(&home, &mut service);
+    let (status, kept) = uploaded(&client, "large", &bytes);
+    assert_eq!(status, 201, "{kept}");
+    let id = text(&kept["id"]);
     let mut slow = client.stream("GET", &format!("/recordings/{id}/file"), "", b"");
     let mut begin = [0; 1000];
     slow.read_exact(&mut begin).expect("it begins");
     assert_eq!(client.ask("DELETE", &format!("/recordings/{id}"), None).status, 204);
+    assert!(has_open_though_gone(&service, &id), "all of it was on its way before");
     let mut rest = Vec::new();
     slow.read_to_end(&mut rest).expect("it goes on");
     let all = [&begin[..], &rest[..]].concat();
     assert!(all.ends_with(&bytes), "{} of {}", all.len(), bytes.len());
-    assert_eq!(client.get(&format!("/recordings/{id}")).status, 404);
-    assert_eq!(client.get(&format!("/recordings/{id}/states")).status, 404);
-    assert_eq!(client.post(&format!("/recordings/{id}/verify"), &Value::Null).status, 404);
+    until("it is closed", || (!has_open_though_gone(&service, &id)).then_some(()));
     service.stops();
 }
 

@@ -107,6 +107,8 @@ pub struct Recordings {
     pub bytes: u64,
     /// Bytes of each.
     pub file_bytes: u64,
+    /// Bytes of the disk that are left free.
+    pub free_bytes: u64,
 }
 
 /// The API.
@@ -232,6 +234,7 @@ impl Config {
                 count: number("recordings.count_max"),
                 bytes: values.whole("recordings.mb_max").saturating_mul(1 << 20),
                 file_bytes: values.whole("recordings.file_mb_max").saturating_mul(1 << 20),
+                free_bytes: values.whole("recordings.free_mb_min").saturating_mul(1 << 20),
             },
             socket: own("control.socket", "control.socket"),
             folder,

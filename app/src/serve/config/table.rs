@@ -369,6 +369,14 @@ const API: &[Entry] = &[
         "MB",
         "How large one recording may be: a capture ends there",
     ),
+    entry(
+        "recordings",
+        "free_mb_min",
+        Whole(0, 10_000_000),
+        "1024",
+        "MB",
+        "How much of the disk recordings leave free: nothing is taken in below, and a capture ends there",
+    ),
 ];
 
 /// The entry of a key.

@@ -8,28 +8,35 @@ use serde_json::json;
 use super::raw::{BINARY, Frames, PING, TEXT, Wire};
 use super::scene::service;
 use crate::client::{Client, account};
-use crate::process::{Home, PATIENCE};
+use crate::process::Home;
 
-/// What is the beginning of something, which is waited for.
-const BEGUN: [&str; 4] = ["nothing", "a TLS hello", "a large body", "a body that ends too early"];
+/// Sound, and the last one of its connection.
+const LAST: &str = "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
-/// What comes back of some bytes: statuses, until the connection ends or nothing comes for a while. So many replies are waited
-/// for; where it is fewer, the end of the connection is.
-fn statuses(client: &Client, bytes: &[u8], expected: usize) -> Vec<u16> {
+/// What comes back of some bytes until the service ends the connection: statuses. Where it waits for more a last request is
+/// sent, so that whatever the service made of the bytes is answered before that; where the bytes have no end, two.
+fn statuses(client: &Client, bytes: &[u8]) -> Vec<u16> {
     let mut wire = Wire::open(client);
     wire.send(bytes);
-    let mut found = Vec::new();
+    let (mut found, mut sent) = (Vec::new(), 0);
     loop {
-        wire.patience = if found.len() < expected { PATIENCE } else { Duration::from_millis(700) };
-        let Some(reply) = wire.reply() else {
-            assert!(found.len() >= expected || !wire.is_silent, "no answer, and no end: {found:?}");
-            return found;
-        };
+        while sent < 2 && wire.is_quiet_for(Duration::from_millis(200)) {
+            wire.send(LAST);
+            sent += 1;
+        }
+        let Some(reply) = wire.reply() else { return found };
         assert!(reply.header("location").is_none() && reply.header("server").is_none(), "{reply:?}");
         let text = String::from_utf8_lossy(&reply.body).into_owned();
         assert!(!text.contains("smuggled") && !text.contains(".rs"), "{text}");
         found.push(reply.status);
     }
+}
+
+/// The same without the last request's.
+fn answers(client: &Client, bytes: &[u8]) -> Vec<u16> {
+    let mut found = statuses(client, bytes);
+    found.pop_if(|last| *last == 200);
+    found
 }
 
 fn post(more: &str, body: &str) -> Vec<u8> {
@@ -125,24 +132,24 @@ fn what_is_malformed_or_ambiguous_is_refused_and_nothing_is_smuggled() {
         client.from([7, place])
     };
     for (what, bytes) in ambiguous() {
-        let found = statuses(&from(), &bytes, 1);
+        let found = answers(&from(), &bytes);
         // The first may be refused as the request that it is; a second one is never answered.
         assert!(found.len() <= 1 && found.iter().all(|status| (400..500).contains(status)), "{what}: {found:?}");
     }
     for (what, bytes) in malformed() {
-        let found = statuses(&from(), &bytes, usize::from(!BEGUN.contains(&what)));
+        let found = answers(&from(), &bytes);
         let is_refused =
             |status: &u16| (400..500).contains(status) || (what == "OPTIONS of everything" && *status == 204);
         assert!(found.len() <= 1 && found.iter().all(is_refused), "{what}: {found:?}");
     }
     // The control: the same bytes without the trick are two requests, and both are answered.
     let two = [post("content-length: 2\r\n", "{}"), b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n".to_vec()].concat();
-    assert_eq!(statuses(&from(), &two, 2), [400, 200]);
+    assert_eq!(statuses(&from(), &two), [400, 200, 200]);
     let chunks = post("transfer-encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nhost: x\r\n\r\n");
-    assert_eq!(statuses(&from(), &chunks, 2), [400, 200]);
+    assert_eq!(statuses(&from(), &chunks), [400, 200, 200]);
     // A pipeline as long as one may like is answered in its order.
     let pipeline = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(15);
-    assert_eq!(statuses(&from(), &pipeline, 30), [200, 404].repeat(15));
+    assert_eq!(statuses(&from(), &pipeline), [[200, 404].repeat(15), vec![200]].concat());
     assert_eq!(client.get("/health").status, 200);
     service.stops();
 }
@@ -181,8 +188,9 @@ fn frames_that_break_the_protocol_close_the_socket() {
             let mut frames = Frames::signed_in(&operator, path);
             frames.0.send(&bytes);
             let closed = frames.closed();
-            // It ends for certain. Where the service has not taken all of it the system may drop its last word.
-            assert!(closed == code || closed.is_none(), "{path}: {what}: {closed:?}");
+            // Where the service has not taken all of it the system may drop its last word, and the end is all that comes.
+            let is_cut = closed.is_none() && bytes.len() > 100_000;
+            assert!(closed == code || is_cut, "{path}: {what}: {closed:?}");
         }
     }
     // The control: the same bytes, spelt well, are answered; so is a message in two pieces with a ping between them.

@@ -13,11 +13,17 @@ use crate::process::PATIENCE;
 /// A connection.
 pub struct Wire {
     pub stream: TcpStream,
-    /// Longest that a reply is waited for.
-    pub patience: Duration,
-    /// Nothing came in that time, and the connection stands.
-    pub is_silent: bool,
     read: Vec<u8>,
+}
+
+/// What waiting for bytes comes to.
+#[derive(Debug, PartialEq)]
+enum More {
+    Came,
+    /// The other end has ended the connection, well or not.
+    Ended,
+    /// Neither, in that time.
+    Late,
 }
 
 /// A reply.
@@ -48,7 +54,7 @@ impl Wire {
     pub fn open(client: &Client) -> Self {
         let stream = client.connect();
         stream.set_nodelay(true).expect("set");
-        Self { stream, patience: PATIENCE, is_silent: false, read: Vec::new() }
+        Self { stream, read: Vec::new() }
     }
 
     /// Sends bytes; whether the other end took them.
@@ -56,7 +62,7 @@ impl Wire {
         self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// The next reply; nothing at the end of the stream.
+    /// The next reply; nothing at the end of the stream. One of both has to come.
     pub fn reply(&mut self) -> Option<Reply> {
         let mut reply = self.head()?;
         if reply.status == 101 {
@@ -64,7 +70,7 @@ impl Wire {
         }
         let length: usize = reply.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         while self.read.len() < length {
-            self.more(self.patience)?;
+            self.awaited()?;
         }
         reply.body = self.read.drain(..length).collect();
         Some(reply)
@@ -76,7 +82,7 @@ impl Wire {
             if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;
             }
-            self.more(self.patience)?;
+            self.awaited()?;
         };
         let head: Vec<u8> = self.read.drain(..end + 4).collect();
         let head = String::from_utf8(head).expect("a head in ASCII");
@@ -91,25 +97,42 @@ impl Wire {
         let deadline = Instant::now() + time;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
             self.read.clear();
-            if self.more(left).is_none() {
-                return Instant::now() < deadline;
+            match self.more(left.max(Duration::from_millis(1))) {
+                More::Ended => return true,
+                More::Late => return false,
+                More::Came if left.is_zero() => return false,
+                More::Came => {}
             }
         }
     }
 
-    fn more(&mut self, time: Duration) -> Option<()> {
+    /// Whether the service neither says anything more nor ends the connection for a time.
+    pub fn is_quiet_for(&mut self, time: Duration) -> bool {
+        self.more(time) == More::Late
+    }
+
+    /// Waits for more; nothing where the connection has ended.
+    fn awaited(&mut self) -> Option<()> {
+        match self.more(PATIENCE) {
+            More::Came => Some(()),
+            More::Ended => None,
+            More::Late => panic!("neither more nor an end within {PATIENCE:?}"),
+        }
+    }
+
+    fn more(&mut self, time: Duration) -> More {
         self.stream.set_read_timeout(Some(time)).expect("a time-out");
         let mut buffer = [0; 16 << 10];
-        let read = self.stream.read(&mut buffer);
-        let late = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
-        self.is_silent = read.as_ref().is_err_and(|error| late.contains(&error.kind()));
-        let read = read.unwrap_or(0);
-        self.read.extend_from_slice(&buffer[..read]);
-        (read > 0).then_some(())
+        match self.stream.read(&mut buffer) {
+            Ok(0) => More::Ended,
+            Ok(read) => {
+                self.read.extend_from_slice(&buffer[..read]);
+                More::Came
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => More::Late,
+            Err(_) => More::Ended,
+        }
     }
 }
 
@@ -234,9 +257,7 @@ impl Frames {
 
     fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.0.read.len() < count {
-            let more = self.0.more(self.0.patience);
-            assert!(!self.0.is_silent, "nothing comes, and the socket stands");
-            more?;
+            self.0.awaited()?;
         }
         Some(self.0.read.drain(..count).collect())
     }

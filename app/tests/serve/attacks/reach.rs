@@ -143,17 +143,47 @@ fn hostile_text_is_never_a_statement() {
     assert!(cluster.sql("SELECT count(*) FROM pg_class WHERE relname = 'decoy'").trim() == "0");
 }
 
-/// Whether any file below a folder has these bytes in it, as they are or in hex or base64.
-fn is_found(folder: &Path, secret: &str) -> Option<std::path::PathBuf> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let forms = [secret.as_bytes().to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
+const BASE64: [&[u8; 64]; 2] = [
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+];
+
+/// Bytes as text, each a character, so that text can be looked for in them.
+fn spelt(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// A secret as it is, in hex, and in base64 wherever in other text it begins, less what depends on that text.
+fn forms(secret: &[u8]) -> Vec<String> {
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bits: Vec<u8> = secret.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let sextet = |six: &[u8]| six.iter().fold(0, |all, bit| all << 1 | usize::from(*bit));
+    let base64 = |alphabet: &[u8; 64], from: usize| -> String {
+        bits[from..].chunks_exact(6).map(|six| char::from(alphabet[sextet(six)])).collect()
+    };
+    let base64 = BASE64.into_iter().flat_map(|alphabet| [0, 2, 4].map(|from| base64(alphabet, from)));
+    [spelt(secret), hex.to_uppercase(), hex].into_iter().chain(base64).collect()
+}
+
+/// The random bytes of a refresh token, which are behind the name of its sign-in.
+fn drawn(refresh: &str) -> Vec<u8> {
+    let place = |letter: u8| BASE64[1].iter().position(|other| *other == letter).expect("base64");
+    let bits: Vec<u8> =
+        refresh.bytes().map(place).flat_map(|six| (0..6).rev().map(move |bit| (six >> bit & 1) as u8)).collect();
+    let bytes = bits.chunks_exact(8).map(|eight| eight.iter().fold(0, |all, bit| all << 1 | bit));
+    bytes.skip(16).collect()
+}
+
+/// A file below a folder that has one of these in it.
+fn is_found(folder: &Path, forms: &[String]) -> Option<std::path::PathBuf> {
     for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         if entry.is_dir() {
-            if let Some(found) = is_found(&entry, secret) {
+            if let Some(found) = is_found(&entry, forms) {
                 return Some(found);
             }
         } else if let Ok(bytes) = std::fs::read(&entry)
-            && forms.iter().any(|form| bytes.windows(form.len()).any(|window| window == &form[..]))
+            && let text = spelt(&bytes)
+            && forms.iter().any(|form| text.contains(form))
         {
             return Some(entry);
         }
@@ -181,15 +211,32 @@ fn a_copy_of_the_disk_holds_no_secret_and_what_is_in_it_opens_nothing() {
     service.signal("-TERM");
     let (_, _, log) = service.ends();
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log says little: {}", log.len());
-    for secret in [PASSWORD.to_owned(), secret("access"), secret("refresh")] {
-        assert_eq!(is_found(&home.path("."), &secret), None);
+    let random = drawn(&secret("refresh"));
+    assert_eq!(random.len(), 32);
+    let (access, refresh) = (secret("access").into_bytes(), secret("refresh").into_bytes());
+    for secret in [PASSWORD.as_bytes(), &access, &refresh, &random] {
+        let forms = forms(secret);
+        assert_eq!(is_found(&home.path("."), &forms), None);
         for (place, text) in [("log", log.as_bytes()), ("metrics", metrics.as_bytes()), ("arguments", &command_line)] {
-            assert!(!String::from_utf8_lossy(text).contains(&secret), "in the {place}");
+            let text = spelt(text);
+            assert!(!forms.iter().any(|form| text.contains(form)), "in the {place}");
         }
     }
-    // The control: a canary that is leaked is found.
-    std::fs::write(home.path("data/leak"), format!("abc {PASSWORD} def")).expect("written");
-    assert!(is_found(&home.path("."), PASSWORD).is_some());
+    // The control: a canary that is leaked is found, in base64 behind no letter, one and two as well.
+    let leak = home.path("data/leak");
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for (leaked, secret) in [
+        (format!("abc {PASSWORD} def").into_bytes(), PASSWORD.as_bytes()),
+        (hex(PASSWORD.as_bytes()).into_bytes(), PASSWORD.as_bytes()),
+        (b"YSByYXRoZXIgbG9uZyBzZW50ZW5jZSA3IGFuZCBtb3Jl".to_vec(), PASSWORD.as_bytes()),
+        (b"YWEgcmF0aGVyIGxvbmcgc2VudGVuY2UgNyBhbmQgbW9yZQ==".to_vec(), PASSWORD.as_bytes()),
+        (b"YWJhIHJhdGhlciBsb25nIHNlbnRlbmNlIDcgYW5kIG1vcmU=".to_vec(), PASSWORD.as_bytes()),
+        ([b"abc", &random[..], b"def"].concat(), &random),
+        (refresh, &random),
+    ] {
+        std::fs::write(&leak, &leaked).expect("written");
+        assert_eq!(is_found(&home.path("."), &forms(secret)), Some(leak.clone()), "{}", spelt(&leaked));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::raw::{Frame, Frames};
-use crate::client::{Client, account};
+use crate::client::{Client, PASSWORD, account};
 use crate::process::{Home, PATIENCE, Process};
 
 /// Messages of one person in a minute.
@@ -87,6 +87,40 @@ fn a_debug_socket_is_for_operators_and_leaves_nothing_held() {
     }
     assert_eq!(silent.closed(), Some(4401));
     assert!(began.elapsed() >= Duration::from_secs(9), "{:?}", began.elapsed());
+    service.stops();
+}
+
+#[test]
+fn a_debug_session_lives_on_with_a_newer_token_and_ends_with_its_last() {
+    let home = Home::new();
+    let mut command = home.command("serve --json");
+    command.env("SPACETIME_SERVE__API__ACCESS_TOKEN_S", "5");
+    let mut service = Process::start(command);
+    let client = Client::of(&mut service);
+    account(&home, "some-operator", "operator");
+    let tokens = client.done("/sign-in", &json!({ "name": "some-operator", "password": PASSWORD }));
+    let began = Instant::now();
+    let operator = client.with(tokens["access"].as_str().expect("a token"));
+    let mut frames = Frames::signed_in(&operator, "/ws/debug");
+    let opened = asked(&mut frames, &json!({ "type": "open", "seq": 1 }));
+    let session = opened["answer"]["session"].as_str().expect("a session").to_owned();
+    let at = json!({ "type": "break", "seq": 2, "session": session, "tick": 1_000_000_000 });
+    let breakpoint = asked(&mut frames, &at)["answer"]["breakpoint"].clone();
+    assert!(breakpoint.is_u64(), "{breakpoint}");
+    // Not too soon: the newer token is to be good for longer than the first.
+    std::thread::park_timeout(Duration::from_secs(3).saturating_sub(began.elapsed()));
+    let tokens = client.done("/refresh", &json!({ "refresh": tokens["refresh"] }));
+    let renewed = Instant::now();
+    let newer = json!({ "type": "authenticate", "seq": 3, "token": tokens["access"] });
+    assert_eq!(asked(&mut frames, &newer)["type"], "authenticated");
+    // The session is not used until the first token has ended, and sessions were looked at since.
+    until("the first token to end", || operator.get("/status").status == 401);
+    let swept = Instant::now();
+    until("a look at the sessions", || swept.elapsed() > Duration::from_millis(1200));
+    let state = asked(&mut frames, &json!({ "type": "state", "seq": 4, "session": session }));
+    assert_eq!(state["answer"]["breakpoints"], json!([breakpoint]), "{state}");
+    assert_eq!(frames.closed(), Some(4401), "the newer one ends as well");
+    assert!(renewed.elapsed() >= Duration::from_secs(4), "{:?}", renewed.elapsed());
     service.stops();
 }
 

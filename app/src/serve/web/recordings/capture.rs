@@ -372,6 +372,7 @@ impl Writing {
         if !self.may_tell(self.recording.first_tick) {
             return Err("nobody may be told of the state that it would begin with".to_owned());
         }
+        self.shelf.check_disk().map_err(|full| full.to_string())?;
         let recorder = Recorder::begin(file, scenario, self.recording.first_tick, snapshot, Options::default(), &[]);
         let recorder = recorder.map_err(|failure| shelf::said(&failure, file))?;
         self.recording.bytes = recorder.bytes();
@@ -447,7 +448,8 @@ impl Writing {
         }
         (self.recording.bytes, self.recording.last_tick) = (bytes, tick);
         self.shelf.reached(self.recording.id, tick, self.recording.joins.unwrap_or(0));
-        self.shelf.grow(self.recording.id, bytes)
+        self.shelf.grow(self.recording.id, bytes)?;
+        self.shelf.check_disk()
     }
 
     /// What there is now, as it is in the file.

@@ -19,8 +19,14 @@ struct World {
 
 impl World {
     fn new(file_bytes: u64) -> Self {
+        Self::on_disk(file_bytes, 0)
+    }
+
+    /// The same where so much of the disk is to be left.
+    fn on_disk(file_bytes: u64, free_bytes: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { folder: folder.path().join("recordings"), count: 3, bytes: 1 << 30, file_bytes };
+        let at = folder.path().join("recordings");
+        let limits = Limits { folder: at, count: 3, bytes: 1 << 30, file_bytes, free_bytes };
         let shelf = Arc::new(Shelf::open(limits).unwrap());
         let desk = Arc::new(Desk::new(Arc::default(), shelf));
         let scenario = Scenario::parse("name = \"small\"\n").unwrap();
@@ -133,6 +139,17 @@ fn a_disk_that_is_full_is_told_and_leaves_room_for_others() {
         assert!(world.desk.shelf.get(id).is_none() && !file.exists());
     }
     world.start(drawn()).unwrap();
+}
+
+#[test]
+fn of_a_disk_something_is_left() {
+    let (mut world, id) = (World::on_disk(1 << 30, u64::MAX), drawn());
+    match world.start(id) {
+        Err(RecordingError::Conflict(why)) => assert!(why.contains("recordings.free_mb_min"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(world.desk.shelf.get(id).is_none());
+    assert_eq!(std::fs::read_dir(world.folder.path().join("recordings")).unwrap().count(), 0);
 }
 
 #[test]

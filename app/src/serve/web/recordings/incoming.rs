@@ -9,8 +9,8 @@ use std::sync::Arc;
 use api::ports::{Incoming, Recording, RecordingError};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use rayon::ThreadPool;
 
-use super::looking::Looking;
 use super::shelf::{Shelf, examine, without_path};
 use crate::output;
 
@@ -20,7 +20,8 @@ const PIECE_BYTES: usize = 256 << 10;
 /// One that comes.
 pub struct Arriving {
     place: Place,
-    looking: Arc<Looking>,
+    /// Where it is examined.
+    examining: Arc<ThreadPool>,
     file: Option<File>,
     waiting: BytesMut,
     bytes: u64,
@@ -46,20 +47,25 @@ impl Arriving {
     ///
     /// # Errors
     /// [`RecordingError`].
-    pub fn begin(shelf: Arc<Shelf>, looking: Arc<Looking>, recording: Recording) -> Result<Self, RecordingError> {
+    pub fn begin(shelf: Arc<Shelf>, examining: Arc<ThreadPool>, recording: Recording) -> Result<Self, RecordingError> {
         let path = shelf.part(recording.id);
+        shelf.check_disk()?;
         shelf.reserve(recording.clone())?;
         let place = Place { shelf, recording, is_kept: false };
         let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(unavailable)?;
-        Ok(Self { place, looking, file: Some(file), waiting: BytesMut::new(), bytes: 0 })
+        Ok(Self { place, examining, file: Some(file), waiting: BytesMut::new(), bytes: 0 })
     }
 
     /// Writes what waits.
     async fn flush(&mut self) -> Result<(), RecordingError> {
         let Some(mut file) = self.file.take() else { return Err(RecordingError::Unavailable("it is over".to_owned())) };
         let piece = std::mem::take(&mut self.waiting);
-        let written = tokio::task::spawn_blocking(move || file.write_all(&piece).map(|()| file)).await;
-        self.file = Some(written.map_err(unavailable)?.map_err(no_room)?);
+        let shelf = Arc::clone(&self.place.shelf);
+        let write = move || {
+            shelf.check_disk()?;
+            file.write_all(&piece).map(|()| file).map_err(no_room)
+        };
+        self.file = Some(tokio::task::spawn_blocking(write).await.map_err(unavailable)??);
         Ok(())
     }
 }
@@ -90,12 +96,12 @@ impl Incoming for Arriving {
     async fn keep(mut self: Box<Self>) -> Result<Recording, RecordingError> {
         self.flush().await?;
         let kept = tokio::task::spawn_blocking(move || {
-            let Self { mut place, looking, file, .. } = *self;
+            let Self { mut place, examining, file, .. } = *self;
             if let Some(file) = file {
                 file.sync_all().map_err(no_room)?;
             }
             let (part, mut recording) = (place.shelf.part(place.recording.id), place.recording.clone());
-            let examined = looking.read(|| examine(&part, &mut recording));
+            let examined = examining.install(|| examine(&part, &mut recording));
             examined.map_err(|why| RecordingError::Refused(without_path(&why, &part)))?;
             std::fs::rename(&part, place.shelf.file(recording.id)).map_err(unavailable)?;
             place.is_kept = true;

@@ -1,8 +1,8 @@
 //! Verifications and comparisons, one after the other beside the running world. Must never go on for longer than it has time,
-//! nor keep more of them than a list shows.
+//! nor keep more of them than a list shows, nor come to an end by one that the program cannot get through.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -40,6 +40,9 @@ impl Entry {
     }
 }
 
+/// What comes of one.
+type Found = (Option<Verification>, Option<Comparison>);
+
 /// What is done.
 pub struct Jobs {
     kept: Mutex<VecDeque<Arc<Entry>>>,
@@ -53,11 +56,22 @@ impl Jobs {
     /// # Errors
     /// [`Failure::Machine`] where the system gives no thread.
     pub fn start(shelf: Arc<Shelf>) -> Result<Self, Failure> {
+        Self::doing(move |kind, recordings, watch| match (kind, recordings) {
+            (Task::Verify, [id]) => verified(&shelf, *id, watch).map(|found| (Some(found), None)),
+            (Task::Diff, [left, right]) => compared(&shelf, [*left, *right], watch).map(|found| (None, Some(found))),
+            _ => Err("that is no job".to_owned()),
+        })
+    }
+
+    /// The same with what is done for one.
+    fn doing(
+        one: impl Fn(Task, &[TimedId], Watch<'_>) -> Result<Found, String> + Send + 'static,
+    ) -> Result<Self, Failure> {
         let (sender, waiting) = sync_channel(WAITING_MAX);
         let is_over = Arc::new(AtomicBool::new(false));
         let (pool, over) = (background::pool("recordings")?, Arc::clone(&is_over));
         let thread = std::thread::Builder::new().name("jobs".to_owned());
-        let run = move || pool.install(move || work(&shelf, &waiting, &over));
+        let run = move || pool.install(move || work(one, &waiting, &over));
         thread.spawn(run).map_err(|e| Failure::Machine(format!("there is no thread for recordings: {e}")))?;
         Ok(Self { kept: Mutex::default(), sender, is_over })
     }
@@ -106,7 +120,11 @@ impl Jobs {
     }
 }
 
-fn work(shelf: &Shelf, waiting: &Receiver<Arc<Entry>>, is_over: &AtomicBool) {
+fn work(
+    one: impl Fn(Task, &[TimedId], Watch<'_>) -> Result<Found, String>,
+    waiting: &Receiver<Arc<Entry>>,
+    is_over: &AtomicBool,
+) {
     for entry in waiting {
         let (kind, recordings) = {
             let mut job = entry.state();
@@ -119,13 +137,11 @@ fn work(shelf: &Shelf, waiting: &Receiver<Arc<Entry>>, is_over: &AtomicBool) {
             entry.done.fetch_add(ticks, Ordering::Relaxed);
         };
         let watch = Watch { advanced: &advanced, is_over: &is_late };
-        let outcome = match (kind, &recordings[..]) {
-            (Task::Verify, [id]) => guarded(|| verified(shelf, *id, watch)).map(|found| (Some(found), None)),
-            (Task::Diff, [left, right]) => {
-                guarded(|| compared(shelf, [*left, *right], watch)).map(|found| (None, Some(found)))
-            }
-            _ => Err("that is no job".to_owned()),
-        };
+        // Files come from outside: one that leads the program astray is the end of its job alone.
+        let outcome = catch_unwind(AssertUnwindSafe(|| one(kind, &recordings, watch))).unwrap_or_else(|_| {
+            tracing::error!(?recordings, "a job panicked");
+            Err("the program is at fault: it could not get through what is recorded".to_owned())
+        });
         let outcome = if is_late() {
             Err(format!("it was ended: it took longer than {} s, or the service ends", TIME_MAX.as_secs()))
         } else {
@@ -139,14 +155,6 @@ fn work(shelf: &Shelf, waiting: &Receiver<Arc<Entry>>, is_over: &AtomicBool) {
             Err(why) => (job.state, job.why) = (Stage::Failed, Some(why)),
         }
     }
-}
-
-/// Work on what strangers brought along: its fault is not that of the jobs after it.
-fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        tracing::error!("a job on a recording panicked");
-        Err("this build cannot work through it: its log says more".to_owned())
-    })
 }
 
 fn open(shelf: &Shelf, id: TimedId) -> Result<Recording, String> {
@@ -215,11 +223,26 @@ fn field(found: diff::FieldDifference) -> FieldDifference {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::clock::Moment;
 
     #[test]
-    fn a_job_that_panics_has_failed_and_says_so() {
-        assert_eq!(guarded(|| Ok(7)), Ok(7));
-        let failed = guarded(|| -> Result<(), String> { panic!("a strange recording") });
-        assert!(failed.is_err_and(|why| why.contains("cannot work through it")));
+    fn a_job_that_panics_has_failed_and_the_next_one_is_done() {
+        let jobs = Jobs::doing(|kind, _, _| if kind == Task::Diff { panic!("led astray") } else { Ok((None, None)) });
+        let (jobs, ids) = (jobs.unwrap(), [1, 2].map(|at| TimedId::draw(Moment(at)).unwrap()));
+        jobs.add(ids[0], Task::Diff, Vec::new(), 7).unwrap();
+        jobs.add(ids[1], Task::Verify, Vec::new(), 7).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let [first, second] = ids.map(|id| {
+            loop {
+                let job = jobs.get(id).unwrap();
+                if matches!(job.state, Stage::Done | Stage::Failed) {
+                    return job;
+                }
+                assert!(Instant::now() < deadline, "{job:?}");
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+        });
+        assert_eq!((first.state, second.state), (Stage::Failed, Stage::Done));
+        assert!(first.why.is_some_and(|why| why.contains("the program is at fault")));
     }
 }

@@ -42,28 +42,20 @@ struct Cursor {
 /// Who looks into recordings.
 pub struct Looking {
     pool: ThreadPool,
-    /// For whole files: nobody who looks at a state waits for one.
-    reading: ThreadPool,
     /// Used last, last.
     cursors: Mutex<VecDeque<Cursor>>,
 }
 
 impl Looking {
-    /// With threads of its own.
+    /// With a thread of its own.
     ///
     /// # Errors
     /// [`Failure::Machine`].
     pub fn new() -> Result<Self, Failure> {
-        let (pool, reading) = (background::pool("looking")?, background::pool("reading")?);
-        Ok(Self { pool, reading, cursors: Mutex::default() })
+        Ok(Self { pool: background::pool("looking")?, cursors: Mutex::default() })
     }
 
-    /// Reads the whole of a file, beside those who look into others.
-    pub fn read<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        self.reading.install(work)
-    }
-
-    /// A recording is gone.
+    /// A recording is gone. Where one is looked into meanwhile it is kept again: to be called after that, too.
     pub fn forget(&self, id: TimedId) {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner).retain(|cursor| cursor.id != id);
     }
@@ -86,18 +78,13 @@ impl Looking {
         }
     }
 
-    /// Keeps an open recording for whoever asks next, unless it was taken away meanwhile.
-    fn keep(&self, cursor: Cursor, file: &Path) {
-        let id = cursor.id;
+    fn keep(&self, cursor: Cursor) {
         let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
         cursors.push_back(cursor);
         let oldest = if cursors.len() > CURSORS_MAX { cursors.pop_front() } else { None };
         drop(cursors);
         // A whole world, which takes a while.
         drop(oldest);
-        if !file.exists() {
-            self.forget(id);
-        }
     }
 
     /// States of a recording.
@@ -108,7 +95,7 @@ impl Looking {
         self.pool.install(|| {
             let mut cursor = self.take(id, file, span.to_tick.or(span.from_tick))?;
             let states = cursor.states(span);
-            self.keep(cursor, file);
+            self.keep(cursor);
             states.map_err(|error| match error {
                 RecordingError::Refused(why) => RecordingError::Refused(without_path(&why, file)),
                 error => error,
@@ -131,7 +118,7 @@ impl Looking {
         self.pool.install(|| {
             let mut cursor = self.take(id, file, from)?;
             let events = cursor.events(from, skip, limit);
-            self.keep(cursor, file);
+            self.keep(cursor);
             events
         })
     }

@@ -11,6 +11,7 @@ mod shelf;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use api::ports::{
     Wholeness,
 };
 use async_trait::async_trait;
+use rayon::ThreadPool;
 
 use crate::exit::Failure;
 use crate::serve::config::Recordings as Limits;
@@ -39,6 +41,8 @@ pub struct Library {
     desk: Arc<Desk>,
     jobs: Jobs,
     looking: Arc<Looking>,
+    /// Of its own: what is brought along may be large, and nobody who looks is to wait for that.
+    examining: Arc<ThreadPool>,
 }
 
 impl Library {
@@ -50,7 +54,8 @@ impl Library {
         let shelf = Arc::new(Shelf::open(limits)?);
         let desk = Arc::new(Desk::new(shared, Arc::clone(&shelf)));
         let jobs = Jobs::start(Arc::clone(&shelf))?;
-        Ok(Self { shelf, desk, jobs, looking: Arc::new(Looking::new()?) })
+        let (looking, examining) = (Arc::new(Looking::new()?), Arc::new(background::pool("examining")?));
+        Ok(Self { shelf, desk, jobs, looking, examining })
     }
 
     /// What has to hear of confirmed turns.
@@ -73,6 +78,25 @@ impl Library {
     fn finished(&self, id: TimedId) -> Result<Recording, RecordingError> {
         let recording = self.known(id)?;
         refuse_live(&recording).map(|()| recording)
+    }
+
+    /// Looks into a recording, beside.
+    async fn look<T: Send + 'static>(
+        &self,
+        id: TimedId,
+        look: impl FnOnce(&Looking, &Path) -> Result<T, RecordingError> + Send + 'static,
+    ) -> Result<T, RecordingError> {
+        self.known(id)?;
+        let (looking, shelf) = (Arc::clone(&self.looking), Arc::clone(&self.shelf));
+        beside(move || {
+            let seen = look(&looking, &shelf.file(id));
+            // Whoever has taken it away meanwhile did not find it among those that are kept open.
+            if shelf.get(id).is_none() {
+                looking.forget(id);
+            }
+            seen
+        })
+        .await
     }
 }
 
@@ -155,8 +179,8 @@ impl Recordings for Library {
         name: Option<String>,
     ) -> Result<Box<dyn Incoming>, RecordingError> {
         let recording = Recording { name, by: Some(by), ..shelf::empty(id) };
-        let (shelf, looking) = (Arc::clone(&self.shelf), Arc::clone(&self.looking));
-        beside(move || Ok(Box::new(Arriving::begin(shelf, looking, recording)?) as Box<dyn Incoming>)).await
+        let (shelf, examining) = (Arc::clone(&self.shelf), Arc::clone(&self.examining));
+        beside(move || Ok(Box::new(Arriving::begin(shelf, examining, recording)?) as Box<dyn Incoming>)).await
     }
 
     async fn remove(&self, id: TimedId) -> Result<(), RecordingError> {
@@ -186,9 +210,7 @@ impl Recordings for Library {
     }
 
     async fn states(&self, id: TimedId, span: Span) -> Result<States, RecordingError> {
-        self.known(id)?;
-        let (looking, file) = (Arc::clone(&self.looking), self.shelf.file(id));
-        beside(move || looking.states(id, &file, span)).await
+        self.look(id, move |looking, file| looking.states(id, file, span)).await
     }
 
     async fn events(
@@ -198,8 +220,9 @@ impl Recordings for Library {
         skip: u64,
         limit: usize,
     ) -> Result<Happenings, RecordingError> {
-        self.known(id)?;
-        let (looking, file) = (Arc::clone(&self.looking), self.shelf.file(id));
-        beside(move || looking.events(id, &file, from, skip, limit)).await
+        self.look(id, move |looking, file| looking.events(id, file, from, skip, limit)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,6 @@ const KNOWN: &str = "json";
 const PART: &str = "part";
 /// The same of what is known besides.
 const NEW: &str = "new";
-/// Bytes of the disk that recordings leave free.
-const FREE_BYTES_MIN: u64 = 256 << 20;
 
 /// The recordings.
 pub struct Shelf {
@@ -125,17 +123,15 @@ impl Shelf {
             self.state().insert(id, Entry { recording, is_hidden: false });
             return;
         }
-        match examine(&file, &mut recording) {
-            Ok(()) if was_live => {
-                let lost = recording.why.take().unwrap_or_default();
-                recording.why = Some(format!("the service was ended while this was captured; {lost}"));
-            }
-            Ok(()) => {}
-            // It takes room, and is to be seen by those who may delete it.
-            Err(why) => {
-                tracing::warn!(file = %file.display(), "this is no recording of use: {why}");
-                (recording.state, recording.bytes, recording.why) = (Wholeness::Incomplete, bytes, Some(why));
-            }
+        if let Err(why) = examine(&file, &mut recording) {
+            // It takes room all the same, and whoever sees it can take it away.
+            tracing::warn!(file = %file.display(), "this is no recording of use: {why}");
+            (recording.state, recording.why) = (Wholeness::Incomplete, Some(why));
+            (recording.bytes, recording.blake3) = (bytes, None);
+        }
+        if was_live {
+            let lost = recording.why.take().unwrap_or_default();
+            recording.why = Some(format!("the service was ended while this was captured; {lost}"));
         }
         self.put(recording);
     }
@@ -143,7 +139,7 @@ impl Shelf {
     /// Makes room for a recording that is to come; nobody sees it before [`Self::put`].
     ///
     /// # Errors
-    /// [`RecordingError::Conflict`] where there is none, or too little on the disk.
+    /// [`RecordingError::Conflict`] where there is none.
     pub fn reserve(&self, recording: Recording) -> Result<(), RecordingError> {
         let mut state = self.state();
         if state.len() >= self.limits.count {
@@ -154,21 +150,22 @@ impl Shelf {
         if bytes_of(&state) >= self.limits.bytes {
             return Err(self.full());
         }
-        self.leave_room()?;
         state.insert(recording.id, Entry { recording, is_hidden: true });
         Ok(())
     }
 
-    /// The disk is the world's as well, whose log must not find it full.
-    fn leave_room(&self) -> Result<(), RecordingError> {
-        match free_bytes(&self.limits.folder) {
-            Some(free) if free < FREE_BYTES_MIN => {
-                let (free, least) = (free >> 20, FREE_BYTES_MIN >> 20);
-                let why = format!("the disk has {free} MB left, and recordings leave {least} MB for the world");
-                Err(RecordingError::Conflict(why))
-            }
-            _ => Ok(()),
-        }
+    /// Whether the disk has more left than recordings have to leave. It waits for the disk.
+    ///
+    /// # Errors
+    /// [`RecordingError::Conflict`].
+    pub fn check_disk(&self) -> Result<(), RecordingError> {
+        let least = self.limits.free_bytes;
+        // Where the system does not say, health does.
+        let Some(free) = free_bytes(&self.limits.folder).filter(|free| *free < least) else { return Ok(()) };
+        let (free, least) = (free >> 20, least >> 20);
+        Err(RecordingError::Conflict(format!(
+            "the disk has {free} MB left, and recordings leave {least} MB free (recordings.free_mb_min): make room"
+        )))
     }
 
     fn full(&self) -> RecordingError {
@@ -190,7 +187,7 @@ impl Shelf {
         if let Some(entry) = state.get_mut(&id) {
             entry.recording.bytes = bytes;
         }
-        if bytes_of(&state) > self.limits.bytes { Err(self.full()) } else { self.leave_room() }
+        if bytes_of(&state) > self.limits.bytes { Err(self.full()) } else { Ok(()) }
     }
 
     /// A live recording has come so far.
