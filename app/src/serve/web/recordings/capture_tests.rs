@@ -153,6 +153,16 @@ fn of_a_disk_something_is_left() {
 }
 
 #[test]
+fn a_capture_ends_where_the_disk_fills_up() {
+    let (mut world, id) = (World::on_disk(1 << 30, 1), drawn());
+    world.start(id).unwrap();
+    (0..100).for_each(|_| world.turn());
+    crate::serve::web::recordings::tests::onto_a_full_disk(&world.folder.path().join("recordings"));
+    let ended = world.until_ended();
+    assert!(ended.why.as_ref().is_some_and(|why| why.contains("recordings.free_mb_min")), "{ended:?}");
+}
+
+#[test]
 fn ended_with_its_service_it_is_whole() {
     let (mut world, id) = (World::new(1 << 30), drawn());
     world.start(id).unwrap();

@@ -80,6 +80,28 @@ fn nothing_is_taken_in_where_the_disk_is_nearly_full() {
     assert!(run(taken_in(&library(limits), file)).is_ok());
 }
 
+/// A folder that can be on a disk of which nothing is free from one moment to the next.
+pub(super) fn onto_a_full_disk(folder: &Path) {
+    // Nothing is free where files are what the system says of itself.
+    std::fs::rename(folder, folder.with_extension("before")).unwrap();
+    std::os::unix::fs::symlink("/proc", folder).unwrap();
+}
+
+#[test]
+fn what_comes_while_the_disk_fills_up_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { free_bytes: 1, ..limits(folder.path()) };
+    let library = library(limits.clone());
+    let refused = run(async {
+        let mut incoming = library.take_in(drawn(), Person(1), None).await.unwrap();
+        let piece = Bytes::from(vec![7; 300_000]);
+        incoming.write(piece.clone()).await.unwrap();
+        onto_a_full_disk(&limits.folder);
+        incoming.write(piece).await
+    });
+    assert!(matches!(refused, Err(RecordingError::Conflict(why)) if why.contains("recordings.free_mb_min")));
+}
+
 #[test]
 fn what_is_taken_away_while_somebody_looks_is_not_kept_open() {
     let folder = tempfile::tempdir().unwrap();
