@@ -6,7 +6,6 @@ import { whole } from "./format.js";
 import * as inspector from "./inspector.js";
 import * as live from "./live.js";
 import { note, sentence, trying } from "./message.js";
-import { renew } from "./session.js";
 import { CLOSED_ROLE, CLOSED_TOKEN, Socket } from "./socket.js";
 
 /** Ticks of one step at most. */
@@ -60,9 +59,7 @@ export function word(id, what) {
   throw new Error(`${what} is missing.`);
 }
 
-async function connect() {
-  // It lives as long as the token that it is opened with.
-  await renew();
+function connect() {
   socket?.close();
   socket = new Socket("/ws/debug", {
     comesBack: false,
@@ -92,7 +89,7 @@ function lost(code) {
   forget();
   if (code === CLOSED_ROLE) note("Your role does not allow live debugging.");
   else if (!was) note("The debug session could not be opened. Try again.");
-  else if (code === CLOSED_TOKEN) note("The debug session has ended: it lasts as long as the token that it was opened with. Open another one.");
+  else if (code === CLOSED_TOKEN) note("The debug session has ended with your token. Open another one.");
   else note("The debug session has ended with its connection.");
 }
 

@@ -14,6 +14,7 @@ let renewal = 0;
 let renewing = null;
 let used = 0;
 let over = () => {};
+const renewed = new Set();
 
 export const current = () => signed;
 export const token = () => signed?.access ?? null;
@@ -21,6 +22,12 @@ export const may = (role) => signed !== null && ROLES.indexOf(effective()) >= RO
 
 /** Without the licence, only what a guest may do is allowed. */
 export const effective = () => (signed.licence_accepted ? signed.role : "guest");
+
+/** Calls back when there is a newer access token, until the call that this gives is made. */
+export const onRenewed = (call) => {
+  renewed.add(call);
+  return () => renewed.delete(call);
+};
 
 /** Calls back with why (`out`, `idle`, `ended`) when nobody is signed in any more. */
 export const onOver = (call) => { over = call; };
@@ -45,6 +52,7 @@ export function take(reply) {
   clearTimeout(renewal);
   const left = Date.parse(reply.access_expires) - api.now();
   renewal = setTimeout(renew, Math.max(1000, Math.min(left * 0.8, left - 30_000)));
+  for (const call of renewed) call();
 }
 
 /** Exchanges the tokens for new ones; one exchange at a time. */

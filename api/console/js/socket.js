@@ -1,7 +1,8 @@
-// A WebSocket of the API: says who asks by its first message, counts its messages, and comes back when it is lost.
+// A WebSocket of the API: says who asks by its first message, counts its messages, lives on with each newer token, and comes
+// back when it is lost.
 
 import { Problem, exact } from "./api.js";
-import { end, renew, token } from "./session.js";
+import { end, onRenewed, renew, token } from "./session.js";
 
 /** Time until it comes back, twice as long each time that it does not. */
 const [RETRY_MS, RETRY_MAX_MS] = [1000, 60_000];
@@ -12,6 +13,7 @@ export class Socket {
   /** `heard(message)` gets each message, `changed(isOpen, code)` is told when it opens or closes, also where it never opened. */
   constructor(path, { heard, changed, comesBack = true }) {
     Object.assign(this, { path, heard, changed, comesBack, seq: 0, waiting: [], isOpen: false, isWanted: true, retry: RETRY_MS });
+    this.forget = onRenewed(() => this.prolong());
     this.connect();
   }
 
@@ -30,7 +32,10 @@ export class Socket {
 
   take(message) {
     if (!this.isWanted) return;
-    if (message.type === "authenticated") {
+    if (message.type === "authenticated" && this.isOpen) {
+      // It lives as long as the newer token now.
+      this.token = this.offered;
+    } else if (message.type === "authenticated") {
       [this.isOpen, this.seq, this.retry] = [true, 0, RETRY_MS];
       this.changed(true, 0);
     } else if (message.type === "problem" && this.waiting.length) {
@@ -74,8 +79,16 @@ export class Socket {
     });
   }
 
+  /** It ends with its token, and goes on with a newer one of the same sign-in. */
+  prolong() {
+    if (!this.isOpen) return;
+    this.offered = token();
+    this.send({ type: "authenticate", token: this.offered });
+  }
+
   close() {
     this.isWanted = false;
+    this.forget();
     this.socket?.close();
   }
 }
