@@ -9,12 +9,14 @@ import * as nav from "./nav.js";
 const PAGE = 100;
 
 let entries = [];
-let next = 0;
+/** Place behind which the next page comes; null where there is none, undefined before the first. */
+let next;
 
 async function more() {
   $("audit-more").disabled = true;
   try {
-    const page = await api.get(`/admin/audit?limit=${PAGE}&after=${next}`);
+    const after = next === undefined ? "" : `&after=${next}`;
+    const page = await api.get(`/admin/audit?order=newest&limit=${PAGE}${after}`);
     entries.push(...page.entries);
     next = page.next ?? null;
     show();
@@ -55,7 +57,7 @@ async function verify() {
 export function begin() {
   nav.view("audit", {
     show() {
-      [entries, next] = [[], 0];
+      [entries, next] = [[], undefined];
       more();
     },
   });

@@ -4,6 +4,7 @@
 const CELL_M = 2 ** 20;
 /** Points of a trail: ten minutes of scenes. */
 const TRAIL_POINTS = 1200;
+/** So many entities have a trail; the page says so where there are more. */
 const TRAILS_MAX = 400;
 /** The ecliptic of J2000 against the equator, in which the axes of ICRF lie. */
 const TILT = (23.4392911 * Math.PI) / 180;
@@ -36,6 +37,8 @@ export class Model {
     this.speed = 0;
     /** Entities that have a trail. */
     this.trails = 0;
+    /** Whether there are more entities than trails. */
+    this.lacksTrails = false;
   }
 
   /** Names, kinds, masses and radii. */
@@ -52,6 +55,7 @@ export class Model {
     for (const [id, object] of this.objects) {
       if (known.has(id)) continue;
       this.objects.delete(id);
+      this.lacksTrails = false;
       if (object.trail && id >= 0) this.trails -= 1;
     }
   }
@@ -84,7 +88,10 @@ export class Model {
 
   lengthen(object) {
     if (!object.trail) {
-      if (object.id >= 0 && this.trails >= TRAILS_MAX) return;
+      if (object.id >= 0 && this.trails >= TRAILS_MAX) {
+        this.lacksTrails = true;
+        return;
+      }
       this.trails += object.id >= 0 ? 1 : 0;
       object.trail = { from: this.scenes, points: new Float64Array(3 * TRAIL_POINTS) };
     }

@@ -164,6 +164,7 @@ function paint() {
     : space.draw(model, focus, { ...look, camera });
   labels.draw(items.map((item) => ({ ...item, isSelected: item.object.id === selected })), colours);
   say($("scale-text"), length(camera.scale * 100));
+  $("trails-note").hidden = look.trails === "off" || !model.lacksTrails;
   if (!canvas.dataset.ready) canvas.dataset.ready = "true";
   canvas.dataset.mode = camera.isFlat ? "2d" : "3d";
 }

@@ -38,7 +38,7 @@ pub struct InFlight(Arc<Connection>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.idle_since_ms.store(millis(self.0.began.elapsed()), Ordering::Release);
+        self.0.touch();
         self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -66,6 +66,11 @@ impl Connection {
             self.is_spent.notify_one();
         }
         InFlight(Arc::clone(self))
+    }
+
+    /// The other end has taken something: it was idle until now at most.
+    pub fn touch(&self) {
+        self.idle_since_ms.store(millis(self.began.elapsed()), Ordering::Release);
     }
 
     /// How long it may still be idle; nothing where that time is over. Before its first request it has less time.

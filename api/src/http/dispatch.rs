@@ -20,7 +20,7 @@ use warp::ws::Ws;
 use super::cors::{self, Asking};
 use super::door::Door;
 use super::problem::{Code, Problem};
-use super::reply::{Reply, Sent};
+use super::reply::{Outgoing, Reply, Sent};
 use super::request::{Content, Pieces, Request};
 use super::route::{Access, Body, Handler, Method, Route};
 use super::table::Found;
@@ -47,6 +47,8 @@ pub struct Arrived {
     pub has_body: bool,
 }
 
+/// Bytes of a content that are handed to the connection at once: even a slow one has taken them before it counts as idle.
+const AT_ONCE_BYTES: usize = 64 << 10;
 /// Content that browsers run scripts of.
 const PAGE: &str = "text/html; charset=utf-8";
 
@@ -78,12 +80,12 @@ where
     };
     let outcome = route_and_run(&api, &arrived, body, upgrade, &asking, &mut known).await;
     let mut response = match outcome {
-        Ok(Answered::Reply(reply)) => respond(reply, is_tls),
+        Ok(Answered::Reply(reply)) => respond(reply, &arrived.connection),
         Ok(Answered::Upgrade(mut response)) => {
             response.headers_mut().extend(headers::safe(false, is_tls));
             response
         }
-        Err(problem) => respond(tell(&api, visit, &problem, &known), is_tls),
+        Err(problem) => respond(tell(&api, visit, &problem, &known), &arrived.connection),
     };
     cors::allow_reading(&asking, response.headers_mut());
     response.headers_mut().insert(headers::CORRELATION, headers::value(visit.correlation.text()));
@@ -368,16 +370,26 @@ fn check_reply(api: &Api, route: &Route, reply: &Reply) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Bytes piece by piece, as the other end takes them.
+fn pieces_of(bytes: Bytes) -> Outgoing {
+    Box::pin(futures_util::stream::unfold(bytes, |mut left| async move {
+        let piece = left.split_to(left.len().min(AT_ONCE_BYTES));
+        (!piece.is_empty()).then_some((Ok(piece), left))
+    }))
+}
+
 /// A reply with the headers that each has.
-fn respond(reply: Reply, is_tls: bool) -> Response {
+fn respond(reply: Reply, connection: &Arc<Connection>) -> Response {
     let length = reply.length();
+    let streamed = |pieces| warp::reply::stream(wire::exactly(pieces, length, Arc::clone(connection))).into_response();
     let mut response = match reply.sent {
-        Sent::Whole(bytes) => Response::new(bytes.into()),
-        Sent::Pieces(pieces, _) => warp::reply::stream(wire::exactly(pieces, length)).into_response(),
+        Sent::Whole(bytes) if bytes.len() <= AT_ONCE_BYTES => Response::new(bytes.into()),
+        Sent::Whole(bytes) => streamed(pieces_of(bytes)),
+        Sent::Pieces(pieces, _) => streamed(pieces),
     };
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let head = response.headers_mut();
-    *head = headers::safe(reply.content_type == Some(PAGE), is_tls);
+    *head = headers::safe(reply.content_type == Some(PAGE), connection.is_tls);
     if let Some(kind) = reply.content_type {
         head.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }

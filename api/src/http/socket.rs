@@ -16,7 +16,8 @@ use warp::Reply as _;
 use warp::reply::Response;
 use warp::ws::{Message, WebSocket, Ws};
 
-use super::dispatch::{Arrived, busy};
+use super::dispatch::Arrived;
+use super::door::Door;
 use super::listen::ended;
 use super::metrics::Counted;
 use super::problem::Problem;
@@ -39,14 +40,14 @@ pub(super) fn upgrade(
     upgrade: Ws,
     open: Open,
 ) -> Result<Response, Problem> {
-    let inside = api.door(place)?.enter().ok_or_else(|| busy(api, "at_once"))?;
+    let door = Arc::clone(api.door(place)?);
     let counted = Counted::new(&api.metrics.sockets);
     let most = route.limits.body_bytes;
-    let link = Link { api: Arc::clone(api), visit: arrived.visit, route };
+    let link = Link { api: Arc::clone(api), visit: arrived.visit, route, door };
     let reply = upgrade.max_message_size(most).max_frame_size(most).on_upgrade(move |socket| async move {
         converse(link, socket, open).await;
-        // Until here it counts as a connection, as a socket and as a request of its route.
-        drop((arrived, inside, counted));
+        // Until here it counts as a connection and as a socket.
+        drop((arrived, counted));
     });
     Ok(reply.into_response())
 }
@@ -56,6 +57,7 @@ struct Link {
     api: Arc<Api>,
     visit: Visit,
     route: &'static Route,
+    door: Arc<Door>,
 }
 
 /// How a socket ends; nothing where the other end has gone.
@@ -67,17 +69,11 @@ async fn converse(link: Link, socket: WebSocket, open: Open) {
     let end = match first {
         Err(_) => Some(Close::NotAuthenticated),
         Ok(Err(end)) => end,
-        Ok(Ok(caller)) => {
-            let out = Outbox::default();
-            let reading = AssertUnwindSafe(read(&link, caller, open, &mut stream, out.clone())).catch_unwind();
-            tokio::select! {
-                end = reading => end.unwrap_or_else(|_| {
-                    error!(correlation = %link.visit.correlation, route = link.route.id, "a socket panicked");
-                    Some(Close::Failed)
-                }),
-                end = write(&link, &out, &mut sink) => end,
-            }
-        }
+        // Who has not said who they are takes up no place of the route.
+        Ok(Ok(caller)) => match link.door.enter() {
+            None => Some(Close::TooMany),
+            Some(_inside) => speak(&link, caller, open, &mut stream, &mut sink).await,
+        },
     };
     let Some(close) = end else { return };
     let (code, reason, _) = close.told();
@@ -90,6 +86,25 @@ async fn converse(link: Link, socket: WebSocket, open: Open) {
         }
     };
     drop(timeout(Duration::from_secs(1), goodbye).await);
+}
+
+/// Reads and writes until either is over.
+async fn speak(
+    link: &Link,
+    caller: Caller,
+    open: Open,
+    stream: &mut SplitStream<WebSocket>,
+    sink: &mut SplitSink<WebSocket, Message>,
+) -> End {
+    let out = Outbox::default();
+    let reading = AssertUnwindSafe(read(link, caller, open, stream, out.clone())).catch_unwind();
+    tokio::select! {
+        end = reading => end.unwrap_or_else(|_| {
+            error!(correlation = %link.visit.correlation, route = link.route.id, "a socket panicked");
+            Some(Close::Failed)
+        }),
+        end = write(link, &out, sink) => end,
+    }
 }
 
 /// Reads the first message, by which somebody says who they are.
@@ -111,15 +126,20 @@ fn caller_of(link: &Link, message: &Value) -> Result<Caller, Close> {
     let object = message.as_object().filter(|object| object.len() == 2 && is_authentication(message));
     let token = object.and_then(|object| object.get("token")?.as_str()).ok_or(Close::NotAuthenticated)?;
     let caller = gate.verify(&link.visit, token).map_err(|denied| close_of(&denied))?;
-    // The table has no socket that is public.
-    let Access::Role(role) = link.route.access else { return Err(Close::NotAllowed) };
-    gate.permits(&caller, role).map_err(|denied| {
+    permits(link, &caller).map_err(|denied| {
         if denied == Denied::Forbidden {
             gate.saw(&link.visit, Sign::Forbidden(caller.person));
         }
         close_of(&denied)
     })?;
     Ok(caller)
+}
+
+/// Whether they may be on the socket: their role is enough, and they have accepted the licence that is in force.
+fn permits(link: &Link, caller: &Caller) -> Result<(), Denied> {
+    // The table has no socket that is public.
+    let Access::Role(role) = link.route.access else { return Err(Denied::Forbidden) };
+    link.api.ports.gate.permits(caller, role)
 }
 
 fn is_authentication(message: &Value) -> bool {
@@ -213,7 +233,8 @@ async fn read(
             _ = pings.tick() => out.ping(),
             _ = checks.tick() => {
                 let gate = &link.api.ports.gate;
-                if let Err(denied) = gate.still_stands(&caller).and_then(|()| gate.may_stay(&link.visit)) {
+                let stays = gate.still_stands(&caller).and_then(|()| gate.may_stay(&link.visit));
+                if let Err(denied) = stays.and_then(|()| permits(link, &caller)) {
                     return Some(close_of(&denied));
                 }
                 if link.api.ports.clock.now() >= caller.expires {

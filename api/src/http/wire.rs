@@ -11,6 +11,7 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use super::Api;
+use super::connection::Connection;
 use super::dispatch::{self, Arrived};
 use super::reply::Outgoing;
 
@@ -35,10 +36,16 @@ pub fn upgrading(api: Arc<Api>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// The same pieces, with an error where they are more or fewer bytes than were promised.
-pub fn exactly(pieces: Outgoing, length: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync {
+/// The same pieces, with an error where they are more or fewer bytes than were promised. Their
+/// connection is not idle while they are taken; one that takes none for its idle time is.
+pub fn exactly(
+    pieces: Outgoing,
+    length: u64,
+    connection: Arc<Connection>,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync {
     let mut left = Some(length);
     pieces.map(move |piece| {
+        connection.touch();
         let piece = piece?;
         left = left.and_then(|left| left.checked_sub(piece.len() as u64));
         if left.is_some() { Ok(piece) } else { Err(io::ErrorKind::InvalidData.into()) }

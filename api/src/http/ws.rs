@@ -189,7 +189,7 @@ impl Close {
             Self::NotAllowed => (4403, "not_allowed", "the role does not allow this socket"),
             Self::Silent => (4408, "silent", "no sign of life, or nothing taken of what was sent"),
             Self::Sequence => (4409, "sequence", "a `seq` that is not greater than the one before"),
-            Self::TooMany => (4429, "too_many", "too many messages"),
+            Self::TooMany => (4429, "too_many", "too many messages, or too many of these sockets"),
         }
     }
 }

@@ -69,6 +69,15 @@ pub struct Entry {
     pub hash: [u8; 32],
 }
 
+/// Which part of the log is read, and which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Oldest first, from behind this place on; 0 for all.
+    Onward(u64),
+    /// Newest first, from before this place back; from the end without one.
+    Back(Option<u64>),
+}
+
 /// Why the audit log could not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuditError {
@@ -94,11 +103,11 @@ pub trait AuditLog: Send + Sync + 'static {
     /// [`AuditError::Unavailable`]: whatever was to be done must not be done.
     async fn record(&self, act: Act) -> Result<u64, AuditError>;
 
-    /// Entries behind this place, oldest first, and whether there are more.
+    /// At most so many entries, and whether there are more that way.
     ///
     /// # Errors
     /// [`AuditError::Unavailable`].
-    async fn page(&self, behind: u64, limit: usize) -> Result<(Vec<Entry>, bool), AuditError>;
+    async fn page(&self, reading: Reading, limit: usize) -> Result<(Vec<Entry>, bool), AuditError>;
 
     /// Looks at the whole chain; gives how many entries it has.
     ///

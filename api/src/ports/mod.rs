@@ -11,7 +11,7 @@ pub mod settings;
 pub mod world;
 
 pub use accounts::{Account, AccountError, Accounts, NewAccount, StoredSignIn};
-pub use audit::{Act, AuditError, AuditLog, Entry, Outcome};
+pub use audit::{Act, AuditError, AuditLog, Entry, Outcome, Reading};
 pub use health::{Condition, Health, Part};
 pub use people::{Erased, Kept, People, PeopleError, Purpose, Said};
 pub use presentation::{AudioSource, Controller, Presentation, PresentationError, Quality};

@@ -12,13 +12,16 @@ use crate::http::params::{Kind, LIMIT, Param};
 use crate::http::route::{Body, Method};
 use crate::http::{Access, Answer, Answering, Api, Code, Doc, Handler, Limits, Problem, Reply, Request, Route, Schema};
 use crate::identity::{Person, Role};
-use crate::ports::AuditError;
+use crate::ports::{AuditError, Reading};
 
 /// Longest ban: a hundred years.
 const BAN_S_MAX: u64 = 100 * 365 * 86_400;
 const SMALL: Limits = Limits { body_bytes: 4 << 10, ..Limits::WRITE };
 pub(super) const AFTER: Param =
     Param::optional("after", Kind::Whole { min: 0, max: u64::MAX }, "lists what comes behind this number");
+const ORDER: Param =
+    Param::optional("order", Kind::OneOf(&["oldest", NEWEST]), "what comes first; the oldest without it");
+const NEWEST: &str = "newest";
 const PERSON: Param = Param::required("person", Kind::Whole { min: 1, max: u64::MAX }, "number of the person");
 
 const LIST: Route = Route {
@@ -107,8 +110,9 @@ pub const ROUTES: &[Route] = &[
         doc: Doc {
             tag: "admin",
             summary: "Entries of the audit log",
-            text: "Oldest first; `after` is a place in the chain.",
+            text: "`after` is a place in the chain; in the order `newest`, what is older comes behind it.",
         },
+        query: &[AFTER, LIMIT, ORDER],
         answers: &[Answer::json(200, Schema::of::<Entries>(), "a page of entries")],
         handler: Handler::Call(audit),
         ..LIST
@@ -418,7 +422,11 @@ fn end_sign_ins(api: Arc<Api>, request: Request) -> Answering {
 fn audit(api: Arc<Api>, request: Request) -> Answering {
     Box::pin(async move {
         let page = request.page();
-        let (entries, more) = api.ports.audit.page(page.after.unwrap_or_default(), page.limit).await?;
+        let reading = match request.text("order") {
+            Some(NEWEST) => Reading::Back(page.after),
+            _ => Reading::Onward(page.after.unwrap_or_default()),
+        };
+        let (entries, more) = api.ports.audit.page(reading, page.limit).await?;
         let named = |subject: &str| subject.strip_prefix("person:").and_then(|number| number.parse().ok()).map(Person);
         let persons = entries.iter().flat_map(|entry| entry.actor.into_iter().chain(named(&entry.subject))).collect();
         security(&api)?.looked_at(&request.visit, &request.caller()?, "audit", persons).await?;

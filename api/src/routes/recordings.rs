@@ -29,8 +29,8 @@ pub(super) const OPERATOR: Access = Access::Role(Role::Operator);
 pub(super) const NAME_MAX: usize = 100;
 /// The most bytes that a recording may have, whatever is configured.
 const FILE_BYTES_MAX: usize = 2 << 30;
-/// Bytes that are read at once.
-const PIECE_BYTES: usize = 256 << 10;
+/// Bytes that are read at once; whoever does not take as many within the idle time of a connection is cut off.
+const PIECE_BYTES: usize = 64 << 10;
 const OCTETS: &str = "application/octet-stream";
 const RECORDING: Param = Param::required("recording", Kind::Hex { digits: 32 }, "id of the recording");
 const ANY_TICK: Kind = Kind::Whole { min: 0, max: u64::MAX };
@@ -303,6 +303,9 @@ fn upload(api: Arc<Api>, mut request: Request) -> Answering {
             while let Some(piece) = pieces.next().await {
                 incoming.write(piece?).await?;
             }
+            // It may have taken long to arrive.
+            api.ports.gate.still_stands(&caller)?;
+            api.ports.gate.permits(&caller, Role::Operator)?;
             Ok(incoming.keep().await?)
         };
         let arrived: Result<Recording, Problem> = arriving.await;

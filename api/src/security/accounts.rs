@@ -245,7 +245,8 @@ impl Security {
             let is_right = self.passwords.verify(if fits { password } else { "" }, stored).await? & fits;
             Ok::<_, Refusal>((account, is_right))
         };
-        let (account, is_right) = looked_at.await.inspect_err(|_| self.lockout.given_up(hash, visit.address))?;
+        let (account, is_right) =
+            looked_at.await.inspect_err(|_| self.lockout.given_up(hash, visit.address, passed))?;
         let person = account.as_ref().map(|account| account.person);
         let Some(account) = account.filter(|_| is_right) else {
             failed(person, "wrong").await?;

@@ -1,9 +1,10 @@
 //! A growing delay after failed sign-ins. Must never tell a name that exists from one that does not, and must never let
-//! somebody keep another from signing in for good.
+//! somebody keep another from signing in where they have done so before.
 //!
 //! Three counts are kept: of a name from an address, of an address, and of a name from anywhere, the last with more
 //! tries and a short delay. Whoever has signed in from an address before is not held up there by what others do to
-//! their name. An attempt counts as failed when it begins, so that many at once are not all free.
+//! their name, nor by others who fill the tables: they have a count of their own. An attempt counts as failed when it
+//! begins, so that many at once are not all free.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use super::table::{Row, Table};
 
 /// A name as these counts know it: a keyed hash.
 pub type NameHash = [u8; 16];
+
+/// Addresses of a name that are remembered.
+const PLACES_MAX: usize = 8;
 
 /// How a count of failures turns into a delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +65,47 @@ struct Failures {
     held_until: Duration,
     /// All of it is forgotten then.
     over_at: Duration,
-    /// A good sign-in is remembered until then.
-    known_until: Duration,
 }
 
 impl Row for Failures {
     fn is_over(&self, passed: Duration) -> bool {
-        passed >= self.over_at && passed >= self.known_until
+        passed >= self.over_at
+    }
+}
+
+/// An address that a name has signed in from.
+struct Place {
+    address: IpAddr,
+    /// It is remembered until then.
+    until: Duration,
+    /// Failures of the name from there.
+    failures: Failures,
+}
+
+/// The addresses that a name has signed in from.
+#[derive(Default)]
+struct Places(Vec<Place>);
+
+impl Row for Places {
+    fn is_over(&self, passed: Duration) -> bool {
+        self.0.iter().all(|place| passed >= place.until)
+    }
+}
+
+impl Places {
+    fn find(&mut self, address: IpAddr, passed: Duration) -> Option<&mut Failures> {
+        let place = self.0.iter_mut().find(|place| place.address == address && passed < place.until)?;
+        Some(&mut place.failures)
+    }
+
+    /// Remembers an address, without failures; instead of the oldest, where there are too many.
+    fn remember(&mut self, address: IpAddr, until: Duration, passed: Duration) {
+        self.0.retain(|place| place.address != address && passed < place.until);
+        if self.0.len() >= PLACES_MAX {
+            self.0.sort_by_key(|place| place.until);
+            self.0.remove(0);
+        }
+        self.0.push(Place { address, until, failures: Failures::default() });
     }
 }
 
@@ -88,6 +126,17 @@ impl Failures {
         self.over_at = passed + policy.forget + delay.longest;
     }
 
+    /// Counts an attempt, unless it has to wait.
+    fn attempt(&mut self, delay: Delay, policy: &LockoutPolicy, passed: Duration) -> Result<(), Duration> {
+        match self.wait(passed) {
+            Duration::ZERO => {
+                self.add(delay, policy, passed);
+                Ok(())
+            }
+            wait => Err(wait),
+        }
+    }
+
     fn take_back(&mut self) {
         self.count = self.count.saturating_sub(1);
     }
@@ -99,6 +148,7 @@ pub struct Lockout {
     pairs: Table<(NameHash, IpAddr), Failures>,
     addresses: Table<IpAddr, Failures>,
     names: Table<NameHash, Failures>,
+    known: Table<NameHash, Places>,
 }
 
 impl Lockout {
@@ -106,7 +156,13 @@ impl Lockout {
     #[must_use]
     pub fn new(policy: LockoutPolicy) -> Self {
         let rows = policy.rows_max;
-        Self { policy, pairs: Table::new(rows), addresses: Table::new(rows), names: Table::new(rows) }
+        Self {
+            policy,
+            pairs: Table::new(rows),
+            addresses: Table::new(rows),
+            names: Table::new(rows),
+            known: Table::new(rows),
+        }
     }
 
     /// Begins an attempt, which counts as failed until [`Lockout::succeeded`].
@@ -114,46 +170,59 @@ impl Lockout {
     /// # Errors
     /// The time to wait; such an attempt counts for nothing.
     pub fn begin(&self, name: NameHash, address: IpAddr, passed: Duration) -> Result<(), Duration> {
-        let address = household(address);
-        let pair = (name, address);
-        let is_known = self.pairs.look(&pair, |row| row.known_until > passed).unwrap_or(false);
-        let mut wait = self.addresses.look(&address, |row| row.wait(passed)).unwrap_or_default();
-        if !is_known {
-            wait = wait.max(self.names.look(&name, |row| row.wait(passed)).unwrap_or_default());
-        }
+        let (policy, address) = (&self.policy, household(address));
+        let is_known = self.of_known(&name, address, passed, |_| ()).is_some();
+        let wait = if is_known {
+            // What others left on a row that is shared for want of room does not matter here.
+            self.addresses.look(&address, |row| row.wait(passed)).unwrap_or_default()
+        } else {
+            let of_address = self.addresses.counted(&address, passed, |row| row.wait(passed));
+            of_address.max(self.names.counted(&name, passed, |row| row.wait(passed))).unwrap_or_default()
+        };
         if wait > Duration::ZERO {
             return Err(wait);
         }
         // Look and count under one lock: of many at once, only so many as are free get through.
-        self.pairs.with(&pair, passed, |row| match row.wait(passed) {
-            Duration::ZERO => {
-                row.add(self.policy.pair, &self.policy, passed);
-                Ok(())
-            }
-            wait => Err(wait),
-        })?;
-        self.addresses.with(&address, passed, |row| row.add(self.policy.address, &self.policy, passed));
-        self.names.with(&name, passed, |row| row.add(self.policy.name, &self.policy, passed));
+        let attempt = |row: &mut Failures| row.attempt(policy.pair, policy, passed);
+        match self.of_known(&name, address, passed, attempt) {
+            Some(attempted) => attempted?,
+            None => self.pairs.with(&(name, address), passed, attempt)?,
+        }
+        self.addresses.with(&address, passed, |row| row.add(policy.address, policy, passed));
+        self.names.with(&name, passed, |row| row.add(policy.name, policy, passed));
         Ok(())
     }
 
     /// The attempt that was begun was a good one.
     pub fn succeeded(&self, name: NameHash, address: IpAddr, passed: Duration) {
-        let address = household(address);
-        self.pairs.with_own(&(name, address), passed, |row| {
-            *row = Failures { known_until: passed + self.policy.remember, ..Failures::default() };
-        });
         // Others' failures stay: a good sign-in of one's own must not buy new guesses at somebody else's.
-        self.addresses.look(&address, Failures::take_back);
-        self.names.look(&name, Failures::take_back);
+        self.given_up(name, address, passed);
+        let address = household(address);
+        self.pairs.look(&(name, address), |row| *row = Failures::default());
+        // Where there is no room, they are held up as anybody is.
+        let until = passed + self.policy.remember;
+        self.known.with_own(&name, passed, |places| places.remember(address, until, passed));
     }
 
     /// The attempt that was begun was neither: it never came to the password.
-    pub fn given_up(&self, name: NameHash, address: IpAddr) {
+    pub fn given_up(&self, name: NameHash, address: IpAddr, passed: Duration) {
         let address = household(address);
-        self.pairs.look(&(name, address), Failures::take_back);
-        self.addresses.look(&address, Failures::take_back);
-        self.names.look(&name, Failures::take_back);
+        if self.of_known(&name, address, passed, Failures::take_back).is_none() {
+            self.pairs.counted(&(name, address), passed, Failures::take_back);
+        }
+        self.addresses.counted(&address, passed, Failures::take_back);
+        self.names.counted(&name, passed, Failures::take_back);
+    }
+
+    /// Does something with the failures of a name at an address that it has signed in from.
+    fn of_known<R>(
+        &self,
+        name: &NameHash,
+        address: IpAddr,
+        passed: Duration,
+        act: impl FnOnce(&mut Failures) -> R,
+    ) -> Option<R> {
+        self.known.look(name, |places| places.find(address, passed).map(act)).flatten()
     }
 
     /// Forgets what is over.
@@ -161,12 +230,13 @@ impl Lockout {
         self.pairs.sweep(passed);
         self.addresses.sweep(passed);
         self.names.sweep(passed);
+        self.known.sweep(passed);
     }
 
     /// Counts that are kept.
     #[must_use]
     pub fn remembered(&self) -> usize {
-        self.pairs.len() + self.addresses.len() + self.names.len()
+        self.pairs.len() + self.addresses.len() + self.names.len() + self.known.len()
     }
 }
 
@@ -260,13 +330,56 @@ mod tests {
         assert_eq!(free, 5);
     }
 
+    fn numbered(n: u32) -> (NameHash, IpAddr) {
+        let mut name = [0; 16];
+        name[..4].copy_from_slice(&n.to_le_bytes());
+        (name, IpAddr::V4(Ipv4Addr::from_bits(n)))
+    }
+
+    #[test]
+    fn good_sign_ins_fill_nothing_that_holds_newcomers_up() {
+        let lockout = Lockout::new(LockoutPolicy { rows_max: 16, ..LockoutPolicy::default() });
+        for n in 0..20_000 {
+            let (name, address) = numbered(n);
+            assert_eq!(lockout.begin(name, address, at(0)), Ok(()), "{n}");
+            lockout.succeeded(name, address, at(0));
+        }
+        // One name from everywhere takes the place of nobody else's addresses.
+        let known = (0..16).map(numbered).find(|(name, _)| lockout.known.look(name, |_| ()).is_some());
+        let (name, address) = known.expect("some are remembered");
+        for n in 0..1000 {
+            lockout.succeeded([9; 16], numbered(n).1, at(1));
+        }
+        assert!(lockout.of_known(&name, address, at(1), |_| ()).is_some());
+        assert!(lockout.known.look(&[9; 16], |places| places.0.len()).is_none_or(|len| len == PLACES_MAX));
+    }
+
+    #[test]
+    fn full_tables_free_no_guess_and_hold_up_nobody_who_is_known() {
+        let lockout = Lockout::new(LockoutPolicy { rows_max: 16, ..LockoutPolicy::default() });
+        lockout.begin(ANNA, from(1), at(0)).expect("free");
+        lockout.succeeded(ANNA, from(1), at(0));
+        for n in 0..20_000 {
+            let (name, address) = numbered(n);
+            let _ = lockout.begin(name, address, at(1));
+        }
+        // Each guess at another name, from one address; then each from another address, at one name.
+        let from_one = (0..1000).filter(|n| lockout.begin(numbered(50_000 + n).0, from(7), at(2)).is_ok()).count();
+        assert!(from_one <= 20, "{from_one}");
+        let at_one = (0..1000).filter(|n| lockout.begin([7; 16], numbered(90_000 + n).1, at(2)).is_ok()).count();
+        assert!(at_one <= 50, "{at_one}");
+        for _ in 0..100 {
+            assert_eq!(lockout.begin(ANNA, from(1), at(3)), Ok(()), "where she has signed in before");
+            lockout.succeeded(ANNA, from(1), at(3));
+        }
+    }
+
     #[test]
     fn churn_does_not_grow_it() {
         let lockout = Lockout::new(LockoutPolicy { rows_max: 256, ..LockoutPolicy::default() });
         for i in 0..50_000u32 {
-            let mut name = [0; 16];
-            name[..4].copy_from_slice(&i.to_le_bytes());
-            let _ = lockout.begin(name, IpAddr::V4(Ipv4Addr::from_bits(i)), at(0));
+            let (name, address) = numbered(i);
+            let _ = lockout.begin(name, address, at(0));
         }
         assert!(lockout.remembered() <= 3 * 256);
         lockout.sweep(at(100_000));

@@ -341,15 +341,18 @@ impl Security {
 
     /// A sign-in is used: from where?
     fn watch_place(&self, visit: &Visit, live: &Arc<Live>, now: Moment) -> Result<(), Denied> {
-        if live.moved_from(household(visit.address)).is_none() {
-            return Ok(());
+        let passed = self.outside.clock.passed();
+        let Some(is_news) = live.moves_to(household(visit.address), passed) else { return Ok(()) };
+        if is_news {
+            let alert = self.intrusion.moved(visit, live.person, now, passed);
+            self.note_alert(visit, &alert);
         }
-        let alert = self.intrusion.moved(visit, live.person, now, self.outside.clock.passed());
-        self.note_alert(visit, &alert);
         match self.policy.replay {
             Replay::Flag => Ok(()),
             Replay::Refuse => {
                 self.sign_ins.end(live);
+                let (subject, why) = (format!("sign_in:{}", live.id), json!({ "why": "used from another place" }));
+                self.note(visit, Some(live.person), Kind::SignInRevoke, subject, Outcome::Done, why);
                 Err(Denied::Unauthenticated(token::ENDED))
             }
         }

@@ -47,13 +47,15 @@ impl Notes {
         self.come.notified().await;
     }
 
-    /// Writes down what waits; an act stays until the log has taken it, also where whoever waits for this goes away.
+    /// Writes down what waits now; an act stays until the log has taken it, also where whoever waits for this goes away.
     ///
     /// # Errors
     /// What the log says.
     pub(super) async fn drain(&self, log: &dyn AuditLog, now: Moment) -> Result<(), AuditError> {
         let _draining = self.draining.lock().await;
-        loop {
+        // What comes meanwhile waits for the next time, so that a flood of it holds nothing else up.
+        let waiting = lock(&self.queue).acts.len();
+        for _ in 0..waiting {
             let next = lock(&self.queue).acts.front().cloned();
             let Some(act) = next else { break };
             log.record(act).await?;

@@ -47,6 +47,17 @@ pub(super) struct Renewal {
     pub revision: u64,
 }
 
+/// A sign-in that goes from place to place is told of this often at most.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// Where a sign-in is used.
+struct Places {
+    /// Households that used it last, newest first.
+    last: [Option<IpAddr>; 2],
+    /// When it was last told that there was another one.
+    told: Option<Duration>,
+}
+
 /// A sign-in that stands, or stood.
 pub(super) struct Live {
     pub id: SignInId,
@@ -63,8 +74,7 @@ pub(super) struct Live {
     /// How often the store was to be told of a change.
     changes: AtomicU64,
     licence: AtomicU32,
-    /// Households that used it last, newest first.
-    places: Mutex<[Option<IpAddr>; 2]>,
+    places: Mutex<Places>,
     /// Held while it is written, so that what the store has is what is known here.
     pub renewal: tokio::sync::Mutex<Renewal>,
 }
@@ -77,7 +87,10 @@ impl Live {
             role,
             created: stored.created,
             expires: stored.expires,
-            places: Mutex::new([stored.address.parse().ok().map(super::allowance::household), None]),
+            places: Mutex::new(Places {
+                last: [stored.address.parse().ok().map(super::allowance::household), None],
+                told: None,
+            }),
             address: stored.address,
             seen: AtomicU64::new(stored.seen.0),
             written: AtomicU64::new(stored.seen.0),
@@ -104,15 +117,21 @@ impl Live {
         self.has_ended.load(Ordering::SeqCst)
     }
 
-    /// Where it was used before, if a household uses it that did not lately.
-    pub(super) fn moved_from(&self, household: IpAddr) -> Option<IpAddr> {
+    /// Whether a household uses it that did not lately, and whether that is news: one that goes from place to place is told
+    /// of once in a while.
+    pub(super) fn moves_to(&self, household: IpAddr, passed: Duration) -> Option<bool> {
         let mut places = lock(&self.places);
-        if places.contains(&Some(household)) {
+        if places.last.contains(&Some(household)) {
             return None;
         }
-        let before = places[0].replace(household);
-        places[1] = before;
-        before
+        let before = places.last[0].replace(household);
+        places.last[1] = before;
+        before?;
+        let is_news = places.told.is_none_or(|told| passed.saturating_sub(told) >= TOLD_EVERY);
+        if is_news {
+            places.told = Some(passed);
+        }
+        Some(is_news)
     }
 
     /// Whether it stands at this moment.

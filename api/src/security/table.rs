@@ -31,6 +31,18 @@ struct Shard<K, V> {
     swept: Option<Duration>,
 }
 
+impl<K, V: Row> Shard<K, V> {
+    /// The shared row of a key with this hash.
+    fn shared(&mut self, hash: u64, passed: Duration) -> Option<&mut V> {
+        // SHARED is small, so the cast is exact.
+        let row = self.shared.get_mut((hash / SHARDS as u64 % SHARED as u64) as usize)?;
+        if row.is_over(passed) {
+            *row = V::default();
+        }
+        Some(row)
+    }
+}
+
 /// A bounded map from keys to rows.
 pub(super) struct Table<K, V> {
     shards: Vec<Mutex<Shard<K, V>>>,
@@ -60,13 +72,10 @@ impl<K: Hash + Eq + Clone, V: Row> Table<K, V> {
         if self.has_room(&mut shard, key, passed) {
             return act(shard.rows.entry(key.clone()).or_default());
         }
-        // SHARED is small, so the cast is exact.
-        let place = (hash / SHARDS as u64 % SHARED as u64) as usize;
-        let Some(row) = shard.shared.get_mut(place) else { return act(&mut V::default()) };
-        if row.is_over(passed) {
-            *row = V::default();
+        match shard.shared(hash, passed) {
+            Some(row) => act(row),
+            None => act(&mut V::default()),
         }
-        act(row)
     }
 
     /// Does something with the row of a key, if it has one or there is room for one.
@@ -78,6 +87,16 @@ impl<K: Hash + Eq + Clone, V: Row> Table<K, V> {
     /// Does something with the row of a key, if it has one.
     pub(super) fn look<R>(&self, key: &K, act: impl FnOnce(&mut V) -> R) -> Option<R> {
         self.shard(self.hasher.hash_one(key)).rows.get_mut(key).map(act)
+    }
+
+    /// Does something with the row that [`Table::with`] would take, if there is one already.
+    pub(super) fn counted<R>(&self, key: &K, passed: Duration, act: impl FnOnce(&mut V) -> R) -> Option<R> {
+        let hash = self.hasher.hash_one(key);
+        let mut shard = self.shard(hash);
+        if self.has_room(&mut shard, key, passed) {
+            return shard.rows.get_mut(key).map(act);
+        }
+        shard.shared(hash, passed).map(act)
     }
 
     /// Forgets what is over.
@@ -148,6 +167,10 @@ mod tests {
         assert_eq!(count(&table, 7, 1), 4, "filling the table has reset nobody's count");
         let newcomer = (0..1000).map(|_| count(&table, 5, 1)).max();
         assert!(newcomer >= Some(1000), "who finds no room is counted together with others, not freed");
+        let now = Duration::from_secs(1);
+        assert_eq!(table.counted(&5, now, |row| row.0), newcomer, "and found again");
+        assert_eq!(table.counted(&7, now, |row| row.0), Some(4));
+        assert_eq!(Table::<u32, Count>::new(64).counted(&7, now, |row| row.0), None);
         assert_eq!(table.with_own(&6, Duration::from_secs(1), |_| ()), None);
     }
 

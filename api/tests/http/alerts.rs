@@ -12,7 +12,9 @@ use api::clock::{Moment, TurnedClock};
 use api::gate::{Gatekeeper as _, Sign};
 use api::http::{Rules, Tls, TlsFiles};
 use api::identity::{Correlation, Person, Visit};
-use api::ports::{Account, AccountError, Accounts, Act, AuditError, AuditLog, Entry, NewAccount, StoredSignIn};
+use api::ports::{
+    Account, AccountError, Accounts, Act, AuditError, AuditLog, Entry, NewAccount, Reading, StoredSignIn,
+};
 use api::security::keys::Keys;
 use api::security::policy::Policy;
 use api::security::{Outside, Security};
@@ -74,7 +76,7 @@ impl AuditLog for Empty {
         Ok(1)
     }
 
-    async fn page(&self, _: u64, _: usize) -> Result<(Vec<Entry>, bool), AuditError> {
+    async fn page(&self, _: Reading, _: usize) -> Result<(Vec<Entry>, bool), AuditError> {
         Ok((Vec::new(), false))
     }
 

@@ -45,6 +45,41 @@ async fn a_hundred_requests_go_over_one_connection_and_idle_ones_are_closed() {
 }
 
 #[tokio::test]
+async fn a_content_that_takes_its_time_comes_whole() {
+    // Without anything to do, a connection would be closed after 0.7 s and cut off a second later.
+    let running = hasty().await;
+    let began = Instant::now();
+    let got = running.client().await.ask("GET /test/lasting HTTP/1.1\r\nhost: x", b"").await;
+    assert_eq!((got.status, got.body.len()), (200, 100));
+    assert!(began.elapsed() > SHORT + Duration::from_secs(1), "{:?}", began.elapsed());
+    let got = running.client().await.ask("GET /test/large HTTP/1.1\r\nhost: x", b"").await;
+    assert_eq!((got.status, got.body.len()), (200, 2_000_000));
+    let mut kept = multiplexed(&running).await;
+    let request = Request::get(format!("http://{}/test/lasting", running.server.address())).body(Empty::new());
+    let answer = kept.send_request(request.expect("a request")).await.expect("an answer");
+    assert_eq!(answer.into_body().collect().await.expect("all of it").to_bytes().len(), 100);
+}
+
+#[tokio::test]
+async fn who_gives_no_room_for_a_content_is_cut_off() {
+    let running = hasty().await;
+    let stream = TcpStream::connect(running.server.address()).await.expect("a connection");
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(1000)
+        .handshake(TokioIo::new(stream))
+        .await
+        .expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let request = Request::get("http://x/test/large").body(Empty::<bytes::Bytes>::new()).expect("a request");
+    let answer = sender.send_request(request).await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    // Its other end answers pings, and takes nothing more.
+    let ended = tokio::time::timeout(PATIENCE, connection).await;
+    assert!(ended.is_ok(), "it is held for ever");
+    assert!(answer.into_body().collect().await.is_err());
+}
+
+#[tokio::test]
 async fn a_connection_has_its_last_request() {
     let running = Running::with(Rules::default(), |listen| listen.requests_per_connection = 3, None).await;
     let mut client = running.client().await;

@@ -217,3 +217,24 @@ async fn what_does_not_go_is_told_where_it_is_wrong() {
     assert_eq!((&listed["recordings"][0]["by"], &listed["next"]), (&"3".into(), &serde_json::Value::Null));
     assert_eq!(listed["recordings"][0]["created"], "1970-01-01T00:00:00.005Z");
 }
+
+#[tokio::test]
+async fn what_somebody_brings_who_is_signed_out_meanwhile_is_not_kept() {
+    let running = shown().await;
+    running.notes.open();
+    let kept = running.get("/recordings", "operator").await.body;
+    let head = format!("{}\r\ncontent-length: 4\r\n\r\n", upload("", ""));
+    for (is_revoked, status) in [(true, 401), (false, 201)] {
+        let mut client = running.client().await;
+        client.send(head.as_bytes()).await;
+        client.send(b"ab").await;
+        // What was sent has been let in before.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        running.gate.revoked.store(is_revoked, Ordering::SeqCst);
+        client.send(b"cd").await;
+        assert_eq!(client.reply().await.map(|got| got.status), Some(status));
+        running.gate.revoked.store(false, Ordering::SeqCst);
+        let now = running.get("/recordings", "operator").await.body;
+        assert_eq!(now == kept, is_revoked, "{now}");
+    }
+}

@@ -17,7 +17,11 @@ use crate::support::{PATIENCE, Running};
 type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn connect(running: &Running) -> Ws {
-    let url = format!("ws://{}/ws/telemetry", running.server.address());
+    connect_to(running, "/ws/telemetry").await
+}
+
+async fn connect_to(running: &Running, path: &str) -> Ws {
+    let url = format!("ws://{}{path}", running.server.address());
     connect_async(url).await.expect("a WebSocket").0
 }
 
@@ -256,4 +260,45 @@ async fn a_socket_that_takes_nothing_is_closed_and_others_go_on() {
         assert!(began.elapsed() < PATIENCE);
     }
     assert_eq!(hear(&mut other).await["type"], "sample");
+}
+
+#[tokio::test]
+async fn who_has_not_said_who_they_are_takes_up_nobodys_place() {
+    let running = Running::start().await;
+    let token = "{\"type\":\"authenticate\",\"token\":\"guest\"}";
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(connect_to(&running, "/test/socket").await);
+    }
+    let mut let_in = Vec::new();
+    for _ in 0..2 {
+        let mut ws = connect_to(&running, "/test/socket").await;
+        say(&mut ws, token).await;
+        assert_eq!(hear(&mut ws).await["type"], "authenticated");
+        let_in.push(ws);
+    }
+    let mut one_more = connect_to(&running, "/test/socket").await;
+    say(&mut one_more, token).await;
+    assert_eq!(closed(&mut one_more).await, code(Close::TooMany));
+    let_in.pop().expect("one").close(None).await.expect("closed");
+    // Its place is free once it has gone.
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut ws = connect_to(&running, "/test/socket").await;
+        say(&mut ws, token).await;
+        let first = tokio::time::timeout(PATIENCE, ws.next()).await.expect("in time");
+        if matches!(first, Some(Ok(Message::Text(_)))) {
+            break;
+        }
+        assert!(Instant::now() < end, "its place stays taken");
+    }
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_newer_licence_closes_what_is_open() {
+    let running = Running::start().await;
+    let mut ws = signed_in(&running).await;
+    running.gate.is_unlicensed.store(true, Ordering::SeqCst);
+    assert_eq!(closed(&mut ws).await, code(Close::NotAllowed));
 }

@@ -10,18 +10,19 @@ use api::clock::{Moment, SystemClock};
 use api::gate::{Count, Denied, Gatekeeper, Sign};
 use api::http::route::{Body, Method};
 use api::http::{
-    Access, Answer, Answering, Api, Bound, Build, Code, Doc, Handler, Limits, Listen, Ports, Problem, Reply, Request,
-    Route, Rules, Schema, Server, Table, Tls,
+    Access, Answer, Answering, Api, Bound, Build, Code, Doc, Handler, Limits, Listen, Outbox, Ports, Problem, Reply,
+    Request, Route, Rules, Schema, Server, Socket, Table, Tls,
 };
 use api::identity::{Caller, Person, Role, SignInId, Visit};
 use api::ports::{
     Account, AccountError, Accounts, Act, AuditError, AuditLog, Body as WorldBody, Component, Condition, Control,
     ControlState, Entity, Entry, Erased, FieldValue, Health, Kept, Link, NewAccount, Node, Order, Outcome, Pace, Part,
-    Peer, People, PeopleError, Purpose, Receipt, Recordings, Said, Setting, Settings, StoredSignIn, View, World,
-    WorldError, WorldStatus,
+    Peer, People, PeopleError, Purpose, Reading, Receipt, Recordings, Said, Setting, Settings, StoredSignIn, View,
+    World, WorldError, WorldStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use utoipa::ToSchema;
@@ -36,6 +37,8 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Gate {
     pub allowance: AtomicU64,
     pub revoked: AtomicBool,
+    /// The licence is a newer one than anybody has accepted.
+    pub is_unlicensed: AtomicBool,
     pub signs: Mutex<Vec<Sign>>,
     pub ends_at: AtomicU64,
 }
@@ -70,6 +73,14 @@ impl Gatekeeper for Gate {
 
     fn still_stands(&self, _: &Caller) -> Result<(), Denied> {
         if self.revoked.load(Ordering::SeqCst) { Err(Denied::Unauthenticated("revoked")) } else { Ok(()) }
+    }
+
+    fn permits(&self, caller: &Caller, needed: Role) -> Result<(), Denied> {
+        match caller.role {
+            _ if self.is_unlicensed.load(Ordering::SeqCst) => Err(Denied::Licence),
+            role if role < needed => Err(Denied::Forbidden),
+            _ => Ok(()),
+        }
     }
 
     fn admit_caller(&self, _: &Caller, _: Count) -> Result<(), Denied> {
@@ -275,7 +286,7 @@ impl AuditLog for Notes {
         Ok(acts.len() as u64)
     }
 
-    async fn page(&self, _: u64, _: usize) -> Result<(Vec<Entry>, bool), AuditError> {
+    async fn page(&self, _: Reading, _: usize) -> Result<(Vec<Entry>, bool), AuditError> {
         Err(AuditError::Unavailable(SECRET.into()))
     }
 
@@ -410,6 +421,30 @@ const TEST_ROUTES: &[Route] = &[
         ..POST
     },
     Route {
+        id: "test_lasting",
+        path: "/test/lasting",
+        answers: &[Answer::other(200, "application/octet-stream", "takes three seconds")],
+        handler: Handler::Call(lasting),
+        ..GET
+    },
+    Route {
+        id: "test_large",
+        path: "/test/large",
+        answers: &[Answer::other(200, "application/octet-stream", "two million bytes")],
+        handler: Handler::Call(large),
+        ..GET
+    },
+    Route {
+        id: "test_socket",
+        path: "/test/socket",
+        access: Access::Role(Role::Guest),
+        limits: Limits { at_once: 2, ..Limits::SOCKET },
+        body: Some(Body::Json(Schema::of::<Echo>())),
+        answers: &[Answer::empty(101, "open")],
+        handler: Handler::Socket(|_, _, _| Box::new(Quiet)),
+        ..GET
+    },
+    Route {
         id: "test_octets",
         path: "/test/octets",
         body: Some(Body::Octets("application/octet-stream")),
@@ -418,6 +453,36 @@ const TEST_ROUTES: &[Route] = &[
         ..POST
     },
 ];
+
+/// A socket that says nothing.
+struct Quiet;
+
+#[async_trait]
+impl Socket for Quiet {
+    async fn open(&mut self, _: &mut Outbox) {}
+
+    async fn message(&mut self, _: &Value, _: &mut Outbox) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    async fn next(&mut self, _: &mut Outbox) {
+        std::future::pending().await
+    }
+}
+
+fn lasting(_: Arc<Api>, _: Request) -> Answering {
+    Box::pin(async {
+        let pieces = futures_util::stream::unfold(0, |n| async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            (n < 10).then(|| (Ok(bytes::Bytes::from_static(b"0123456789")), n + 1))
+        });
+        Ok(Reply::pieces(200, "application/octet-stream", Box::pin(pieces), 100))
+    })
+}
+
+fn large(_: Arc<Api>, _: Request) -> Answering {
+    Box::pin(async { Ok(Reply::whole(200, "application/octet-stream", vec![7; 2_000_000])) })
+}
 
 fn panics(_: Arc<Api>, _: Request) -> Answering {
     Box::pin(async { panic!("{SECRET}") })

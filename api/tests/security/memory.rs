@@ -11,7 +11,7 @@ use api::clock::{Clock as _, Moment, TurnedClock};
 use api::gate::Gatekeeper as _;
 use api::identity::{Caller, Correlation, Person, Role, SignInId, Visit};
 use api::ports::{
-    Account, AccountError, Accounts, Act, AuditError, AuditLog, Entry, NewAccount, Outcome, StoredSignIn,
+    Account, AccountError, Accounts, Act, AuditError, AuditLog, Entry, NewAccount, Outcome, Reading, StoredSignIn,
 };
 use api::security::keys::Keys;
 use api::security::policy::Policy;
@@ -170,7 +170,7 @@ impl AuditLog for MemoryAudit {
         Ok(acts.len() as u64)
     }
 
-    async fn page(&self, _behind: u64, _limit: usize) -> Result<(Vec<Entry>, bool), AuditError> {
+    async fn page(&self, _: Reading, _: usize) -> Result<(Vec<Entry>, bool), AuditError> {
         Ok((Vec::new(), false))
     }
 

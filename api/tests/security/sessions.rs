@@ -152,6 +152,13 @@ fn a_carried_off_token_is_noticed() {
             let alerts = world.security.recent_alerts(0, 9);
             assert_eq!(alerts.iter().map(|alert| alert.rule).collect::<Vec<_>>(), [Rule::TokenReplay], "once");
             assert!(world.security.banned_addresses().is_empty(), "neither address is banned");
+            for place in 1..100 {
+                assert_eq!(world.is_good(&tokens, place % 3 + 1), replay == Replay::Flag);
+            }
+            assert_eq!(world.security.recent_alerts(0, 200).len(), 1, "one a minute");
+            world.clock.turn(Duration::from_secs(60));
+            assert_eq!(world.is_good(&tokens, 4), replay == Replay::Flag);
+            assert_eq!(world.security.recent_alerts(0, 200).len(), if replay == Replay::Flag { 2 } else { 1 });
         }
     });
 }

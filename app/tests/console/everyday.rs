@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::browser::Screen;
+use crate::browser::{Browser, Screen};
 use crate::flow::{number, until_state, until_told};
 use crate::stage::Stage;
 
@@ -28,6 +28,34 @@ const BUSY: &str = r#"
         try { return await fetched(...all); } finally { now -= 1; }
     };
     window.asked = asked;"#;
+
+/// Has the page take its first token for one that ends in half a minute, and notes what its telemetry sockets do.
+const SHORT: &str = r#"
+    const fetched = window.fetch;
+    window.refreshes = 0;
+    window.fetch = async (...all) => {
+        const [reply, path] = [await fetched(...all), String(all[0])];
+        if (path.endsWith("/refresh")) window.refreshes += 1;
+        if (!path.endsWith("/sign-in") || !reply.ok) return reply;
+        const told = { ...(await reply.json()), access_expires: new Date(Date.now() + 32_000).toISOString() };
+        return new Response(JSON.stringify(told), { status: reply.status, headers: reply.headers });
+    };
+    window.sockets = [];
+    window.WebSocket = class extends window.WebSocket {
+        constructor(path) {
+            super(path);
+            [this.offered, this.taken] = [[], 0];
+            if (path.endsWith("/ws/telemetry")) window.sockets.push(this);
+            this.addEventListener("message", (event) => {
+                if (JSON.parse(event.data).type === "authenticated") this.taken += 1;
+            });
+        }
+        send(text) {
+            const message = JSON.parse(text);
+            if (message.type === "authenticate") this.offered.push(message.token);
+            super.send(text);
+        }
+    };"#;
 
 /// Draws the handle of the timeline from one end to the other and back to a tick.
 const DRAG: &str = r"
@@ -153,5 +181,30 @@ fn who_accepts_the_licence_is_told_of_alerts() {
     }
     until_told(browser, "#alerts-body", "127.1.8.8");
     until_told(browser, "#alerts-body", "failed sign ins");
+    stage.service.stops();
+}
+
+fn until_later(browser: &Browser) {
+    let shown = number(browser, "#tick");
+    let later =
+        format!("return Number(document.querySelector('#tick').innerText.replace(/\\D/g, '')) > {}", shown + 60);
+    browser.until("the world to go on", &later);
+}
+
+#[test]
+fn a_socket_lives_on_with_a_newer_token_and_a_lost_one_comes_back() {
+    let stage = Stage::usual(&[]);
+    let browser = &stage.browser;
+    stage.somebody("pat", "operator");
+    browser.before_pages(SHORT);
+    stage.console("");
+    stage.sign_in("pat");
+    browser.until("a newer token to be taken", "return window.sockets.some((one) => one.taken === 2)");
+    until_later(browser);
+    let told = "return [sockets.length, refreshes, new Set(sockets[0].offered).size, sockets[0].readyState]";
+    assert_eq!(browser.run(told, &[]), json!([1, 1, 2, 1]), "one socket, one exchange, two tokens, open");
+    browser.run("window.sockets[0].close()", &[]);
+    browser.until("a socket in its place", "return window.sockets[1]?.taken === 1");
+    until_later(browser);
     stage.service.stops();
 }

@@ -243,7 +243,13 @@ fn audit_is_sound(home: &Home, client: &Client) {
     account(home, "auditor", "admin");
     let auditor = client.signed_in("auditor");
     assert_eq!(auditor.got("/admin/audit/verification")["sound"], json!(true));
+    let newest = auditor.got("/admin/audit?order=newest&limit=2");
+    let older = auditor.got(&format!("/admin/audit?order=newest&limit=1&after={}", newest["next"]));
+    let places = [&newest["entries"][0], &newest["entries"][1], &older["entries"][0]];
+    let places = places.map(|entry| entry["seq"].as_u64().expect("a place"));
+    assert_eq!([places[0] - 1, places[0] - 2], [places[1], places[2]], "{newest} {older}");
     let entries = auditor.got("/admin/audit?limit=1000");
+    assert!(entries["entries"].as_array().is_some_and(|all| all.len() as u64 >= places[0]), "to the end: {places:?}");
     let has = |action: &str| entries["entries"].as_array().expect("entries").iter().any(|e| e["action"] == action);
     for action in ["register", "sign_in", "sign_out"] {
         assert!(has(action), "{action}");

@@ -2,7 +2,7 @@
 
 use api::clock::Moment;
 use api::identity::Person;
-use api::ports::{Act, AuditError, AuditLog, Entry};
+use api::ports::{Act, AuditError, AuditLog, Entry, Reading};
 use async_trait::async_trait;
 use persistence::people::{self, People, VerifyError};
 use persistence::{Key, Kind, Millis, Name, PersonId, Query, Record, Store, Text};
@@ -51,11 +51,14 @@ impl AuditLog for StoredAudit {
         Ok(self.people.record(&act).await.map_err(unavailable)?.seq)
     }
 
-    async fn page(&self, behind: u64, limit: usize) -> Result<(Vec<Entry>, bool), AuditError> {
-        let mut query = Query::of(Kind::Audit).first(limit);
-        if behind > 0 {
-            query = query.beyond(Key::Audit(behind));
-        }
+    async fn page(&self, reading: Reading, limit: usize) -> Result<(Vec<Entry>, bool), AuditError> {
+        let all = Query::of(Kind::Audit).first(limit);
+        let query = match reading {
+            Reading::Onward(0) => all,
+            Reading::Onward(behind) => all.beyond(Key::Audit(behind)),
+            Reading::Back(None) => all.down(),
+            Reading::Back(Some(before)) => all.down().beyond(Key::Audit(before)),
+        };
         let page = self.store.list(&query).await.map_err(unavailable)?;
         let mut entries = Vec::with_capacity(page.records.len());
         for record in page.records {
@@ -106,11 +109,25 @@ mod tests {
             };
             assert_eq!(audit.record(act).await, Ok(n));
         }
-        let (page, more) = audit.page(1, 2).await.unwrap();
+        let (page, more) = audit.page(Reading::Onward(1), 2).await.unwrap();
         assert_eq!((page.len(), more), (2, true));
         assert_eq!((page[0].seq, page[0].subject.as_str(), page[0].outcome.as_str()), (2, "entity:2", "done"));
         assert_eq!(page[1].details.as_deref(), Some("{\"n\":3}"));
-        assert!(!audit.page(3, 2).await.unwrap().1);
+        for (reading, expected, expects_more) in [
+            (Reading::Onward(0), &[1, 2][..], true),
+            (Reading::Onward(3), &[4, 5], false),
+            (Reading::Onward(u64::MAX), &[], false),
+            (Reading::Back(None), &[5, 4], true),
+            (Reading::Back(Some(4)), &[3, 2], true),
+            (Reading::Back(Some(3)), &[2, 1], false),
+            (Reading::Back(Some(1)), &[], false),
+            (Reading::Back(Some(0)), &[], false),
+            (Reading::Back(Some(u64::MAX)), &[5, 4], true),
+        ] {
+            let (page, more) = audit.page(reading, 2).await.unwrap();
+            let places: Vec<u64> = page.iter().map(|entry| entry.seq).collect();
+            assert_eq!((places.as_slice(), more), (expected, expects_more), "{reading:?}");
+        }
         assert_eq!(audit.verify().await, Ok(5));
         store.commit(&Batch::new(vec![Change::Remove(Key::Audit(3), None)]).unwrap()).await.unwrap();
         assert!(matches!(audit.verify().await, Err(AuditError::Broken { seq: 3, .. })));
