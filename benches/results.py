@@ -112,6 +112,8 @@ ROWS = (
     Row("`GET /health`, 99 %", "api#requests.health.p99_ms", target="<= 5 ms", scale=1e-3),
     Row("`POST /connect`, 99 %", "api#calls.connect_ms.p99", target="<= 20 ms", scale=1e-3),
     Row("`POST /execute/reload`, 99 %", "api#calls.reload_ms.p99", target="<= 50 ms", scale=1e-3),
+    Row("`POST /connect` over 50 connections at once, 99 %", "api#calls.connect_at_once_ms.p99", target="<= 20 ms", scale=1e-3),
+    Row("`POST /execute/reload` over 50 connections at once, 99 %", "api#calls.reload_at_once_ms.p99", target="<= 50 ms", scale=1e-3),
     Row("200 telemetry sockets at 10 Hz and the world: of one core", "api#sockets.core_share", target="<= 10 %", scale=100),
     Row("`run bench-10k`, median tick", "run-bench-10k#tick_ms.p50", target="<= 1.2 ms", scale=1e-3),
     Row("`run bench-100k`, median tick", "run-bench-100k#tick_ms.p50", target="<= 11.1 ms", scale=1e-3),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use benches::{is_wanted, write_results};
 use serde_json::{Value, json};
 
-use client::quantiles_ms;
+use client::{Client, quantiles_ms};
 use service::Service;
 use wrk::Wrk;
 
@@ -30,6 +30,9 @@ struct Amount {
     load: Duration,
     sockets: usize,
 }
+
+/// Connections of those calls that come at once.
+const CONNECTIONS: usize = 50;
 
 const FULL: Amount =
     Amount { round: Duration::from_secs(4), rounds: 5, calls: 500, load: Duration::from_secs(20), sockets: 200 };
@@ -85,17 +88,39 @@ fn requests(service: &Service, wrk: &Wrk, amount: Amount) -> Value {
     })
 }
 
-/// Calls that steer, one after the other, as a person or a script makes them.
+/// Calls that steer: one after the other, as a person or a script makes them, and over many connections at once.
 fn calls(service: &Service, amount: Amount) -> Value {
-    let mut client = service.client();
-    let connects = (0..amount.calls).map(|_| {
-        let (took, body) = client.timed("POST", "/connect", None);
-        let session = body["session"].as_str().expect("a session").to_owned();
-        client.timed("DELETE", &format!("/debug/{session}"), None);
-        took
-    });
-    let connects = quantiles_ms(connects.collect());
     let file = json!({ "file": "[class.scout]\nhull_j = 3e6\n" });
-    let reloads = (0..amount.calls).map(|_| client.timed("POST", "/execute/reload", Some(&file)).0);
-    json!({ "connect_ms": connects, "reload_ms": quantiles_ms(reloads.collect()) })
+    let reload = |client: &mut Client| client.timed("POST", "/execute/reload", Some(&file)).0;
+    let mut client = service.client();
+    let connects = (0..amount.calls).map(|_| connect(&mut client)).collect();
+    let reloads = (0..amount.calls).map(|_| reload(&mut client)).collect();
+    let mut many: Vec<Client> = std::iter::repeat_with(|| service.signed_in()).flatten().take(CONNECTIONS).collect();
+    let each = amount.calls.div_ceil(CONNECTIONS);
+    json!({
+        "connect_ms": quantiles_ms(connects),
+        "reload_ms": quantiles_ms(reloads),
+        "connections": CONNECTIONS,
+        "connect_at_once_ms": quantiles_ms(at_once(&mut many, 2 * each, &connect)),
+        "reload_at_once_ms": quantiles_ms(at_once(&mut many, each, &reload)),
+    })
+}
+
+/// Opens a debug session, and ends it; only the first is timed.
+fn connect(client: &mut Client) -> Duration {
+    let (took, body) = client.timed("POST", "/connect", None);
+    let session = body["session"].as_str().expect("a session").to_owned();
+    client.timed("DELETE", &format!("/debug/{session}"), None);
+    took
+}
+
+/// The same call over each connection so many times.
+fn at_once(clients: &mut [Client], each: usize, call: &(impl Fn(&mut Client) -> Duration + Sync)) -> Vec<Duration> {
+    std::thread::scope(|scope| {
+        let all: Vec<_> = clients
+            .iter_mut()
+            .map(|client| scope.spawn(move || (0..each).map(|_| call(client)).collect::<Vec<_>>()))
+            .collect();
+        all.into_iter().flat_map(|one| one.join().expect("no panic")).collect()
+    })
 }

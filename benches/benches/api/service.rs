@@ -13,6 +13,9 @@ const PASSWORD: &str = "a rather long sentence 7";
 /// Every limit of requests: far beyond what the machine does, and in the path.
 const REQUESTS_PER_MINUTE: &str = "10000000";
 
+/// Debug sessions that one sign-in may have.
+const SESSIONS_OF_ONE: usize = 8;
+
 /// The program of the same build as this one.
 pub fn program() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?.parent()?.parent()?.join("spacetime");
@@ -53,9 +56,7 @@ impl Service {
         let mut adding = command(&["account", "add", "bench", "--role", "operator"]).spawn().expect("it starts");
         writeln!(adding.stdin.take().expect("piped"), "{PASSWORD}").expect("it reads");
         assert!(adding.wait().expect("it ends").success(), "an account");
-        let login = json!({ "name": "bench", "password": PASSWORD });
-        let (_, signed_in) = Client::new(port, None).timed("POST", "/sign-in", Some(&login));
-        let token = signed_in["access"].as_str().expect("a token").to_owned();
+        let token = sign_in(port);
         Self { child, lines, _home: home, port, token }
     }
 
@@ -74,6 +75,12 @@ impl Service {
     /// A connection of the operator's.
     pub fn client(&self) -> Client {
         Client::new(self.port, Some(&self.token))
+    }
+
+    /// Connections of another sign-in of the operator's: as many as it may have debug sessions.
+    pub fn signed_in(&self) -> Vec<Client> {
+        let token = sign_in(self.port);
+        (0..SESSIONS_OF_ONE).map(|_| Client::new(self.port, Some(&token))).collect()
     }
 
     /// CPU time of each thread that the process has now, in clock ticks, by its number.
@@ -102,6 +109,12 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn sign_in(port: u16) -> String {
+    let login = json!({ "name": "bench", "password": PASSWORD });
+    let (_, signed_in) = Client::new(port, None).timed("POST", "/sign-in", Some(&login));
+    signed_in["access"].as_str().expect("a token").to_owned()
 }
 
 fn event(lines: &mut std::io::Lines<BufReader<ChildStdout>>, name: &str) -> Value {

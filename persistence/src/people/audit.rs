@@ -86,40 +86,50 @@ impl People {
     /// # Errors
     /// [`PeopleError`]; [`PeopleError::Note`] where the note about the end was tampered with.
     pub async fn record(&self, act: &Act) -> Result<Head, PeopleError> {
-        if act.subject.0.len() > SUBJECT_BYTES_MAX {
+        let heads = self.record_all(std::slice::from_ref(act)).await?;
+        heads.last().copied().ok_or(PeopleError::Busy)
+    }
+
+    /// The same for several, one behind the other: all of them are written together, or none. Gives the head of each.
+    ///
+    /// # Errors
+    /// As [`People::record`].
+    pub async fn record_all(&self, acts: &[Act]) -> Result<Vec<Head>, PeopleError> {
+        if acts.iter().any(|act| act.subject.0.len() > SUBJECT_BYTES_MAX) {
             return Err(PeopleError::TooLong("the subject of an audit entry"));
         }
-        if act.details.len() > DETAILS_BYTES_MAX {
+        if acts.iter().any(|act| act.details.len() > DETAILS_BYTES_MAX) {
             return Err(PeopleError::TooLong("what an audit entry keeps sealed"));
         }
-        self.append(std::slice::from_ref(act), Vec::new()).await
+        self.append(acts, Vec::new()).await
     }
 
     /// The same of several, with as many details as a seal holds, together with other records: all of it is written, or
-    /// nothing. Gives where the chain ends then.
-    pub(super) async fn append(&self, acts: &[Act], beside: Vec<Record>) -> Result<Head, PeopleError> {
+    /// nothing. Gives the head of each act.
+    pub(super) async fn append(&self, acts: &[Act], beside: Vec<Record>) -> Result<Vec<Head>, PeopleError> {
         let _turn = self.chain.lock().await;
         for round in 0..ROUNDS_MAX {
             let (end, rev) = self.note(END).await?;
             let mut head = end.unwrap_or(Head::NONE);
-            let mut records = beside.clone();
+            let (mut records, mut heads) = (beside.clone(), Vec::with_capacity(acts.len()));
             for act in acts {
                 let entry = self.entry(act, &head).await?;
                 head = Head::of(&entry);
+                heads.push(head);
                 records.push(Record::Audit(entry));
             }
-            let Some(witness) = records.first().cloned() else { return Ok(head) };
+            let Some(witness) = records.first().cloned() else { return Ok(heads) };
             if !acts.is_empty() {
                 records.push(Record::Setting(self.noted(END, rev, &head)?));
             }
             let conflict = match commit(&*self.store, &Batch::put(records)?).await {
-                Ok(()) => return Ok(head),
+                Ok(()) => return Ok(heads),
                 Err(StoreError::Conflict(conflict)) => conflict,
                 Err(error) => return Err(error.into()),
             };
             // Another process was quicker; or this was written, its answer lost, and another entry came behind it.
             if look(&*self.store, &witness.key()).await? == Some(witness) {
-                return Ok(head);
+                return Ok(heads);
             }
             if !matches!(conflict.key, Key::Audit(_) | Key::Setting(_)) {
                 return Err(StoreError::Conflict(conflict).into());
