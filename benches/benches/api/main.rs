@@ -35,7 +35,7 @@ struct Amount {
 const CONNECTIONS: usize = 50;
 
 const FULL: Amount =
-    Amount { round: Duration::from_secs(4), rounds: 5, calls: 500, load: Duration::from_secs(20), sockets: 200 };
+    Amount { round: Duration::from_secs(3), rounds: 9, calls: 500, load: Duration::from_secs(20), sockets: 200 };
 const TEST: Amount =
     Amount { round: Duration::from_secs(1), rounds: 1, calls: 3, load: Duration::from_secs(1), sockets: 5 };
 
@@ -78,13 +78,12 @@ fn requests(service: &Service, wrk: &Wrk, amount: Amount) -> Value {
         statuses.push(wrk.run(&service.url("/status"), Some(service.token()), amount.round));
         healths.push(wrk.run(&service.url("/health"), None, amount.round));
     }
-    let ratio = wrk::median(&statuses)["per_s"].as_f64().zip(wrk::median(&bares)["per_s"].as_f64());
     json!({
         "body_bytes": length,
         "bare_hyper": wrk::median(&bares),
         "status": wrk::median(&statuses),
         "health": wrk::median(&healths),
-        "status_to_bare": ratio.map(|(ours, bare)| ours / bare),
+        "status_to_bare": wrk::median_ratio(&statuses, &bares),
     })
 }
 

@@ -55,3 +55,12 @@ pub fn median(rounds: &[Value]) -> Value {
     median["rates"] = rounds.iter().map(|round| round["per_s"].clone()).collect();
     median
 }
+
+/// The median of each round's rate over that of the other's round beside it, so that what slows the machine for some
+/// seconds slows both.
+pub fn median_ratio(rounds: &[Value], others: &[Value]) -> f64 {
+    let rate = |round: &Value| round["per_s"].as_f64().unwrap_or(f64::NAN);
+    let mut ratios: Vec<f64> = rounds.iter().zip(others).map(|(ours, other)| rate(ours) / rate(other)).collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
