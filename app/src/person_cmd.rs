@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use persistence::people::PersonExport;
+use persistence::people::{EXPORT_BYTES_MAX, PersonExport};
 use persistence::remote::Remote;
 use persistence::{Key, Kind, Name, PersonId, Query, Record, Store, StoreError};
 use serde_json::{Value, json};
@@ -40,6 +40,7 @@ pub fn command(args: &PersonArgs) -> Result<Outcome, Failure> {
                 (None, None) => output::print(&(service.ask(&format!("person export {}", person.0))? + "\n"))?,
             }
         }
+        PersonCommand::Import { file } => import(&service, file, args.json)?,
         PersonCommand::Touched(touched) => touched_cmd::touched(&service.config, touched, args.json)?,
         PersonCommand::Erase { who, .. } => erase(&service, service.person(who)?, args.json)?,
     }
@@ -228,10 +229,26 @@ fn tell(person: PersonId, files: &[PathBuf], json: bool) -> Result<(), Failure> 
     output::print(&format!("everything about person {}, to be kept as safe as their account:\n{names}", person.0))
 }
 
+fn import(service: &Service, path: &Path, json: bool) -> Result<(), Failure> {
+    let mut text = String::new();
+    // One byte more, so that the service says that it is too long.
+    let read = output::open(path)?.take(EXPORT_BYTES_MAX + 1).read_to_string(&mut text);
+    read.map_err(|e| Failure::unreadable(path, e))?;
+    let imported = answer(&service.ask(&format!("person import {text}"))?)?;
+    if json {
+        return output::print_json(&imported);
+    }
+    let person = imported["person"].as_str().unwrap_or_default();
+    output::print(&format!("person {person} is taken in, with what the export says of them\n"))
+}
+
+/// An answer of the service.
+fn answer(text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text).map_err(|_| Failure::Machine("the service gave an answer that is none".to_owned()))
+}
+
 fn erase(service: &Service, person: PersonId, json: bool) -> Result<(), Failure> {
-    let answer = service.ask(&format!("person erase {}", person.0))?;
-    let erased: Value = serde_json::from_str(&answer)
-        .map_err(|_| Failure::Machine("the service gave an answer that is none".to_owned()))?;
+    let erased = answer(&service.ask(&format!("person erase {}", person.0))?)?;
     if json {
         return output::print_json(&erased);
     }

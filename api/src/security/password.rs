@@ -20,6 +20,8 @@ pub const PASSWORD_BYTES_MAX: usize = 256;
 const DIFFERENT_MIN: usize = 5;
 /// A stored hash that asks for more memory is not computed.
 const STORED_MEMORY_KIB_MAX: u32 = 1 << 18;
+/// Nor one that asks for more passes: it may be from another deployment's export.
+const STORED_PASSES_MAX: u32 = 64;
 /// What is left of the most common passwords when case, and digits and signs at both ends, are taken away.
 const COMMON: &[&str] = &[
     "administrator",
@@ -199,7 +201,8 @@ fn matches(password: &[u8], phc: &str) -> Result<bool, PasswordError> {
     let bad = PasswordError::Failed("a stored hash is none");
     let hash = PasswordHash::new(phc).map_err(|_| bad)?;
     let params = Params::try_from(&hash).map_err(|_| bad)?;
-    if hash.algorithm.as_str() != "argon2id" || params.m_cost() > STORED_MEMORY_KIB_MAX {
+    let is_costly = params.m_cost() > STORED_MEMORY_KIB_MAX || params.t_cost() > STORED_PASSES_MAX;
+    if hash.algorithm.as_str() != "argon2id" || is_costly {
         return Err(bad);
     }
     Ok(Argon2::default().verify_password(password, &hash).is_ok())
@@ -250,6 +253,9 @@ mod tests {
             assert_eq!(passwords.verify("the same sentence", None).await, Ok(false));
             let plain = passwords.verify("plain", Some("plain")).await;
             assert_eq!(plain, Err(PasswordError::Failed("a stored hash is none")), "plain text never passes");
+            let costly = "$argon2id$v=19$m=64,t=4000000,p=1$c29tZXNhbHRzb21lc2FsdA$c29tZWhhc2hzb21laGFzaA";
+            let refused = passwords.verify("the same sentence", Some(costly)).await;
+            assert_eq!(refused, Err(PasswordError::Failed("a stored hash is none")), "one that never ends");
         });
     }
 

@@ -39,6 +39,12 @@ pub enum PersonCommand {
         #[arg(long, value_name = "FILE")]
         json_file: Option<PathBuf>,
     },
+    /// Take somebody in from an export of another deployment, under a new number and as a player.
+    Import {
+        /// The export, as `export --json-file` wrote it there.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Destroy the key of somebody, and remove what is kept of them. There is no way back.
     Erase {
         /// Whom.

@@ -166,6 +166,9 @@ fn shown(mark: Mark) -> Value {
 #[async_trait]
 impl Control for Controller {
     async fn ask(&self, question: &str) -> Result<String, String> {
+        if let Some(text) = question.strip_prefix("person import ") {
+            return Ok(people::import(&self.people, text, now()).await?.to_string());
+        }
         let words: Vec<&str> = question.split_whitespace().collect();
         let answer = match words[..] {
             ["status"] => self.status(),
@@ -190,7 +193,7 @@ impl Control for Controller {
                 json!({ "stopping": true })
             }
             _ => {
-                let known = "status, config, save [LABEL], invite, person export ID, person erase ID, person touched FROM TO BY ADDRESS, account and stop";
+                let known = "status, config, save [LABEL], invite, person export ID, person import JSON, person erase ID, person touched FROM TO BY ADDRESS, account and stop";
                 return Err(format!("the service knows {known}"));
             }
         };

@@ -1,10 +1,12 @@
-//! What an operator has the service do about one person: hand out everything about them, or erase them. Must never do
-//! either without an entry in the audit chain, nor say in one who they are.
+//! What an operator has the service do about one person: hand out everything about them, take them in, or erase them. Must
+//! never do any of it without an entry in the audit chain, nor say in one who they are.
 
 use api::clock::Moment;
-use persistence::people::{Access, Act, People, PeopleError, Touched};
-use persistence::{Millis, Name, PersonId};
+use persistence::people::{Access, Act, People, PeopleError, PersonExport, Touched};
+use persistence::{Millis, Name, PersonId, Text};
 use serde_json::{Value, json};
+
+use super::web::accounts;
 
 /// Everything about a person, as the JSON of an export. It is written down that it is handed out before it is.
 ///
@@ -14,9 +16,36 @@ pub async fn export(people: &People, who: &str, now: Millis) -> Result<String, S
     let person = number(who)?;
     let export = people.export(person, now).await.map_err(|e| told(&e, who))?;
     let text = export.to_json().map_err(|e| format!("the export cannot be written: {e}"))?;
-    let recorded = people.record(&act("person.export", person, "done", now)?).await;
+    let recorded = people.record(&act("person.export", Act::on(person), "done", now)?).await;
     recorded.map_err(|e| format!("nothing is handed out, as the audit chain does not take an entry: {e}"))?;
     Ok(text)
+}
+
+/// Takes somebody in from an export of another deployment; tells their number here. Their account is a player's, as whoever
+/// had the file may have written anything into it. That it was asked for is written down before anything is done, and then
+/// how it ended.
+///
+/// # Errors
+/// A sentence, which says whether they were taken in.
+pub async fn import(people: &People, text: &str, now: Millis) -> Result<Value, String> {
+    let mut export = PersonExport::from_json(text.as_bytes()).map_err(|e| e.to_string())?;
+    for credential in export.credentials.iter_mut().filter(|credential| credential.method == accounts::METHOD) {
+        let secret = accounts::as_player(&credential.secret);
+        credential.secret = secret.map_err(|_| "the export is not valid: the secret of its account does not read")?;
+    }
+    let asked = people.record(&act("person.import", Text("person:new".to_owned()), "asked", now)?).await;
+    asked.map_err(|e| format!("nobody is taken in, as the audit chain does not take an entry: {e}"))?;
+    let imported = people.import(&export, now).await;
+    let (subject, outcome) = match &imported {
+        Ok(person) => (Act::on(*person), "done"),
+        Err(_) => (Text("person:new".to_owned()), "failed"),
+    };
+    let recorded = people.record(&act("person.import", subject, outcome, now)?).await;
+    let person = imported.map_err(|e| format!("nobody is taken in: {e}"))?;
+    recorded.map_err(|e| {
+        format!("person {} is taken in, but the audit chain does not take the entry that they are: {e}", person.0)
+    })?;
+    Ok(json!({ "person": person.0.to_string() }))
 }
 
 /// Erases a person; tells what was removed. It may be asked for again. That it was asked for is written down before
@@ -30,12 +59,12 @@ pub async fn erase(people: &People, who: &str, now: Millis) -> Result<Value, Str
         return Err(told(&PeopleError::NoPerson, who));
     }
     let before = people.vault().erasure(person).await.map_err(|e| e.to_string())?;
-    let asked = people.record(&act("person.erase", person, "asked", now)?).await;
+    let asked = people.record(&act("person.erase", Act::on(person), "asked", now)?).await;
     asked.map_err(|e| format!("person {who} is not erased, as the audit chain does not take an entry: {e}"))?;
     let erased = people.erase(person, now).await;
     let destroyed = people.vault().erasure(person).await;
     let outcome = if erased.is_ok() { "done" } else { "failed" };
-    let recorded = people.record(&act("person.erase", person, outcome, now)?).await.map(|_| ());
+    let recorded = people.record(&act("person.erase", Act::on(person), outcome, now)?).await.map(|_| ());
     match (erased, destroyed, recorded) {
         (Ok(erased), _, Ok(())) => Ok(json!({
             "person": person.0.to_string(),
@@ -91,10 +120,10 @@ fn told(error: &PeopleError, who: &str) -> String {
     }
 }
 
-fn act(action: &str, person: PersonId, outcome: &str, at: Millis) -> Result<Act, String> {
+fn act(action: &str, subject: Text, outcome: &str, at: Millis) -> Result<Act, String> {
     let name = |text: &str| Name::new(text).map_err(|e| e.to_string());
     let (action, outcome) = (name(action)?, name(outcome)?);
-    Ok(Act { at, actor: None, action, subject: Act::on(person), outcome, details: String::new() })
+    Ok(Act { at, actor: None, action, subject, outcome, details: String::new() })
 }
 
 #[cfg(test)]
@@ -102,7 +131,7 @@ mod tests {
     use std::sync::Arc;
 
     use persistence::people::{MasterKey, Profile, Vault};
-    use persistence::{Batch, Change, Embedded, Key, Kind, Query, Record, Rev, Setting, Store, Text};
+    use persistence::{Batch, Change, Embedded, Key, Kind, Query, Record, Rev, Setting, Store};
 
     use super::*;
 

@@ -72,6 +72,69 @@ fn keeps_a_contact_only_with_consent(anna: &Client) {
     assert_eq!(put(anna, "/players/me/consents/nothing", json!({ "given": true, "version": 1 })), 404);
 }
 
+/// COMP-006: an empty deployment takes in what another handed out; who had the file gains nothing by it.
+#[test]
+fn who_was_exported_lives_on_elsewhere_as_a_player() {
+    let (there, here) = (Home::new(), Home::new());
+    let mut running = service(&there);
+    let stranger = Client::of(&mut running);
+    for (name, role) in [(ANNA, "player"), (BEN, "admin")] {
+        account(&there, name, role);
+    }
+    let [anna, ben] = [ANNA, BEN].map(|name| stranger.signed_in(name));
+    keeps_a_contact_only_with_consent(&anna);
+    let exports = [(&anna, "anna"), (&ben, "ben")].map(|(client, name)| {
+        let file = there.path(name);
+        there.told(&format!("person export {} --json-file {} --json", person(client), file.display()));
+        (PersonExport::from_json(&std::fs::read(&file).expect("a file")).expect("an export"), file)
+    });
+    running.stops();
+
+    here.refused(&format!("person import {}", exports[0].1.display()), "it must run");
+    let mut running = service(&here);
+    let stranger = Client::of(&mut running);
+    for (name, bytes, why) in [
+        ("empty", &b""[..], "this is no export of a person"),
+        ("other", b"{\"format\":\"spacetime-person-export-9\"}", "and this program reads"),
+        ("binary", b"\xff\xfe", "cannot be read"),
+    ] {
+        std::fs::write(here.path(name), bytes).expect("written");
+        here.refused(&format!("person import {}", here.path(name).display()), why);
+    }
+    here.refused("person import /no/such/file", "/no/such/file");
+    let mut forged = exports[0].0.clone();
+    forged.credentials[0].secret = b"{}".to_vec();
+    std::fs::write(here.path("forged"), forged.to_json().expect("JSON")).expect("written");
+    here.refused(
+        &format!("person import {}", here.path("forged").display()),
+        "the secret of its account does not read",
+    );
+    assert_eq!(here.told("person list --json")["people"], json!([]), "nobody was taken in");
+
+    for (export, file) in &exports {
+        let told = here.told(&format!("person import {} --json", file.display()));
+        let number = told["person"].as_str().expect("a number");
+        let mut again =
+            PersonExport::from_json(&here.run(&format!("person export {number}")).stdout).expect("an export");
+        let (own, carried): (Vec<_>, Vec<_>) = again.audit.into_iter().partition(|one| one.action == "person.import");
+        assert_eq!((own.len(), &own[0].outcome, &own[0].subject), (1, &"done".to_owned(), &"person:me".to_owned()));
+        again.audit = carried;
+        if export.credentials[0].login == BEN {
+            assert_ne!(again.credentials, export.credentials, "an administrator elsewhere is none here");
+            again.credentials.clone_from(&export.credentials);
+        }
+        assert!(again.is_same_content(export), "{again:#?}\n{export:#?}");
+        here.refused(&format!("person import {}", file.display()), "signs in with the same name");
+    }
+    for name in [ANNA, BEN] {
+        assert_eq!(stranger.signed_in(name).got("/account")["role"], "player", "{name} has the same password");
+    }
+    // One that is too long is refused whole, as any that does not read.
+    std::fs::write(here.path("long"), vec![b' '; (64 << 20) + 1]).expect("written");
+    here.refused(&format!("person import {}", here.path("long").display()), "more than 64 MiB");
+    running.stops();
+}
+
 #[test]
 fn what_is_kept_of_a_person_is_theirs_and_goes_with_them() {
     let home = Home::new();

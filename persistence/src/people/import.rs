@@ -23,7 +23,7 @@ use crate::record::{
 };
 
 /// Most bytes of an export that is read.
-const BYTES_MAX: usize = 64 << 20;
+pub const EXPORT_BYTES_MAX: u64 = 64 << 20;
 
 /// A sign-in that was taken in cannot be renewed: nothing has this hash.
 const NO_TOKEN: Hash = Hash([0; 32]);
@@ -38,7 +38,7 @@ impl PersonExport {
         struct Version {
             format: String,
         }
-        if text.len() > BYTES_MAX {
+        if text.len() as u64 > EXPORT_BYTES_MAX {
             return Err(ImportError::Invalid("it has more than 64 MiB"));
         }
         // Where and what kind of mistake, but not what stands there.

@@ -37,6 +37,7 @@ pub use erase::Erased;
 pub use error::{ImportError, PeopleError, TradeError, VaultError, VerifyError};
 pub use form::{FORMAT, PersonExport};
 pub use history::{History, Thinned};
+pub use import::EXPORT_BYTES_MAX;
 pub use login::{Login, LoginError};
 pub use master::{MasterKey, MasterKeyError};
 pub use open::OpenError;

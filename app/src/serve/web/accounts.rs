@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How somebody signs in.
-const METHOD: &str = "password";
+pub const METHOD: &str = "password";
 /// Written with every change of who is an administrator, so that two such changes never go by each other.
 const GUARD: &str = "accounts.administrators";
 /// Version of the licence that was published last.
@@ -104,7 +104,6 @@ fn is_admin(account: &Account, now: Moment) -> bool {
 }
 
 fn account(login: &Login) -> Result<Account, AccountError> {
-    let unreadable = |_| AccountError::Unavailable("the private fields of a credential do not read".to_owned());
     let secret: Secret = serde_json::from_slice(&login.opened.secret).map_err(unreadable)?;
     Ok(Account {
         person: Person(login.credential.person.0),
@@ -115,6 +114,19 @@ fn account(login: &Login) -> Result<Account, AccountError> {
         licence: secret.licence,
         revision: login.credential.rev.0,
     })
+}
+
+/// The secret of an account of another deployment as one of a player: who may do more is said here.
+///
+/// # Errors
+/// [`AccountError::Unavailable`] where it is no account's secret.
+pub fn as_player(secret: &[u8]) -> Result<Vec<u8>, AccountError> {
+    let read: Secret = serde_json::from_slice(secret).map_err(unreadable)?;
+    encode(&Secret { role: read.role.min(Role::Player), ..read })
+}
+
+fn unreadable(_: serde_json::Error) -> AccountError {
+    AccountError::Unavailable("the private fields of a credential do not read".to_owned())
 }
 
 fn encode(secret: &Secret) -> Result<Vec<u8>, AccountError> {
