@@ -96,7 +96,7 @@ fn who_was_exported_lives_on_elsewhere_as_a_player() {
     for (name, bytes, why) in [
         ("empty", &b""[..], "this is no export of a person"),
         ("other", b"{\"format\":\"spacetime-person-export-9\"}", "and this program reads"),
-        ("binary", b"\xff\xfe", "cannot be read"),
+        ("binary", b"\xff\xfe", "did not contain valid UTF-8"),
     ] {
         std::fs::write(here.path(name), bytes).expect("written");
         here.refused(&format!("person import {}", here.path(name).display()), why);
